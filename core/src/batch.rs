@@ -1,0 +1,164 @@
+//! Trajectories laid out for scoring.
+
+use alloc::vec::Vec;
+
+use burn_tensor::{Device, Int, Tensor, TensorData};
+
+use crate::{error::Error, trajectory::Trajectory};
+
+/// Padded tokens of several episodes, and the list of the tokens that the policy wrote.
+///
+/// Only listed tokens are ever scored, so prompt, revision instruction and padding can't move a loss.
+#[derive(Debug, Clone)]
+pub struct TokenBatch {
+    tokens: Tensor<2, Int>,
+    positions: Tensor<1, Int>,
+    targets: Tensor<1, Int>,
+    slots: Vec<usize>,
+    episodes: usize,
+    attempts: usize,
+}
+
+impl TokenBatch {
+    /// Lays out episodes with the same number of attempts, padded on the right to the longest.
+    ///
+    /// # Shapes
+    /// `tokens [B, T]`, `positions [N]`, `targets [N]`; N counts the policy-written tokens of all episodes, in order.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] without episodes; [`Error::Length`] when their numbers of attempts differ.
+    pub fn new(trajectories: &[&Trajectory], device: &Device) -> Result<Self, Error> {
+        let Some(first) = trajectories.first() else { return Err(Error::Empty("a token batch")) };
+        let attempts = first.attempts().len();
+        let rows: Vec<Vec<u32>> = trajectories.iter().map(|t| t.tokens()).collect();
+        // The last token of a row is predicted but predicts nothing.
+        let width = rows.iter().map(Vec::len).max().unwrap_or(1).saturating_sub(1).max(1);
+        let mut padded = alloc::vec![0i32; rows.len() * width];
+        let (mut positions, mut targets, mut slots) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, (tokens, trajectory)) in rows.iter().zip(trajectories).enumerate() {
+            if trajectory.attempts().len() != attempts {
+                return Err(Error::Length {
+                    what: "attempts of an episode in a batch",
+                    expected: attempts,
+                    got: trajectory.attempts().len(),
+                });
+            }
+            for (cell, &token) in padded[row * width..].iter_mut().zip(&tokens[..tokens.len() - 1]) {
+                *cell = token as i32;
+            }
+            for (attempt, span) in trajectory.spans().into_iter().enumerate() {
+                for at in span {
+                    positions.push((row * width + at - 1) as i32);
+                    targets.push(tokens[at] as i32);
+                    slots.push(row * attempts + attempt);
+                }
+            }
+        }
+        let scored = slots.len();
+        let list = |values: Vec<i32>| Tensor::<1, Int>::from_data(TensorData::new(values, [scored]), device);
+        Ok(Self {
+            tokens: Tensor::from_data(TensorData::new(padded, [rows.len(), width]), device),
+            positions: list(positions),
+            targets: list(targets),
+            slots,
+            episodes: rows.len(),
+            attempts,
+        })
+    }
+
+    /// Input tokens `[B, T]`.
+    pub fn tokens(&self) -> Tensor<2, Int> {
+        self.tokens.clone()
+    }
+
+    /// For each scored token, the flattened index of the position that predicts it, `[N]`.
+    pub fn positions(&self) -> Tensor<1, Int> {
+        self.positions.clone()
+    }
+
+    /// Ids of the scored tokens, `[N]`.
+    pub fn targets(&self) -> Tensor<1, Int> {
+        self.targets.clone()
+    }
+
+    /// For each scored token, episode · K + attempt.
+    pub fn slots(&self) -> &[usize] {
+        &self.slots
+    }
+
+    /// Scored tokens N.
+    pub fn scored(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Episodes B.
+    pub fn episodes(&self) -> usize {
+        self.episodes
+    }
+
+    /// Attempts K an episode.
+    pub fn attempts(&self) -> usize {
+        self.attempts
+    }
+
+    /// Gives each scored token the value of its (episode, attempt).
+    ///
+    /// # Shapes
+    /// `values: B·K` numbers; returns `[N]`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when there are not B·K values.
+    pub fn spread(&self, values: &[f32]) -> Result<Tensor<1>, Error> {
+        let expected = self.episodes * self.attempts;
+        if values.len() != expected {
+            return Err(Error::Length { what: "values, one an attempt", expected, got: values.len() });
+        }
+        let spread: Vec<f32> = self.slots.iter().map(|&slot| values[slot]).collect();
+        Ok(Tensor::from_data(TensorData::new(spread, [self.slots.len()]), &self.tokens.device()))
+    }
+
+    /// Sums a value of each scored token over its (episode, attempt); reads from the device.
+    ///
+    /// # Shapes
+    /// `values: [N]`; returns `B·K` sums.
+    pub fn sum_by_attempt(&self, values: Tensor<1>) -> Vec<f32> {
+        let mut sums = alloc::vec![0.0f32; self.episodes * self.attempts];
+        for (&slot, value) in self.slots.iter().zip(values.into_data().iter::<f32>()) {
+            sums[slot] += value;
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::{
+        attempt::{Attempt, StopReason},
+        verifier::Verdict,
+    };
+
+    fn trajectory(prompt: &[u32], answers: [&[u32]; 2]) -> Trajectory {
+        let attempt = |tokens: &[u32]| {
+            Attempt::new(tokens.to_vec(), vec![0.0; tokens.len()], StopReason::FixedLength, Verdict::Wrong).unwrap()
+        };
+        Trajectory::new(prompt.to_vec(), vec![9], answers.map(attempt).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn only_written_tokens_are_listed_and_predicted_from_the_position_before() {
+        let a = trajectory(&[1, 2], [&[3], &[4, 5]]); // 1 2 3 9 4 5
+        let b = trajectory(&[6], [&[7], &[8]]); // 6 7 9 8
+        let batch = TokenBatch::new(&[&a, &b], &Device::flex()).unwrap();
+        assert_eq!(batch.tokens().into_data().iter::<i32>().collect::<Vec<_>>(), [1, 2, 3, 9, 4, 6, 7, 9, 0, 0]);
+        assert_eq!(batch.positions().into_data().iter::<i32>().collect::<Vec<_>>(), [1, 3, 4, 5, 7]);
+        assert_eq!(batch.targets().into_data().iter::<i32>().collect::<Vec<_>>(), [3, 4, 5, 7, 8]);
+        assert_eq!(batch.slots(), [0, 1, 1, 2, 3]);
+        let spread = batch.spread(&[0.1, 0.2, 0.3, 0.4]).unwrap();
+        assert_eq!(spread.clone().into_data().iter::<f32>().collect::<Vec<_>>(), [0.1, 0.2, 0.2, 0.3, 0.4]);
+        assert_eq!(batch.sum_by_attempt(spread), [0.1, 0.4, 0.3, 0.4]);
+        assert!(batch.spread(&[0.0]).is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! Which attempt's tokens are paid by which reward.
+
+use alloc::vec::Vec;
+
+use burn_tensor::Tensor;
+
+use crate::{
+    error::{Error, check_range},
+    sandbagging::sandbagging_threshold,
+    shaping::Shaping,
+};
+
+/// How later rewards flow back to earlier attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Credit {
+    /// Each attempt is paid by its own (shaped) reward alone: turn discount γ = 0, as in all of the paper's results.
+    #[default]
+    PerTurn,
+    /// Attempt k is paid Σ_{j ≥ k} γ^(j−k) ρ_j; γ = 1 credits the summed return to all tokens.
+    Discounted {
+        /// Turn discount γ in `[0, 1]`.
+        gamma: f64,
+    },
+}
+
+impl Credit {
+    /// The turn discount γ.
+    pub fn gamma(self) -> f64 {
+        match self {
+            Self::PerTurn => 0.0,
+            Self::Discounted { gamma } => gamma,
+        }
+    }
+
+    /// Refuses a γ outside `[0, 1]`, and the corner in which attempt 1 is paid for being wrong unless `allow_sandbagging` names it.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::Sandbagging`] when α·γ > 1 and the bonus does not telescope.
+    pub fn check(self, shaping: Shaping, allow_sandbagging: bool) -> Result<Self, Error> {
+        let gamma = check_range("turn discount gamma", "within [0, 1]", self.gamma(), 0.0, 1.0)?;
+        let alpha = shaping.check()?.alpha();
+        let telescopes = matches!(shaping, Shaping::Telescoped { .. });
+        if alpha * gamma > 1.0 && !telescopes && !allow_sandbagging {
+            return Err(Error::Sandbagging { alpha, gamma, threshold: sandbagging_threshold(alpha, gamma, 1.0) });
+        }
+        Ok(self)
+    }
+
+    /// What each attempt is credited with: R_k = Σ_{j ≥ k} γ^(j−k) ρ_j.
+    ///
+    /// # Shapes
+    /// `shaped: [P, G, K]` shaped rewards ρ; returns `[P, G, K]`.
+    ///
+    /// # Source
+    /// arXiv 2409.12917, appendix A.2 (γ = 0; γ = 0.8 was tried with α = 1).
+    pub fn returns(self, shaped: Tensor<3>) -> Tensor<3> {
+        let gamma = self.gamma();
+        if gamma == 0.0 {
+            return shaped;
+        }
+        let attempts = shaped.dims()[2];
+        let mut returns: Vec<Tensor<3>> = Vec::with_capacity(attempts);
+        for k in (0..attempts).rev() {
+            let own = shaped.clone().narrow(2, k, 1);
+            returns.push(match returns.last() {
+                Some(later) => own + later.clone().mul_scalar(gamma),
+                None => own,
+            });
+        }
+        returns.reverse();
+        Tensor::cat(returns, 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn returns_by_hand() {
+        let shaped = || Tensor::<3>::from_data([[[1.0f32, -10.0, 2.0]]], &Device::flex());
+        let values = |credit: Credit| credit.returns(shaped()).into_data().iter::<f32>().collect::<Vec<_>>();
+        assert_eq!(values(Credit::PerTurn), [1.0, -10.0, 2.0]);
+        assert_eq!(values(Credit::Discounted { gamma: 0.5 }), [-3.5, -9.0, 2.0]);
+        assert_eq!(values(Credit::Discounted { gamma: 1.0 }), [-7.0, -8.0, 2.0]);
+    }
+
+    #[test]
+    fn the_dangerous_corner_is_refused_unless_named() {
+        let joint = Credit::Discounted { gamma: 1.0 };
+        let bonus = Shaping::ProgressBonus { alpha: 10.0 };
+        assert!(matches!(joint.check(bonus, false), Err(Error::Sandbagging { .. })));
+        assert!(joint.check(bonus, true).is_ok());
+        assert!(joint.check(Shaping::Telescoped { alpha: 10.0 }, false).is_ok());
+        assert!(joint.check(Shaping::ProgressBonus { alpha: 1.0 }, false).is_ok());
+        assert!(Credit::PerTurn.check(bonus, false).is_ok());
+        assert!(Credit::Discounted { gamma: 0.1 }.check(bonus, false).is_ok());
+        assert!(Credit::Discounted { gamma: 0.2 }.check(bonus, false).is_err());
+        assert!(Credit::Discounted { gamma: 1.5 }.check(Shaping::None, false).is_err());
+        assert!(Credit::PerTurn.check(Shaping::ProgressBonus { alpha: f64::NAN }, false).is_err());
+    }
+}

@@ -1,0 +1,52 @@
+//! The method of palinode: reinforcement learning that teaches a policy to take back a wrong first answer.
+//!
+//! Two-stage multi-turn RL for self-correction, after SCoRe (Kumar et al. 2024, arXiv 2409.12917).
+//! Everything here is either a narrow trait with a contract, a plain type whose constructor checks, or a
+//! pure function over burn tensors. Nothing prints, reads a clock or a file, names a backend, or draws a random
+//! number that was not keyed by the caller.
+//!
+//! ```text
+//!  Task ──Problem──▶ rollout(Decode, Verifier) ──Group──▶ rewards [P, G, K]
+//!                                                             │ shaping → credit → baseline
+//!                                                             ▼
+//!  Policy, ReferencePolicy ──score_tokens──▶ TokenScores ──▶ Objective ──▶ loss [1]
+//! ```
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`task`], [`verifier`], [`policy`] | the traits a user implements |
+//! | [`attempt`], [`trajectory`], [`batch`] | what was said, who said it, and how it is laid out for scoring |
+//! | [`rollout`], [`rng`], [`sampling`] | playing K attempts, reproducibly |
+//! | [`logprob`], [`kl`] | log π(token) and KL(π‖π_ref) |
+//! | [`shaping`], [`credit`], [`advantage`] | from verdicts to what each attempt is paid |
+//! | [`objective`] | Stage I and Stage II, one equation each |
+//! | [`sandbagging`], [`transitions`] | the danger, and the measures of success |
+//!
+//! Letters in shapes: `P` problems, `G` samples of one problem, `K` attempts, `B = P·G` episodes, `T` padded tokens,
+//! `N` scored tokens, `V` vocabulary, `H` hidden width.
+
+#![no_std]
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+pub mod advantage;
+pub mod attempt;
+pub mod batch;
+pub mod credit;
+pub mod error;
+pub mod kl;
+pub mod logprob;
+pub mod objective;
+pub mod policy;
+pub mod rng;
+pub mod rollout;
+pub mod sampling;
+pub mod sandbagging;
+pub mod shaping;
+pub mod task;
+pub mod trajectory;
+pub mod transitions;
+pub mod verifier;
+
+pub use error::Error;

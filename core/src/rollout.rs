@@ -1,0 +1,228 @@
+//! Playing K attempts at each problem, over any policy that decodes.
+
+use alloc::vec::Vec;
+
+use crate::{
+    attempt::{Attempt, StopReason},
+    error::Error,
+    policy::Decode,
+    rng::RandomKey,
+    sampling::{Choice, Sampling, choose},
+    task::Problem,
+    trajectory::{Group, Trajectory},
+    verifier::{Verdict, Verifier},
+};
+
+/// When an attempt is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerLimit {
+    /// After exactly this many tokens; the task has no end token.
+    Fixed(usize),
+    /// After the end token, or cut off (and never rewarded) after `max` tokens, the end token included.
+    Ended {
+        /// Id of the end token.
+        end: u32,
+        /// Most tokens of one attempt.
+        max: usize,
+    },
+}
+
+impl AnswerLimit {
+    /// Most tokens of one attempt.
+    pub fn max_tokens(self) -> usize {
+        match self {
+            Self::Fixed(max) | Self::Ended { max, .. } => max,
+        }
+    }
+
+    fn stop(self, tokens: &[u32]) -> Option<StopReason> {
+        match self {
+            Self::Fixed(max) => (tokens.len() >= max).then_some(StopReason::FixedLength),
+            Self::Ended { end, .. } if tokens.last() == Some(&end) => Some(StopReason::EndToken),
+            Self::Ended { max, .. } => (tokens.len() >= max).then_some(StopReason::Truncated),
+        }
+    }
+}
+
+/// How episodes are played.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RolloutConfig {
+    attempts: usize,
+    samples: usize,
+    sampling: Sampling,
+    limit: AnswerLimit,
+    revision: Vec<u32>,
+}
+
+impl RolloutConfig {
+    /// `attempts` answers a problem (two by default in the method), `samples` episodes a problem, and the ids of the fixed
+    /// revision instruction that stands between two attempts.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] when `attempts` is not within 1..=255, `samples` not within 1..=65536, or an answer may hold no token.
+    pub fn new(
+        attempts: usize,
+        samples: usize,
+        sampling: Sampling,
+        limit: AnswerLimit,
+        revision: Vec<u32>,
+    ) -> Result<Self, Error> {
+        for (name, expected, value, high) in [
+            ("attempts", "within 1..=255", attempts, 255),
+            ("samples", "within 1..=65536", samples, 65536),
+            ("answer tokens", "at least 1", limit.max_tokens(), usize::MAX),
+        ] {
+            if value == 0 || value > high {
+                return Err(Error::out_of_range(name, expected, value));
+            }
+        }
+        Ok(Self { attempts, samples, sampling, limit, revision })
+    }
+
+    /// Attempts an episode.
+    pub fn attempts(&self) -> usize {
+        self.attempts
+    }
+
+    /// Episodes a problem.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// How tokens are chosen.
+    pub fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    /// Tokens that an episode over a prompt of this length can reach.
+    pub fn capacity(&self, prompt: usize) -> usize {
+        prompt + self.attempts * self.limit.max_tokens() + (self.attempts - 1) * self.revision.len()
+    }
+}
+
+/// Plays every problem `samples` times and judges every attempt.
+///
+/// Attempt k + 1 continues on what attempt k left in the cache; its context is the ids of the prompt, of the attempts before
+/// it, and of the revision instruction. The random number of a token is keyed by (seed, stage, step, problem, sample, attempt,
+/// token): it does not depend on which other episodes are in the batch. A truncated attempt is judged
+/// [`Verdict::Truncated`] without asking the verifier.
+///
+/// # Errors
+/// Those of [`Decode::start`] and of [`choose`].
+///
+/// # Source
+/// Kumar et al. 2024, arXiv 2409.12917, section 3 (x2 = [x1, y1, p1]).
+pub fn rollout<D: Decode, V: Verifier>(
+    policy: &D,
+    verifier: &V,
+    problems: &[Problem],
+    config: &RolloutConfig,
+    key: RandomKey,
+) -> Result<Vec<Group>, Error> {
+    if problems.is_empty() {
+        return Ok(Vec::new());
+    }
+    let prompts: Vec<&[u32]> = problems.iter().map(Problem::prompt).collect();
+    let longest = prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
+    let (mut cache, mut logits) = policy.start(&prompts, config.samples, config.capacity(longest))?;
+    let rows = problems.len() * config.samples;
+    let all_rows: Vec<usize> = (0..rows).collect();
+    let mut played: Vec<Vec<Attempt>> = (0..rows).map(|_| Vec::with_capacity(config.attempts)).collect();
+
+    for attempt in 0..config.attempts {
+        if let Some(last) = attempt.checked_sub(1) {
+            // The last token of an attempt was sampled but not read yet.
+            let bridge = |row: usize| {
+                let tail = played[row][last].tokens().last().copied();
+                tail.into_iter().chain(config.revision.iter().copied()).collect::<Vec<u32>>()
+            };
+            let bridges: Vec<Vec<u32>> = all_rows.iter().map(|&row| bridge(row)).collect();
+            logits = policy.extend(&mut cache, &all_rows, &bridges);
+        }
+        let key_of = |row: usize, token: usize| RandomKey {
+            problem: problems[row / config.samples].id(),
+            sample: (row % config.samples) as u16,
+            attempt: attempt as u8,
+            token: token as u32,
+            ..key
+        };
+        let drafts = play_attempt(policy, &mut cache, logits.clone(), &all_rows, config, key_of)?;
+        for (row, draft) in drafts.into_iter().enumerate() {
+            played[row].push(draft.judge(verifier, &problems[row / config.samples])?);
+        }
+    }
+
+    let mut played = played.into_iter();
+    problems
+        .iter()
+        .map(|problem| {
+            let trajectories = played
+                .by_ref()
+                .take(config.samples)
+                .map(|attempts| Trajectory::new(problem.prompt_ids(), config.revision.clone(), attempts))
+                .collect::<Result<_, _>>()?;
+            Group::new(problem.clone(), trajectories)
+        })
+        .collect()
+}
+
+/// One attempt on every row, from the logits of its first token; rows that end are no longer decoded.
+fn play_attempt<D: Decode>(
+    policy: &D,
+    cache: &mut D::Cache,
+    mut logits: burn_tensor::Tensor<2>,
+    all_rows: &[usize],
+    config: &RolloutConfig,
+    key_of: impl Fn(usize, usize) -> RandomKey,
+) -> Result<Vec<Draft>, Error> {
+    let mut drafts: Vec<Draft> = all_rows.iter().map(|_| Draft::default()).collect();
+    let mut active = all_rows.to_vec();
+    for token in 0.. {
+        let uniforms: Vec<f32> = match config.sampling {
+            Sampling::Greedy => Vec::new(),
+            Sampling::Temperature(_) => active.iter().map(|&row| key_of(row, token).uniform()).collect(),
+        };
+        for (&row, choice) in active.iter().zip(choose(logits, config.sampling, &uniforms)?) {
+            drafts[row].push(choice, config.limit);
+        }
+        active.retain(|&row| drafts[row].stop.is_none());
+        if active.is_empty() {
+            break;
+        }
+        let next: Vec<Vec<u32>> = active.iter().map(|&row| drafts[row].tokens.last().copied().into_iter().collect()).collect();
+        logits = policy.extend(cache, &active, &next);
+    }
+    Ok(drafts)
+}
+
+/// An attempt that is being written.
+#[derive(Default)]
+struct Draft {
+    tokens: Vec<u32>,
+    logprobs: Vec<f32>,
+    stop: Option<StopReason>,
+}
+
+impl Draft {
+    fn push(&mut self, choice: Choice, limit: AnswerLimit) {
+        self.tokens.push(choice.token);
+        self.logprobs.push(choice.logprob);
+        self.stop = limit.stop(&self.tokens);
+    }
+
+    fn judge<V: Verifier>(self, verifier: &V, problem: &Problem) -> Result<Attempt, Error> {
+        let stop = self.stop.unwrap_or(StopReason::Truncated);
+        let answer = match stop {
+            StopReason::EndToken => &self.tokens[..self.tokens.len() - 1],
+            StopReason::FixedLength | StopReason::Truncated => &self.tokens[..],
+        };
+        let verdict = match stop {
+            StopReason::Truncated => Verdict::Truncated,
+            StopReason::EndToken | StopReason::FixedLength => verifier.verify(problem, answer),
+        };
+        Attempt::new(self.tokens, self.logprobs, stop, verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests;

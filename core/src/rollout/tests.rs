@@ -1,0 +1,145 @@
+use alloc::{vec, vec::Vec};
+
+use burn_tensor::{Device, Tensor, TensorData};
+
+use super::*;
+use crate::rng::Stream;
+
+/// A policy whose logits are a pure function of the row's tokens; it records what it was asked to read.
+struct Scripted {
+    vocabulary: usize,
+}
+
+struct Rows {
+    tokens: Vec<Vec<u32>>,
+    reads: usize,
+}
+
+impl Scripted {
+    /// Prefers (sum of tokens) mod vocabulary, not certainly.
+    fn logits(&self, rows: &[&Vec<u32>]) -> Tensor<2> {
+        let values: Vec<f32> = rows
+            .iter()
+            .flat_map(|tokens| {
+                let liked = tokens.iter().sum::<u32>() as usize % self.vocabulary;
+                (0..self.vocabulary).map(move |v| if v == liked { 1.5 } else { 0.0 })
+            })
+            .collect();
+        Tensor::from_data(TensorData::new(values, [rows.len(), self.vocabulary]), &Device::flex())
+    }
+}
+
+impl Decode for Scripted {
+    type Cache = Rows;
+
+    fn start(&self, prompts: &[&[u32]], samples: usize, _: usize) -> Result<(Rows, Tensor<2>), Error> {
+        let tokens: Vec<Vec<u32>> = prompts.iter().flat_map(|p| (0..samples).map(|_| p.to_vec())).collect();
+        let logits = self.logits(&tokens.iter().collect::<Vec<_>>());
+        Ok((Rows { tokens, reads: prompts.iter().map(|p| p.len()).sum() }, logits))
+    }
+
+    fn extend(&self, cache: &mut Rows, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+        assert!(rows.is_sorted() && !rows.is_empty() && tokens.iter().all(|t| t.len() == tokens[0].len() && !t.is_empty()));
+        for (&row, new) in rows.iter().zip(tokens) {
+            cache.tokens[row].extend(new);
+            cache.reads += new.len();
+        }
+        self.logits(&rows.iter().map(|&row| &cache.tokens[row]).collect::<Vec<_>>())
+    }
+}
+
+struct SumIsEven;
+
+impl Verifier for SumIsEven {
+    fn verify(&self, _: &Problem, answer: &[u32]) -> Verdict {
+        if answer.iter().sum::<u32>().is_multiple_of(2) { Verdict::Right } else { Verdict::Wrong }
+    }
+}
+
+fn problems(n: u32) -> Vec<Problem> {
+    (0..n).map(|id| Problem::new(id, vec![id % 3, 1], vec![]).unwrap()).collect()
+}
+
+fn config(attempts: usize, limit: AnswerLimit) -> RolloutConfig {
+    RolloutConfig::new(attempts, 3, Sampling::Temperature(1.0), limit, vec![4]).unwrap()
+}
+
+#[test]
+fn contexts_are_prompt_attempts_and_revision_ids_and_nothing_is_read_twice() {
+    let policy = Scripted { vocabulary: 5 };
+    let config = config(3, AnswerLimit::Fixed(2));
+    let groups = rollout(&policy, &SumIsEven, &problems(2), &config, RandomKey::new(1, Stream::User)).unwrap();
+    assert_eq!(groups.len(), 2);
+    for group in &groups {
+        assert_eq!(group.trajectories().len(), 3);
+        for t in group.trajectories() {
+            let a = t.attempts();
+            assert_eq!(a.len(), 3);
+            let expected: Vec<u32> =
+                [group.problem().prompt(), a[0].tokens(), &[4], a[1].tokens(), &[4], a[2].tokens()].concat();
+            assert_eq!(t.tokens(), expected);
+            // The recorded log-probabilities are those of the scripted logits in exactly that context.
+            for (k, span) in t.spans().into_iter().enumerate() {
+                for (i, at) in span.enumerate() {
+                    let context = expected[..at].to_vec();
+                    let logits = policy.logits(&[&context]);
+                    let all: Vec<f32> = burn_tensor::activation::log_softmax(logits, 1).into_data().iter::<f32>().collect();
+                    assert!((all[expected[at] as usize] - a[k].sampling_logprobs()[i]).abs() < 1e-6);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_episode_does_not_depend_on_its_batch() {
+    let policy = Scripted { vocabulary: 5 };
+    let config = config(2, AnswerLimit::Ended { end: 0, max: 6 });
+    let key = RandomKey { step: 9, ..RandomKey::new(3, Stream::StageOne) };
+    let all = problems(5);
+    let together = rollout(&policy, &SumIsEven, &all, &config, key).unwrap();
+    for (problem, group) in all.iter().zip(&together) {
+        let alone = rollout(&policy, &SumIsEven, core::slice::from_ref(problem), &config, key).unwrap();
+        assert_eq!(&alone[0], group);
+    }
+}
+
+#[test]
+fn ends_are_counted_and_truncation_is_never_rewarded() {
+    struct AlwaysRight;
+    impl Verifier for AlwaysRight {
+        fn verify(&self, _: &Problem, answer: &[u32]) -> Verdict {
+            assert!(!answer.contains(&0), "the end token is not part of the answer");
+            Verdict::Right
+        }
+    }
+    let policy = Scripted { vocabulary: 5 };
+    let config = config(2, AnswerLimit::Ended { end: 0, max: 4 });
+    let groups = rollout(&policy, &AlwaysRight, &problems(12), &config, RandomKey::new(5, Stream::User)).unwrap();
+    let mut seen = [0; 2];
+    for attempt in groups.iter().flat_map(Group::trajectories).flat_map(Trajectory::attempts) {
+        match attempt.stop() {
+            StopReason::EndToken => {
+                seen[0] += 1;
+                assert_eq!(attempt.tokens().last(), Some(&0));
+                assert_eq!((attempt.answer().len() + 1, attempt.reward()), (attempt.tokens().len(), 1.0));
+            }
+            StopReason::Truncated => {
+                seen[1] += 1;
+                assert_eq!((attempt.tokens().len(), attempt.verdict()), (4, Verdict::Truncated));
+            }
+            StopReason::FixedLength => panic!("no fixed length here"),
+        }
+    }
+    assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
+}
+
+#[test]
+fn impossible_configurations_are_refused() {
+    let new = |attempts, samples, max| {
+        RolloutConfig::new(attempts, samples, Sampling::Greedy, AnswerLimit::Fixed(max), vec![])
+    };
+    assert!(new(0, 1, 1).is_err() && new(256, 1, 1).is_err() && new(2, 0, 1).is_err() && new(2, 1, 0).is_err());
+    assert_eq!(new(3, 1, 5).unwrap().capacity(7), 22);
+    assert!(Sampling::temperature(0.0).is_err() && Sampling::temperature(f64::NAN).is_err());
+}

@@ -1,0 +1,131 @@
+//! Choosing the next token on the device.
+
+use alloc::vec::Vec;
+
+use burn_tensor::{DType, FloatDType, Int, Tensor, TensorData, activation::log_softmax};
+
+use crate::error::{Error, check_range};
+
+/// How the next token is chosen from logits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Sampling {
+    /// The most likely token; used for evaluation. Its log-probability is that at temperature 1.
+    Greedy,
+    /// A draw from softmax(logits / temperature); made by [`Sampling::temperature`].
+    Temperature(f64),
+}
+
+impl Sampling {
+    /// Sampling at a temperature in `[0.01, 100]`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] outside of it; temperature 0 is [`Sampling::Greedy`].
+    pub fn temperature(temperature: f64) -> Result<Self, Error> {
+        check_range("temperature", "within [0.01, 100] (use greedy for 0)", temperature, 0.01, 100.0).map(Self::Temperature)
+    }
+
+    /// The temperature at which log-probabilities are taken.
+    pub fn scoring_temperature(self) -> f64 {
+        match self {
+            Self::Greedy => 1.0,
+            Self::Temperature(temperature) => temperature,
+        }
+    }
+}
+
+/// A chosen token and its log-probability.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Choice {
+    /// The token's id.
+    pub token: u32,
+    /// log π(token) in nats, at the scoring temperature.
+    pub logprob: f32,
+}
+
+/// Chooses one token a row, on the device, with one read back to the host.
+///
+/// Sampling inverts the cumulative distribution at the given uniform number: token = #{ v : Σ_{w ≤ v} π(w) ≤ u }. A token of
+/// probability zero is never chosen, and one uniform number a token is all that is drawn.
+///
+/// # Shapes
+/// `logits: [R, V]`; `uniforms: R` numbers in `[0, 1)` (not read when greedy); returns `R` choices.
+///
+/// # Errors
+/// [`Error::Length`] when `uniforms` are not one a row; [`Error::NotFinite`] when the logits hold NaN.
+pub fn choose(logits: Tensor<2>, sampling: Sampling, uniforms: &[f32]) -> Result<Vec<Choice>, Error> {
+    let [rows, vocabulary] = logits.dims();
+    // Half precision can neither hold token ids nor a cumulative sum.
+    let logits = if logits.dtype() == DType::F64 { logits } else { logits.cast(FloatDType::F32) };
+    let logprobs = log_softmax(logits.div_scalar(sampling.scoring_temperature()), 1);
+    let tokens = match sampling {
+        Sampling::Greedy => logprobs.clone().argmax(1),
+        Sampling::Temperature(_) => {
+            if uniforms.len() != rows {
+                return Err(Error::Length { what: "uniform numbers, one a row", expected: rows, got: uniforms.len() });
+            }
+            let uniforms =
+                Tensor::<2>::from_data(TensorData::new(uniforms.to_vec(), [rows, 1]), &logprobs.device()).cast(logprobs.dtype());
+            let cumulative = logprobs.clone().exp().cumsum(1);
+            let total = cumulative.clone().narrow(1, vocabulary - 1, 1);
+            let below: Tensor<2, Int> = (cumulative - uniforms * total).lower_equal_scalar(0.0).int().sum_dim(1);
+            below.clamp_max(vocabulary as i64 - 1)
+        }
+    };
+    let chosen = logprobs.gather(1, tokens.clone());
+    let packed = Tensor::cat(alloc::vec![tokens.float().cast(chosen.dtype()), chosen], 1);
+    let packed: Vec<f32> = packed.into_data().iter::<f32>().collect();
+    packed
+        .chunks_exact(2)
+        .map(|pair| {
+            if pair[1].is_finite() {
+                Ok(Choice { token: pair[0] as u32, logprob: pair[1] })
+            } else {
+                Err(Error::NotFinite("log-probability of a sampled token"))
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_tensor::Device;
+
+    use super::*;
+
+    fn logits(values: [[f32; 3]; 2]) -> Tensor<2> {
+        Tensor::from_data(values, &Device::flex())
+    }
+
+    #[test]
+    fn sampling_inverts_the_cumulative_distribution() {
+        // softmax(ln 1, ln 2, ln 1) = 1/4, 1/2, 1/4; cumulative 1/4, 3/4, 1.
+        let row = [0.0, core::f32::consts::LN_2, 0.0];
+        let at = |u: f32| choose(logits([row, row]), Sampling::Temperature(1.0), &[u, 0.0]).unwrap()[0];
+        assert_eq!([at(0.0).token, at(0.2).token, at(0.3).token, at(0.7).token, at(0.8).token], [0, 0, 1, 1, 2]);
+        assert!((at(0.5).logprob - 0.5f32.ln()).abs() < 1e-6);
+        assert_eq!(at(1.0 - f32::EPSILON / 2.0).token, 2);
+    }
+
+    #[test]
+    fn temperature_sharpens_and_enters_the_logprob() {
+        // At T = 1/2 the odds 1 : 2 : 1 become 1 : 4 : 1.
+        let row = [0.0, core::f32::consts::LN_2, 0.0];
+        let choice = choose(logits([row, row]), Sampling::Temperature(0.5), &[0.5, 0.5]).unwrap()[1];
+        assert_eq!(choice.token, 1);
+        assert!((choice.logprob - (4.0f32 / 6.0).ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn impossible_tokens_are_never_chosen() {
+        let row = [f32::NEG_INFINITY, 1.0, f32::NEG_INFINITY];
+        for u in [0.0, 0.5, 1.0 - f32::EPSILON / 2.0] {
+            assert_eq!(choose(logits([row, row]), Sampling::Temperature(1.0), &[u, u]).unwrap()[0].token, 1);
+        }
+    }
+
+    #[test]
+    fn not_a_number_is_refused() {
+        let row = [f32::NAN, 1.0, 0.0];
+        assert!(matches!(choose(logits([row, row]), Sampling::Greedy, &[]), Err(Error::NotFinite(_))));
+    }
+}

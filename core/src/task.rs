@@ -1,0 +1,87 @@
+//! Where problems come from.
+
+use alloc::{borrow::ToOwned, vec::Vec};
+
+use crate::error::Error;
+
+/// One problem: the prompt's token ids and the reference answer, which only a verifier may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    id: u32,
+    prompt: Vec<u32>,
+    reference: Vec<u32>,
+}
+
+impl Problem {
+    /// A problem; `id` keys its random numbers, so it must be unique within a task.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] when the prompt holds no token: a policy needs something to continue.
+    pub fn new(id: u32, prompt: Vec<u32>, reference: Vec<u32>) -> Result<Self, Error> {
+        if prompt.is_empty() {
+            return Err(Error::Empty("a problem's prompt"));
+        }
+        Ok(Self { id, prompt, reference })
+    }
+
+    /// The problem's number within its task.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Token ids the policy sees first.
+    pub fn prompt(&self) -> &[u32] {
+        &self.prompt
+    }
+
+    /// Token ids of a right answer, private to verifiers and to supervised warm starts.
+    pub fn reference(&self) -> &[u32] {
+        &self.reference
+    }
+
+    /// The prompt, owned.
+    pub(crate) fn prompt_ids(&self) -> Vec<u32> {
+        self.prompt.to_owned()
+    }
+}
+
+/// The part of a task that training may see, and the part it may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// Problems to learn from.
+    Train,
+    /// Problems to judge by; disjoint from [`Split::Train`].
+    HeldOut,
+}
+
+/// A source of problems.
+///
+/// # Contract
+/// - Pure: the same `(seed, split, index)` gives the same problem, in any order and on any machine.
+/// - Disjoint: no prompt of [`Split::HeldOut`] appears in [`Split::Train`].
+/// - Total: every `index` is answered; a finite task wraps around ([`Task::len`] says where).
+pub trait Task {
+    /// The `index`-th problem of a split, under a seed.
+    fn problem(&self, seed: u64, split: Split, index: u64) -> Problem;
+
+    /// How many different problems a split holds; `None` when they are generated without end.
+    fn len(&self, split: Split) -> Option<u64> {
+        let _ = split;
+        None
+    }
+
+    /// Whether a split holds no problem.
+    fn is_empty(&self, split: Split) -> bool {
+        self.len(split) == Some(0)
+    }
+}
+
+impl<T: Task + ?Sized> Task for &T {
+    fn problem(&self, seed: u64, split: Split, index: u64) -> Problem {
+        (**self).problem(seed, split, index)
+    }
+
+    fn len(&self, split: Split) -> Option<u64> {
+        (**self).len(split)
+    }
+}

@@ -1,0 +1,177 @@
+//! The measures of self-correction: who was right before, and who is right after.
+
+use alloc::vec::Vec;
+
+use crate::{trajectory::Trajectory, verifier::Verdict};
+
+/// Counts over episodes, from the first attempt to the last.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Transitions {
+    episodes: u64,
+    right: Vec<u64>,
+    wrong_to_right: u64,
+    right_to_wrong: u64,
+    changed: u64,
+    edit_ratio: f64,
+}
+
+impl Transitions {
+    /// Counts the episodes of some trajectories.
+    pub fn of<'a>(trajectories: impl IntoIterator<Item = &'a Trajectory>) -> Self {
+        let mut counts = Self::default();
+        trajectories.into_iter().for_each(|trajectory| counts.observe(trajectory));
+        counts
+    }
+
+    /// Counts one more episode.
+    pub fn observe(&mut self, trajectory: &Trajectory) {
+        let attempts = trajectory.attempts();
+        let (first, last) = (&attempts[0], &attempts[attempts.len() - 1]);
+        self.right.resize(self.right.len().max(attempts.len()), 0);
+        for (count, attempt) in self.right.iter_mut().zip(attempts) {
+            *count += u64::from(attempt.verdict().is_right());
+        }
+        let right = |verdict: Verdict| verdict.is_right();
+        self.episodes += 1;
+        self.wrong_to_right += u64::from(!right(first.verdict()) && right(last.verdict()));
+        self.right_to_wrong += u64::from(right(first.verdict()) && !right(last.verdict()));
+        self.changed += u64::from(first.answer() != last.answer());
+        self.edit_ratio += edit_distance_ratio(first.answer(), last.answer());
+    }
+
+    /// Adds the counts of other episodes.
+    pub fn merge(&mut self, other: &Self) {
+        self.episodes += other.episodes;
+        self.right.resize(self.right.len().max(other.right.len()), 0);
+        self.right.iter_mut().zip(&other.right).for_each(|(a, b)| *a += b);
+        self.wrong_to_right += other.wrong_to_right;
+        self.right_to_wrong += other.right_to_wrong;
+        self.changed += other.changed;
+        self.edit_ratio += other.edit_ratio;
+    }
+
+    /// Episodes counted.
+    pub fn episodes(&self) -> u64 {
+        self.episodes
+    }
+
+    /// Attempts an episode.
+    pub fn attempts(&self) -> usize {
+        self.right.len()
+    }
+
+    /// acc@t of attempt `k` (from 0): the fraction of all episodes that are right there.
+    pub fn accuracy(&self, k: usize) -> f64 {
+        self.fraction(self.right.get(k).copied().unwrap_or(0))
+    }
+
+    /// acc@last − acc@t1 = (i→c) − (c→i), a fraction of all episodes.
+    pub fn delta(&self) -> f64 {
+        self.wrong_to_right() - self.right_to_wrong()
+    }
+
+    /// i→c: wrong at first, right at last; a fraction of all episodes.
+    pub fn wrong_to_right(&self) -> f64 {
+        self.fraction(self.wrong_to_right)
+    }
+
+    /// c→i: right at first, wrong at last; a fraction of all episodes.
+    pub fn right_to_wrong(&self) -> f64 {
+        self.fraction(self.right_to_wrong)
+    }
+
+    /// The fraction of episodes whose last answer differs from the first.
+    pub fn changed(&self) -> f64 {
+        self.fraction(self.changed)
+    }
+
+    /// P(right at last | wrong at first); `None` when no first attempt was wrong.
+    pub fn fix_given_wrong(&self) -> Option<f64> {
+        let wrong = self.episodes - self.right.first().copied().unwrap_or(0);
+        (wrong > 0).then(|| self.wrong_to_right as f64 / wrong as f64)
+    }
+
+    /// P(wrong at last | right at first); `None` when no first attempt was right.
+    pub fn break_given_right(&self) -> Option<f64> {
+        let right = self.right.first().copied().unwrap_or(0);
+        (right > 0).then(|| self.right_to_wrong as f64 / right as f64)
+    }
+
+    /// Mean [`edit_distance_ratio`] from the first to the last answer.
+    pub fn edit_distance_ratio(&self) -> f64 {
+        if self.episodes == 0 { 0.0 } else { self.edit_ratio / self.episodes as f64 }
+    }
+
+    fn fraction(&self, count: u64) -> f64 {
+        if self.episodes == 0 { 0.0 } else { count as f64 / self.episodes as f64 }
+    }
+}
+
+/// Edit distance over the sum of both lengths: 0 for a copy, at most 1.
+///
+/// # Source
+/// arXiv 2409.12917, figure 4.
+pub fn edit_distance_ratio(a: &[u32], b: &[u32]) -> f64 {
+    let length = a.len() + b.len();
+    if length == 0 { 0.0 } else { edit_distance(a, b) as f64 / length as f64 }
+}
+
+/// Levenshtein distance: insertions, deletions and substitutions, each of cost 1.
+pub fn edit_distance(a: &[u32], b: &[u32]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = core::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::attempt::{Attempt, StopReason};
+
+    fn episode(first: (u32, bool), second: (u32, bool)) -> Trajectory {
+        let attempt = |(token, right): (u32, bool)| {
+            let verdict = if right { Verdict::Right } else { Verdict::Wrong };
+            Attempt::new(vec![token, 7], vec![0.0; 2], StopReason::FixedLength, verdict).unwrap()
+        };
+        Trajectory::new(vec![1], vec![], vec![attempt(first), attempt(second)]).unwrap()
+    }
+
+    #[test]
+    fn transitions_by_hand() {
+        // Fixed, kept right twice, broken, wrong and changed.
+        let episodes = [
+            episode((1, false), (2, true)),
+            episode((1, true), (1, true)),
+            episode((1, true), (1, true)),
+            episode((1, true), (3, false)),
+            episode((1, false), (4, false)),
+        ];
+        let t = Transitions::of(&episodes);
+        assert_eq!((t.accuracy(0), t.accuracy(1), t.episodes()), (0.6, 0.6, 5));
+        assert_eq!((t.wrong_to_right(), t.right_to_wrong(), t.delta(), t.changed()), (0.2, 0.2, 0.0, 0.6));
+        assert_eq!((t.fix_given_wrong(), t.break_given_right()), (Some(0.5), Some(1.0 / 3.0)));
+        assert!((t.edit_distance_ratio() - 3.0 * 0.25 / 5.0).abs() < 1e-12);
+        let mut merged = Transitions::of(&episodes[..2]);
+        merged.merge(&Transitions::of(&episodes[2..]));
+        assert_eq!(merged, t);
+        assert_eq!(Transitions::default().fix_given_wrong(), None);
+    }
+
+    #[test]
+    fn edit_distances_by_hand() {
+        assert_eq!(edit_distance(&[1, 2, 3], &[1, 3]), 1);
+        assert_eq!(edit_distance(&[], &[1, 3]), 2);
+        assert_eq!(edit_distance(&[1, 2, 3, 4], &[4, 3, 2, 1]), 4);
+        assert_eq!(edit_distance_ratio(&[1, 2], &[1, 2]), 0.0);
+        assert_eq!(edit_distance_ratio(&[1, 2], &[3, 4]), 0.5);
+    }
+}

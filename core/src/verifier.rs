@@ -1,0 +1,91 @@
+//! Judging an answer.
+
+use crate::{error::Error, task::Problem};
+
+/// What a verifier found. A verifier that could not judge says so; it never hides behind a wrong answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The answer is right: reward 1.
+    Right,
+    /// The answer is wrong: reward 0.
+    Wrong,
+    /// The answer deserves part of the reward; made by [`Verdict::partial`].
+    Partial(f32),
+    /// No answer could be read out of the attempt: reward 0, counted apart.
+    Unparseable,
+    /// The attempt hit its length limit before it ended: reward 0, counted apart.
+    Truncated,
+    /// The verifier itself failed: reward 0, counted apart; a run with many of these should stop.
+    Failed,
+}
+
+impl Verdict {
+    /// Partial credit in `[0, 1]`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] outside of it.
+    pub fn partial(credit: f32) -> Result<Self, Error> {
+        crate::error::check_range("partial credit", "within [0, 1]", f64::from(credit), 0.0, 1.0)?;
+        Ok(Self::Partial(credit))
+    }
+
+    /// The reward r in `[0, 1]`.
+    pub fn reward(self) -> f32 {
+        match self {
+            Self::Right => 1.0,
+            Self::Partial(credit) => credit,
+            Self::Wrong | Self::Unparseable | Self::Truncated | Self::Failed => 0.0,
+        }
+    }
+
+    /// Whether the attempt counts as right: full reward.
+    pub fn is_right(self) -> bool {
+        self.reward() >= 1.0
+    }
+
+    /// One lower-case word for logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Wrong => "wrong",
+            Self::Partial(_) => "partial",
+            Self::Unparseable => "unparseable",
+            Self::Truncated => "truncated",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Maps a problem and the tokens of one attempt to a verdict.
+///
+/// # Contract
+/// - Pure and deterministic: the same arguments give the same verdict.
+/// - Bounded: it ends, in time and memory proportional to the attempt.
+/// - Total: it never panics, whatever the tokens are.
+/// - `answer` holds the attempt's tokens without its end token.
+pub trait Verifier {
+    /// The verdict on one attempt.
+    fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict;
+}
+
+impl<V: Verifier + ?Sized> Verifier for &V {
+    fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict {
+        (**self).verify(problem, answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict;
+
+    #[test]
+    fn rewards_are_as_documented() {
+        assert_eq!(Verdict::Right.reward(), 1.0);
+        assert_eq!(Verdict::partial(0.25).unwrap().reward(), 0.25);
+        for zero in [Verdict::Wrong, Verdict::Unparseable, Verdict::Truncated, Verdict::Failed] {
+            assert_eq!(zero.reward(), 0.0, "{}", zero.name());
+        }
+        assert!(Verdict::partial(1.5).is_err() && Verdict::partial(f32::NAN).is_err());
+    }
+}
