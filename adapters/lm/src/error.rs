@@ -1,0 +1,43 @@
+//! Why a model could not be made, saved or loaded.
+
+use std::{io, path::PathBuf};
+
+/// Why a model could not be made, saved or loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LmError {
+    /// A size in the configuration makes no sense.
+    #[error("model configuration: {name} must be {expected}, got {got}")]
+    Config {
+        /// The field.
+        name: &'static str,
+        /// What it must be, in words.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A weights file is not a safetensors file, or is damaged.
+    #[error("{}: not a usable safetensors file: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The tensors of a weights file are not those of the model; every difference is listed.
+    #[error("{}: the tensors do not fit the model: {}", path.display(), differences.join("; "))]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// One sentence a tensor.
+        differences: Vec<String>,
+    },
+}

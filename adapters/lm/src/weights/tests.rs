@@ -1,0 +1,64 @@
+use burn::tensor::Int;
+use palinode_core::policy::Policy;
+
+use super::*;
+
+fn config(tied: bool) -> DecoderConfig {
+    DecoderConfig { tied, kv_heads: 2, ..DecoderConfig::small(11, 24, 2, 4, 16) }
+}
+
+fn logits(model: &Decoder, device: &Device) -> Vec<f32> {
+    let tokens = Tensor::<2, Int>::from_data([[1, 2, 3, 4]], device);
+    let states = model.states(tokens, Tensor::<1, Int>::from_data([0, 1, 2, 3], device));
+    model.logits(states).into_data().iter::<f32>().collect()
+}
+
+#[test]
+fn a_round_trip_is_bit_exact() {
+    let device = palinode_flex::device();
+    let folder = tempfile::tempdir().unwrap();
+    for tied in [false, true] {
+        let path = folder.path().join(format!("{tied}.safetensors"));
+        let model = Decoder::new(&config(tied), 3, &device).unwrap();
+        model.save(&path).unwrap();
+        let loaded = Decoder::load(&config(tied), &path, &device).unwrap();
+        assert_eq!(logits(&model, &device), logits(&loaded, &device));
+        assert_ne!(logits(&model, &device), logits(&Decoder::new(&config(tied), 4, &device).unwrap(), &device));
+        // Loaded parameters are still trainable ones.
+        assert_eq!(loaded.train().embedding.val().is_require_grad(), true);
+    }
+}
+
+#[test]
+fn every_difference_is_named() {
+    let device = palinode_flex::device();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    Decoder::new(&config(false), 0, &device).unwrap().save(&path).unwrap();
+    let other = DecoderConfig { layers: 3, vocabulary: 12, tied: true, ..config(false) };
+    let text = Decoder::load(&other, &path, &device).unwrap_err().to_string();
+    for part in ["embedding has shape [11, 24], expected [12, 24]", "blocks.2.mlp.down is missing", "output is not part of the model"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(matches!(Decoder::load(&config(false), &path, &device), Err(LmError::Format { .. })));
+    fs::write(&path, [255; 64]).unwrap();
+    assert!(matches!(Decoder::load(&config(false), &path, &device), Err(LmError::Format { .. })));
+    assert!(matches!(Decoder::load(&config(false), &folder.path().join("none"), &device), Err(LmError::Io { .. })));
+}
+
+#[test]
+fn impossible_sizes_are_refused_before_anything_is_allocated() {
+    let device = palinode_flex::device();
+    let base = config(false);
+    for bad in [
+        DecoderConfig { width: 25, ..base.clone() },
+        DecoderConfig { kv_heads: 3, ..base.clone() },
+        DecoderConfig { layers: 0, ..base.clone() },
+        DecoderConfig { vocabulary: usize::MAX, ..base.clone() },
+        DecoderConfig { norm_epsilon: f64::NAN, ..base },
+    ] {
+        assert!(matches!(Decoder::new(&bad, 0, &device), Err(LmError::Config { .. })), "{bad:?}");
+    }
+}
