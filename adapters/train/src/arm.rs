@@ -1,0 +1,166 @@
+//! The arms of a study: which objectives run, in which order, for how many steps.
+
+use core::fmt;
+
+use palinode_core::{
+    credit::Credit,
+    objective::{Objective, StageOne, StageTwo},
+    rng::Stream,
+    shaping::Shaping,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{config::TrainConfig, error::TrainError};
+
+/// What is compared. All arms take the same number of RL steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arm {
+    /// Stage I, then Stage II with the progress bonus and per-turn credit: the method.
+    Score,
+    /// Multi-turn RL on the summed reward of both attempts, credited to all tokens; no Stage I, no bonus.
+    Naive,
+    /// RL on attempt 1 alone.
+    SingleTurn,
+    /// As `score`, but Stage II credits the summed return to all tokens: the sandbagging control.
+    Joint,
+    /// Stage II for all steps.
+    StageTwoOnly,
+    /// As `score`, without the bonus.
+    NoShaping,
+}
+
+impl Arm {
+    /// All arms.
+    pub const ALL: [Self; 6] = [Self::Score, Self::Naive, Self::SingleTurn, Self::Joint, Self::StageTwoOnly, Self::NoShaping];
+
+    /// The name used on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Score => "score",
+            Self::Naive => "naive",
+            Self::SingleTurn => "single-turn",
+            Self::Joint => "joint",
+            Self::StageTwoOnly => "stage-two-only",
+            Self::NoShaping => "no-shaping",
+        }
+    }
+
+    /// The stages this arm runs.
+    ///
+    /// # Errors
+    /// [`TrainError::Core`] when a weight of an objective makes no sense.
+    pub fn stages(self, config: &TrainConfig) -> Result<Vec<Stage>, TrainError> {
+        let rl = &config.reinforce;
+        let bonus = Shaping::ProgressBonus { alpha: rl.alpha };
+        let joint = Credit::Discounted { gamma: 1.0 };
+        let one = |attempts| -> Result<Stage, TrainError> {
+            Ok(Stage { name: StageName::StageOne, steps: 0, attempts, objective: Box::new(StageOne::new(rl.beta1, rl.beta2)?) })
+        };
+        let two = |objective: StageTwo, attempts| Stage {
+            name: StageName::StageTwo,
+            steps: rl.steps_two,
+            attempts,
+            objective: Box::new(objective),
+        };
+        // With more than two attempts Stage I is repeated, one attempt more each time, and shares its steps out.
+        let stage_one = || -> Result<Vec<Stage>, TrainError> {
+            let turns = config.attempts - 1;
+            (0..turns)
+                .map(|turn| {
+                    let steps = rl.steps_one * (turn + 1) / turns - rl.steps_one * turn / turns;
+                    Ok(Stage { steps, ..one(turn + 2)? })
+                })
+                .collect()
+        };
+        let all_steps = |stage: Stage| vec![Stage { steps: rl.steps_one + rl.steps_two, ..stage }];
+        let followed_by = |objective| -> Result<Vec<Stage>, TrainError> {
+            let mut stages = stage_one()?;
+            stages.push(two(objective, config.attempts));
+            Ok(stages)
+        };
+        Ok(match self {
+            Self::Score => followed_by(StageTwo::new(rl.beta1, bonus)?)?,
+            Self::NoShaping => followed_by(StageTwo::new(rl.beta1, Shaping::None)?)?,
+            Self::Joint => followed_by(StageTwo::with_credit(rl.beta1, bonus, joint, true)?)?,
+            Self::StageTwoOnly => all_steps(two(StageTwo::new(rl.beta1, bonus)?, config.attempts)),
+            Self::Naive => {
+                all_steps(two(StageTwo::with_credit(rl.beta1, Shaping::None, joint, false)?, config.attempts))
+            }
+            Self::SingleTurn => all_steps(two(StageTwo::new(rl.beta1, Shaping::None)?, 1)),
+        })
+    }
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One optimisation phase.
+pub struct Stage {
+    /// Which one.
+    pub name: StageName,
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Attempts an episode plays while training.
+    pub attempts: usize,
+    /// What is maximised.
+    pub objective: Box<dyn Objective + Send + Sync>,
+}
+
+/// The parts of a run that end with an evaluation and a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageName {
+    /// The supervised start, and the model it leaves.
+    Base,
+    /// Stage I.
+    StageOne,
+    /// Stage II.
+    StageTwo,
+}
+
+impl StageName {
+    /// The name used in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::StageOne => "stage_one",
+            Self::StageTwo => "stage_two",
+        }
+    }
+
+    /// The random numbers of its rollouts.
+    pub(crate) fn stream(self) -> Stream {
+        match self {
+            Self::Base => Stream::WarmStart,
+            Self::StageOne => Stream::StageOne,
+            Self::StageTwo => Stream::StageTwo,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_arms_take_the_same_number_of_steps() {
+        for attempts in 2..5 {
+            let config = TrainConfig { attempts, ..Default::default() };
+            for arm in Arm::ALL {
+                let steps: usize = arm.stages(&config).unwrap().iter().map(|stage| stage.steps).sum();
+                assert_eq!(steps, 270, "{arm} with {attempts} attempts");
+            }
+        }
+    }
+
+    #[test]
+    fn stage_one_is_repeated_a_turn_at_a_time() {
+        let config = TrainConfig { attempts: 4, ..Default::default() };
+        let plays: Vec<usize> = Arm::Score.stages(&config).unwrap().iter().map(|stage| stage.attempts).collect();
+        assert_eq!(plays, [2, 3, 4, 4]);
+    }
+}

@@ -1,0 +1,247 @@
+//! Every number of a run.
+
+use palinode_core::{advantage::Baseline, kl::KlEstimator};
+use serde::{Deserialize, Serialize};
+
+use crate::{arm::Arm, error::TrainError};
+
+/// Every number of a run but the task's and the model's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Which objectives, in which order.
+    pub arm: Arm,
+    /// Attempts an episode, at least 2.
+    pub attempts: usize,
+    /// The supervised start.
+    pub warm: WarmConfig,
+    /// Both RL stages.
+    pub reinforce: ReinforceConfig,
+    /// Greedy evaluation.
+    pub evaluation: EvaluationConfig,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            arm: Arm::Score,
+            attempts: 2,
+            warm: WarmConfig::default(),
+            reinforce: ReinforceConfig::default(),
+            evaluation: EvaluationConfig::default(),
+        }
+    }
+}
+
+/// The supervised start (see [`crate::warm`]).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WarmConfig {
+    /// Most steps of phase 1, on corrupted first attempts.
+    pub steps_corrupted: usize,
+    /// Phase 1 ends when greedy acc@t1 on training problems reaches this fraction.
+    pub target_accuracy: f64,
+    /// Steps between two checks of it.
+    pub check_every: usize,
+    /// Steps of phase 2, on the model's own sampled first attempts.
+    pub steps_sampled: usize,
+    /// Sequences a step.
+    pub sequences: usize,
+    /// Learning rate of phase 1, after a linear rise over `rise` steps.
+    pub learning_rate_corrupted: f64,
+    /// Learning rate of phase 2.
+    pub learning_rate_sampled: f64,
+    /// Steps over which the learning rate rises.
+    pub rise: usize,
+    /// AdamW's weight decay.
+    pub weight_decay: f32,
+    /// Expected number of wrong tokens in a corrupted attempt.
+    pub corrupted_tokens: f64,
+    /// Phase 1: share of second attempts that copy the first.
+    pub copy_corrupted: f64,
+    /// Phase 2: share of second attempts that copy the first.
+    pub copy_sampled: f64,
+    /// Phase 2: share of second attempts that are right; the rest are fresh samples.
+    pub right_sampled: f64,
+}
+
+impl Default for WarmConfig {
+    fn default() -> Self {
+        Self {
+            steps_corrupted: 800,
+            target_accuracy: 0.45,
+            check_every: 20,
+            steps_sampled: 600,
+            sequences: 192,
+            learning_rate_corrupted: 1e-3,
+            learning_rate_sampled: 5e-4,
+            rise: 100,
+            weight_decay: 0.01,
+            corrupted_tokens: 1.5,
+            copy_corrupted: 0.7,
+            copy_sampled: 0.5,
+            right_sampled: 0.3,
+        }
+    }
+}
+
+/// Both RL stages (see [`crate::reinforce`]).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReinforceConfig {
+    /// Steps of Stage I.
+    pub steps_one: usize,
+    /// Steps of Stage II; arms without Stage I run both numbers here.
+    pub steps_two: usize,
+    /// Problems a step.
+    pub problems: usize,
+    /// Episodes a problem.
+    pub samples: usize,
+    /// AdamW's learning rate.
+    pub learning_rate: f64,
+    /// Sampling temperature, also applied in scoring.
+    pub temperature: f64,
+    /// Weight α of the progress bonus.
+    pub alpha: f64,
+    /// β₁: KL weight on trained attempts.
+    pub beta1: f64,
+    /// β₂: Stage I's anchor on earlier attempts.
+    pub beta2: f64,
+    /// How KL is estimated.
+    pub kl: KlChoice,
+    /// What is subtracted from returns.
+    pub baseline: BaselineChoice,
+    /// Whether advantages are divided by their standard deviation, per attempt.
+    pub scale_advantages: bool,
+}
+
+impl Default for ReinforceConfig {
+    fn default() -> Self {
+        Self {
+            steps_one: 120,
+            steps_two: 150,
+            problems: 64,
+            samples: 8,
+            learning_rate: 3e-4,
+            temperature: 1.0,
+            alpha: 10.0,
+            beta1: 0.01,
+            beta2: 0.1,
+            kl: KlChoice::Exact,
+            baseline: BaselineChoice::LeaveOneOut,
+            scale_advantages: true,
+        }
+    }
+}
+
+/// Greedy evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationConfig {
+    /// Held-out problems at the end of each stage.
+    pub problems: usize,
+    /// Held-out problems in between: the first of the same list.
+    pub problems_between: usize,
+    /// RL steps between two evaluations.
+    pub every: usize,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self { problems: 2000, problems_between: 500, every: 25 }
+    }
+}
+
+/// Names of [`KlEstimator`] in a configuration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "named after the estimators")]
+pub enum KlChoice {
+    Exact,
+    K1,
+    K2,
+    K3,
+}
+
+impl From<KlChoice> for KlEstimator {
+    fn from(choice: KlChoice) -> Self {
+        match choice {
+            KlChoice::Exact => Self::Exact,
+            KlChoice::K1 => Self::K1,
+            KlChoice::K2 => Self::K2,
+            KlChoice::K3 => Self::K3,
+        }
+    }
+}
+
+/// Names of [`Baseline`] in a configuration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "named after the baselines")]
+pub enum BaselineChoice {
+    LeaveOneOut,
+    GroupMean,
+    ConditionedOnFirst,
+}
+
+impl From<BaselineChoice> for Baseline {
+    fn from(choice: BaselineChoice) -> Self {
+        match choice {
+            BaselineChoice::LeaveOneOut => Self::LeaveOneOut,
+            BaselineChoice::GroupMean => Self::GroupMean,
+            BaselineChoice::ConditionedOnFirst => Self::ConditionedOnFirst,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Splits `steps` of warm start between its phases, two to three.
+    pub fn set_warm_steps(&mut self, steps: usize) {
+        self.warm.steps_corrupted = steps * 2 / 5;
+        self.warm.steps_sampled = steps - self.warm.steps_corrupted;
+    }
+
+    /// Refuses numbers that make no run.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] names the setting; [`TrainError::Core`] comes from the objectives.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let counts = [
+            ("attempts", self.attempts, 2, 255),
+            ("warm.sequences", self.warm.sequences, 1, 1 << 20),
+            ("warm.check_every", self.warm.check_every, 1, usize::MAX),
+            ("reinforce.problems", self.reinforce.problems, 1, 1 << 20),
+            ("reinforce.samples", self.reinforce.samples, 2, 1 << 16),
+            ("evaluation.problems", self.evaluation.problems, 1, 1 << 24),
+            ("evaluation.problems_between", self.evaluation.problems_between, 1, 1 << 24),
+            ("evaluation.every", self.evaluation.every, 1, usize::MAX),
+        ];
+        for (name, value, low, high) in counts {
+            if !(low..=high).contains(&value) {
+                let expected = if high == usize::MAX { format!("at least {low}") } else { format!("within {low}..={high}") };
+                return Err(TrainError::Config { name, expected, got: value.to_string() });
+            }
+        }
+        let fractions = [
+            ("warm.target_accuracy", self.warm.target_accuracy, 0.0, 1.0),
+            ("warm.copy_corrupted", self.warm.copy_corrupted, 0.0, 1.0),
+            ("warm.copy_sampled", self.warm.copy_sampled, 0.0, 1.0),
+            ("warm.right_sampled", self.warm.right_sampled, 0.0, 1.0 - self.warm.copy_sampled),
+            ("warm.learning_rate_corrupted", self.warm.learning_rate_corrupted, 0.0, 1.0),
+            ("warm.learning_rate_sampled", self.warm.learning_rate_sampled, 0.0, 1.0),
+            ("warm.weight_decay", f64::from(self.warm.weight_decay), 0.0, 1.0),
+            ("warm.corrupted_tokens", self.warm.corrupted_tokens, 0.0, 1e6),
+            ("reinforce.learning_rate", self.reinforce.learning_rate, 0.0, 1.0),
+        ];
+        for (name, value, low, high) in fractions {
+            if !(value.is_finite() && (low..=high).contains(&value)) {
+                return Err(TrainError::Config { name, expected: format!("within [{low}, {high}]"), got: value.to_string() });
+            }
+        }
+        palinode_core::sampling::Sampling::temperature(self.reinforce.temperature)?;
+        self.arm.stages(self).map(|_| ())
+    }
+}

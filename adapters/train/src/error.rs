@@ -1,0 +1,77 @@
+//! Why training stopped.
+
+use std::{io, path::PathBuf};
+
+/// Why training stopped, or did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The core refused a value or combination.
+    #[error(transparent)]
+    Core(#[from] palinode_core::Error),
+    /// The model could not be made, saved or loaded.
+    #[error(transparent)]
+    Model(#[from] palinode_lm::LmError),
+    /// A setting makes no sense.
+    #[error("{name} must be {expected}, got {got}")]
+    Config {
+        /// The setting.
+        name: &'static str,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+    /// The task does not fit the model.
+    #[error(
+        "the task needs a context of {needed} tokens ({attempts} attempts), the model holds {context}: shorten the longest problem or \
+         answer, or raise model.context"
+    )]
+    Context {
+        /// Tokens needed.
+        needed: usize,
+        /// Attempts an episode.
+        attempts: usize,
+        /// Tokens the model holds.
+        context: usize,
+    },
+    /// A loss or a gradient became NaN or infinite.
+    #[error("{what} is {value} at {stage} step {step}: lower the learning rate, or raise the KL weights; the last checkpoint is intact")]
+    NotFinite {
+        /// Loss or gradient norm.
+        what: &'static str,
+        /// NaN or infinity.
+        value: f64,
+        /// The stage.
+        stage: String,
+        /// The step within it.
+        step: usize,
+    },
+    /// The sampler and the trainer disagree about the same tokens.
+    #[error(
+        "log-probabilities while sampling and while training differ by {gap:.2e} nats (at most {bound:.0e} allowed): this device computes \
+         cached decoding wrongly; try another one"
+    )]
+    Parity {
+        /// Largest difference seen.
+        gap: f32,
+        /// Largest difference allowed.
+        bound: f32,
+    },
+    /// A file of the run could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A file of the run is damaged.
+    #[error("{}: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}

@@ -1,0 +1,292 @@
+//! What a run says, for sinks to render.
+
+use std::collections::BTreeMap;
+
+use palinode_core::{trajectory::Trajectory, transitions::Transitions};
+use palinode_tasks::TextTask;
+use serde::{Deserialize, Serialize};
+
+use crate::{arm::StageName, error::TrainError};
+
+/// Receives what a run says, in order.
+pub trait Sink {
+    /// One event.
+    ///
+    /// # Errors
+    /// What the sink could not write; it stops the run.
+    fn receive(&mut self, event: &Event) -> Result<(), TrainError>;
+}
+
+impl Sink for Vec<Event> {
+    fn receive(&mut self, event: &Event) -> Result<(), TrainError> {
+        self.push(event.clone());
+        Ok(())
+    }
+}
+
+/// One thing that happened. `seconds` are wall-clock; nothing else differs between two runs of one seed on one CPU.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// The run begins.
+    Run {
+        /// Version of palinode.
+        version: String,
+        /// Name of the task.
+        task: String,
+        /// Name of the arm.
+        arm: String,
+        /// The seed.
+        seed: u64,
+        /// Attempts an episode.
+        attempts: usize,
+        /// Parameters of the model.
+        parameters: usize,
+        /// Steps planned: warm start at most, and RL.
+        steps: [usize; 2],
+    },
+    /// A part of the run begins or ends.
+    Stage {
+        /// Which.
+        stage: StageName,
+        /// `start` or `end`.
+        phase: Phase,
+        /// Its steps.
+        steps: usize,
+        /// RL steps taken before.
+        rl_step: usize,
+    },
+    /// A step of the warm start.
+    Warm {
+        /// 1: corrupted first attempts; 2: sampled ones.
+        phase: usize,
+        /// From 1, over both phases.
+        step: usize,
+        /// Cross-entropy a token (plus KL in phase 2).
+        loss: f64,
+        /// Greedy acc@t1 on training problems, in percent, when it was checked.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        acc_t1: Option<f64>,
+        /// Since the start of the run.
+        seconds: f64,
+    },
+    /// An RL step.
+    Step(Box<StepMetrics>),
+    /// A greedy evaluation on held-out problems.
+    Eval {
+        /// The stage during or after which it was taken.
+        stage: StageName,
+        /// RL steps taken so far.
+        rl_step: usize,
+        /// Whether it ends the stage.
+        #[serde(rename = "final")]
+        last: bool,
+        /// The figures.
+        #[serde(flatten)]
+        summary: Summary,
+        /// Since the start of the run.
+        seconds: f64,
+    },
+    /// A sampled episode.
+    Episode(Box<Episode>),
+    /// Something a person should know.
+    Warning {
+        /// What kind.
+        kind: WarningKind,
+        /// The stage.
+        stage: StageName,
+        /// RL steps taken so far.
+        rl_step: usize,
+        /// In words.
+        message: String,
+    },
+    /// The run is complete.
+    End {
+        /// Since the start of the run.
+        seconds: f64,
+    },
+}
+
+/// Whether something begins or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It begins.
+    Start,
+    /// It ends.
+    End,
+}
+
+/// What a warning is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningKind {
+    /// Attempt 1 has become worse than the reference's.
+    Sandbagging,
+    /// Almost no group has episodes of different reward.
+    NoSignal,
+    /// Attempt 2 repeats attempt 1.
+    Collapse,
+}
+
+/// The measures of an RL step; fractions in `[0, 1]`, one entry an attempt where there are several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepMetrics {
+    /// The stage.
+    pub stage: StageName,
+    /// From 1, within the stage.
+    pub step: usize,
+    /// From 1, over all stages.
+    pub rl_step: usize,
+    /// Value of the loss.
+    pub loss: f64,
+    /// Mean task reward of each attempt.
+    pub reward: Vec<f64>,
+    /// Mean KL to the reference of each attempt, nats summed over its tokens.
+    pub kl: Vec<f64>,
+    /// Mean tokens of each attempt.
+    pub length: Vec<f64>,
+    /// Norm of the gradient before clipping.
+    pub grad_norm: f64,
+    /// Episodes whose last answer differs from the first.
+    pub changed: f64,
+    /// Groups whose episodes all earned the same, at each attempt.
+    pub zero_spread: Vec<f64>,
+    /// Wrong at first, right at last.
+    pub i_to_c: f64,
+    /// Right at first, wrong at last.
+    pub c_to_i: f64,
+    /// Attempts by verdict.
+    pub verdicts: BTreeMap<String, u64>,
+    /// Largest difference between sampling and training log-probabilities, nats.
+    pub logprob_gap: f32,
+    /// Since the start of the run.
+    pub seconds: f64,
+}
+
+/// The figures of an evaluation, in percent; `p_*` are conditional, the others fractions of all problems.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Accuracy of the first attempt.
+    pub acc_t1: f64,
+    /// Accuracy of the last attempt.
+    pub acc_t2: f64,
+    /// `acc_t2 - acc_t1`.
+    pub delta: f64,
+    /// Wrong, then right.
+    pub i_to_c: f64,
+    /// Right, then wrong.
+    pub c_to_i: f64,
+    /// Answers that changed.
+    pub changed: f64,
+    /// Right at last, of those wrong at first.
+    pub p_fix_wrong: Option<f64>,
+    /// Wrong at last, of those right at first.
+    pub p_break_right: Option<f64>,
+    /// Problems.
+    pub n: u64,
+    /// Accuracy of every attempt.
+    pub acc: Vec<f64>,
+    /// Mean edit distance from first to last answer over the sum of their lengths, in percent.
+    pub edit_distance_ratio: f64,
+}
+
+impl From<&Transitions> for Summary {
+    fn from(t: &Transitions) -> Self {
+        // Two decimals say all that a few thousand problems can.
+        let percent = |fraction: f64| (fraction * 10_000.0).round() / 100.0;
+        let last = t.attempts().saturating_sub(1);
+        Self {
+            acc_t1: percent(t.accuracy(0)),
+            acc_t2: percent(t.accuracy(last)),
+            delta: percent(t.delta()),
+            i_to_c: percent(t.wrong_to_right()),
+            c_to_i: percent(t.right_to_wrong()),
+            changed: percent(t.changed()),
+            p_fix_wrong: t.fix_given_wrong().map(percent),
+            p_break_right: t.break_given_right().map(percent),
+            n: t.episodes(),
+            acc: (0..t.attempts()).map(|k| percent(t.accuracy(k))).collect(),
+            edit_distance_ratio: percent(t.edit_distance_ratio()),
+        }
+    }
+}
+
+/// An episode as it is kept: the ids are the truth, the text is for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Episode {
+    /// The stage in which it was sampled.
+    pub stage: StageName,
+    /// Step within the stage.
+    pub step: usize,
+    /// Step over all stages.
+    pub rl_step: usize,
+    /// Id of the problem.
+    pub problem: u32,
+    /// Sample within the group.
+    pub sample: usize,
+    /// The prompt, as text.
+    pub prompt: String,
+    /// Its ids.
+    pub prompt_ids: Vec<u32>,
+    /// The reference answer, as text.
+    pub reference: String,
+    /// Ids between two attempts.
+    pub revision_ids: Vec<u32>,
+    /// The attempts.
+    pub attempts: Vec<EpisodeAttempt>,
+}
+
+/// One attempt of a kept episode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpisodeAttempt {
+    /// Its ids.
+    pub ids: Vec<u32>,
+    /// Its answer, as text.
+    pub text: String,
+    /// Log-probabilities while sampling, nats.
+    pub logprobs: Vec<f32>,
+    /// Task reward.
+    pub reward: f32,
+    /// The verdict's name.
+    pub verdict: String,
+    /// Why it ended.
+    pub stop: String,
+}
+
+impl Episode {
+    /// The kept form of a trajectory; step and sample are filled in by the caller.
+    pub(crate) fn of(task: &dyn TextTask, problem: &palinode_core::task::Problem, trajectory: &Trajectory) -> Self {
+        use palinode_core::attempt::StopReason;
+        let attempts = trajectory
+            .attempts()
+            .iter()
+            .map(|attempt| EpisodeAttempt {
+                ids: attempt.tokens().to_vec(),
+                text: task.show_answer(attempt.answer()),
+                logprobs: attempt.sampling_logprobs().to_vec(),
+                reward: attempt.reward(),
+                verdict: attempt.verdict().name().to_owned(),
+                stop: match attempt.stop() {
+                    StopReason::EndToken => "end_token",
+                    StopReason::FixedLength => "fixed_length",
+                    _ => "truncated",
+                }
+                .to_owned(),
+            })
+            .collect();
+        Self {
+            stage: StageName::Base,
+            step: 0,
+            rl_step: 0,
+            problem: problem.id(),
+            sample: 0,
+            prompt: task.show_prompt(problem),
+            prompt_ids: problem.prompt().to_vec(),
+            reference: task.show_answer(problem.reference()),
+            revision_ids: trajectory.revision().to_vec(),
+            attempts,
+        }
+    }
+}

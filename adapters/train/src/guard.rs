@@ -1,0 +1,144 @@
+//! What a person should know while there is time to act.
+
+use crate::{
+    arm::StageName,
+    event::{StepMetrics, Summary, WarningKind},
+};
+
+/// Points of acc@t1 below the reference's from which the sandbagging warning fires.
+const SANDBAGGING_POINTS: f64 = 2.0;
+/// RL steps over which shares are averaged.
+const WINDOW: usize = 10;
+/// Share of zero-spread groups from which there is no signal to speak of.
+const NO_SIGNAL: f64 = 0.95;
+/// Share of changed answers below which attempt 2 only repeats attempt 1.
+const COLLAPSE: f64 = 0.02;
+
+/// A warning: its kind and its words.
+pub type Warning = (WarningKind, String);
+
+/// Watches the measures of one stage.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    stage: StageName,
+    steps: Vec<[f64; 2]>,
+}
+
+impl Guard {
+    /// A guard at the start of a stage.
+    pub fn new(stage: StageName) -> Self {
+        Self { stage, steps: Vec::new() }
+    }
+
+    /// Looks at one RL step; speaks at most once every ten steps.
+    pub fn step(&mut self, metrics: &StepMetrics) -> Vec<Warning> {
+        // Stage I pays its last attempt only.
+        let trained = if self.stage == StageName::StageOne { metrics.zero_spread.len() - 1 } else { 0 };
+        let spreadless = metrics.zero_spread[trained..].iter().copied().fold(1.0, f64::min);
+        let changed = if metrics.reward.len() > 1 { metrics.changed } else { 1.0 };
+        self.steps.push([spreadless, changed]);
+        if self.steps.len() < WINDOW {
+            return Vec::new();
+        }
+        let mean = |i: usize| self.steps.iter().map(|step| step[i]).sum::<f64>() / WINDOW as f64;
+        let (spreadless, changed) = (mean(0), mean(1));
+        self.steps.clear();
+        let mut warnings = Vec::new();
+        if spreadless >= NO_SIGNAL {
+            warnings.push((
+                WarningKind::NoSignal,
+                format!(
+                    "no signal: in {:.0} % of the groups all episodes earned the same over the last {WINDOW} steps; use easier problems, more \
+                     samples a problem, or a longer warm start",
+                    spreadless * 100.0
+                ),
+            ));
+        }
+        if changed < COLLAPSE {
+            warnings.push((
+                WarningKind::Collapse,
+                format!(
+                    "collapse: only {:.1} % of sampled second attempts differ from the first over the last {WINDOW} steps; attempt 2 has \
+                     become a copy",
+                    changed * 100.0
+                ),
+            ));
+        }
+        warnings
+    }
+
+    /// Compares an evaluation with that of the reference on the same problems.
+    pub fn evaluation(&self, reference: &Summary, now: &Summary) -> Option<Warning> {
+        let lost = reference.acc_t1 - now.acc_t1;
+        (lost > SANDBAGGING_POINTS).then(|| {
+            (
+                WarningKind::Sandbagging,
+                format!(
+                    "sandbagging: acc@t1 is {:.1} %, {lost:.1} points below the reference's {:.1} %; attempt 1 is getting worse, which makes \
+                     correction look better than it is",
+                    now.acc_t1, reference.acc_t1
+                ),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics(zero_spread: [f64; 2], changed: f64) -> StepMetrics {
+        StepMetrics {
+            stage: StageName::StageTwo,
+            step: 1,
+            rl_step: 1,
+            loss: 0.0,
+            reward: vec![0.5, 0.5],
+            kl: vec![0.0, 0.0],
+            length: vec![8.0, 8.0],
+            grad_norm: 1.0,
+            changed,
+            zero_spread: zero_spread.to_vec(),
+            i_to_c: 0.0,
+            c_to_i: 0.0,
+            verdicts: Default::default(),
+            logprob_gap: 0.0,
+            seconds: 0.0,
+        }
+    }
+
+    fn kinds(stage: StageName, zero_spread: [f64; 2], changed: f64) -> Vec<WarningKind> {
+        let mut guard = Guard::new(stage);
+        (0..WINDOW).flat_map(|_| guard.step(&metrics(zero_spread, changed))).map(|(kind, _)| kind).collect()
+    }
+
+    #[test]
+    fn windows_speak_once_and_only_when_something_is_wrong() {
+        assert_eq!(kinds(StageName::StageTwo, [0.3, 0.2], 0.3), []);
+        assert_eq!(kinds(StageName::StageTwo, [1.0, 0.97], 0.3), [WarningKind::NoSignal]);
+        assert_eq!(kinds(StageName::StageTwo, [0.3, 1.0], 0.3), [], "attempt 1 still has signal in Stage II");
+        assert_eq!(kinds(StageName::StageOne, [0.3, 1.0], 0.3), [WarningKind::NoSignal], "Stage I pays attempt 2 only");
+        assert_eq!(kinds(StageName::StageTwo, [0.3, 0.3], 0.001), [WarningKind::Collapse]);
+    }
+
+    #[test]
+    fn sandbagging_fires_beyond_two_points() {
+        let summary = |acc_t1: f64| Summary {
+            acc_t1,
+            acc_t2: 60.0,
+            delta: 60.0 - acc_t1,
+            i_to_c: 0.0,
+            c_to_i: 0.0,
+            changed: 0.0,
+            p_fix_wrong: None,
+            p_break_right: None,
+            n: 100,
+            acc: vec![acc_t1, 60.0],
+            edit_distance_ratio: 0.0,
+        };
+        let guard = Guard::new(StageName::StageTwo);
+        assert_eq!(guard.evaluation(&summary(45.0), &summary(43.0)), None);
+        let (kind, message) = guard.evaluation(&summary(45.0), &summary(42.9)).unwrap();
+        assert!(kind == WarningKind::Sandbagging && message.contains("sandbagging"), "{message}");
+    }
+}

@@ -1,0 +1,133 @@
+//! One optimiser step over micro-batches.
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    optim::{AdamWConfig, GradientsParams, ModuleOptimizer},
+    tensor::Tensor,
+};
+use palinode_core::policy::{Decode, Policy};
+
+use crate::workers::Workers;
+
+/// A model that can be trained: it is scored, it decodes, and burn knows its parameters.
+pub trait Trainable: Policy + Decode + Module + Sync {}
+
+impl<M: Policy + Decode + Module + Sync> Trainable for M {}
+
+/// A model and its AdamW state. The model is held without gradients; each micro-batch differentiates a copy of its own.
+pub struct Learner<M> {
+    model: M,
+    optimizer: ModuleOptimizer,
+    clip: f64,
+}
+
+/// AdamW's settings (Loshchilov & Hutter 2019, arXiv 1711.05101).
+#[derive(Debug, Clone, Copy)]
+pub struct AdamW {
+    /// Decay rates of the first and second moment.
+    pub betas: [f32; 2],
+    /// Decoupled weight decay.
+    pub weight_decay: f32,
+    /// Largest norm of the whole gradient.
+    pub clip: f64,
+}
+
+/// What a step measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepReport<R> {
+    /// Sum of the micro-batches' losses.
+    pub loss: f64,
+    /// Norm of the whole gradient, before clipping.
+    pub grad_norm: f64,
+    /// What each micro-batch returned besides its loss, in order.
+    pub extras: Vec<R>,
+}
+
+impl<M: Trainable> Learner<M> {
+    /// A learner with fresh optimiser state.
+    pub fn new(model: M, settings: AdamW) -> Self {
+        let optimizer = AdamWConfig::new()
+            .with_beta_1(settings.betas[0])
+            .with_beta_2(settings.betas[1])
+            .with_epsilon(1e-8)
+            .with_weight_decay(settings.weight_decay)
+            .init();
+        Self { model: model.valid(), optimizer, clip: settings.clip }
+    }
+
+    /// The model, without gradients.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// The model, taken out.
+    pub fn into_model(self) -> M {
+        self.model
+    }
+
+    /// Sums the gradients of all micro-batches in their order, clips the sum by its norm, and takes one AdamW step.
+    ///
+    /// `loss` gets a differentiable copy of the model and one micro-batch; it returns that part of the loss and anything else worth keeping.
+    /// When loss or gradient are not finite, the model is left as it was and the report says so.
+    pub fn step<T: Sync, R: Send>(
+        &mut self,
+        micro_batches: &[T],
+        learning_rate: f64,
+        workers: &Workers,
+        loss: impl Fn(&M, &T) -> (Tensor<1>, R) + Sync,
+    ) -> StepReport<R> {
+        let parts = workers.map(micro_batches, |batch| {
+            let model = self.model.clone().train();
+            let (loss, extra) = loss(&model, batch);
+            let value = loss.clone().into_scalar::<f64>();
+            (value, GradientsParams::from_grads(loss.backward(), &model), extra)
+        });
+        let (mut losses, mut gradients, mut extras) = (0.0, Vec::new(), Vec::new());
+        for (value, gradient, extra) in parts {
+            losses += value;
+            gradients.push(gradient);
+            extras.push(extra);
+        }
+        let mut sum = GradientSum { parts: &mut gradients, total: GradientsParams::new(), squares: 0.0 };
+        self.model.visit(&mut sum);
+        let (mut total, grad_norm) = (sum.total, sum.squares.sqrt());
+        if losses.is_finite() && grad_norm.is_finite() {
+            if grad_norm > self.clip {
+                self.model.visit(&mut GradientScale { gradients: &mut total, factor: self.clip / (grad_norm + 1e-6) });
+            }
+            self.model = self.optimizer.step(learning_rate, self.model.clone(), total).valid();
+        }
+        StepReport { loss: losses, grad_norm, extras }
+    }
+}
+
+/// Adds the micro-batches' gradients, first to last.
+struct GradientSum<'a> {
+    parts: &'a mut [GradientsParams],
+    total: GradientsParams,
+    squares: f64,
+}
+
+impl ModuleVisitor for GradientSum<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradients = self.parts.iter_mut().filter_map(|part| part.remove::<D>(param.id));
+        if let Some(sum) = gradients.reduce(|a, b| a + b) {
+            self.squares += sum.clone().square().sum().into_scalar::<f64>();
+            self.total.register(param.id, sum);
+        }
+    }
+}
+
+/// Multiplies every gradient by a factor.
+struct GradientScale<'a> {
+    gradients: &'a mut GradientsParams,
+    factor: f64,
+}
+
+impl ModuleVisitor for GradientScale<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            self.gradients.register(param.id, gradient.mul_scalar(self.factor));
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The optimiser loop of palinode.
+//!
+//! [`train`] runs one resumable schedule: a supervised warm start, Stage I, Stage II, with greedy evaluation on held-out problems between
+//! them. It emits [`event::Event`]s to a [`event::Sink`] and prints nothing.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`config`], [`arm`] | what to do: every number, and which objectives in which order |
+//! | [`schedule`] | the whole run, stage after stage |
+//! | [`warm`] | supervised start: a base that answers, and copies its answer |
+//! | [`reinforce`] | one RL step: play, verify, score, update |
+//! | [`evaluate`] | greedy play on held-out problems |
+//! | [`learner`], [`workers`] | micro-batches in parallel, gradients summed in a fixed order, AdamW |
+//! | [`guard`] | sandbagging, no signal, collapse, not-a-number |
+//! | [`event`], [`run_folder`], [`checkpoint`] | what is said, and what is kept |
+
+pub mod arm;
+pub mod checkpoint;
+pub mod config;
+pub mod error;
+pub mod evaluate;
+pub mod event;
+pub mod guard;
+pub mod learner;
+pub mod play;
+pub mod reinforce;
+pub mod run_folder;
+pub mod schedule;
+pub mod warm;
+pub mod workers;
+
+pub use error::TrainError;
+pub use schedule::{Outcome, train};

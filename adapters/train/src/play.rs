@@ -1,0 +1,47 @@
+//! Rollouts of a whole step, in parallel pieces.
+
+use palinode_core::{
+    error::Error,
+    policy::Decode,
+    rng::RandomKey,
+    rollout::{AnswerLimit, RolloutConfig, rollout},
+    sampling::Sampling,
+    task::Problem,
+    trajectory::Group,
+};
+use palinode_tasks::{AnswerShape, TextTask};
+
+use crate::workers::Workers;
+
+/// Episodes that are decoded together; more do not make a step of decoding cheaper on a CPU.
+const EPISODES_TOGETHER: usize = 128;
+
+/// How a task's episodes are played.
+///
+/// # Errors
+/// Those of [`RolloutConfig::new`].
+pub fn rollout_config(task: &dyn TextTask, attempts: usize, samples: usize, sampling: Sampling) -> Result<RolloutConfig, Error> {
+    let limit = match task.answer_shape() {
+        AnswerShape::Fixed(tokens) => AnswerLimit::Fixed(tokens),
+        AnswerShape::Ended { max } => AnswerLimit::Ended { end: task.vocabulary().end(), max },
+    };
+    RolloutConfig::new(attempts, samples, sampling, limit, task.revision())
+}
+
+/// Plays all problems, some at a time on each worker; the result does not depend on the number of workers.
+///
+/// # Errors
+/// Those of [`rollout`].
+pub fn play<M: Decode + Sync>(
+    model: &M,
+    task: &dyn TextTask,
+    problems: &[Problem],
+    config: &RolloutConfig,
+    key: RandomKey,
+    workers: &Workers,
+) -> Result<Vec<Group>, Error> {
+    let together = (EPISODES_TOGETHER / config.samples()).max(1);
+    let pieces: Vec<&[Problem]> = problems.chunks(together).collect();
+    let groups = workers.map(&pieces, |piece| rollout(model, &task, piece, config, key));
+    groups.into_iter().collect::<Result<Vec<_>, _>>().map(|groups| groups.into_iter().flatten().collect())
+}

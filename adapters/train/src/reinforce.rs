@@ -1,0 +1,225 @@
+//! One RL step: play, verify, score, update.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use palinode_core::{
+    advantage::Baseline,
+    batch::TokenBatch,
+    kl::KlEstimator,
+    logprob::{Scoring, score_tokens},
+    objective::{advantages, loss},
+    policy::Policy,
+    rng::RandomKey,
+    rollout::RolloutConfig,
+    sampling::Sampling,
+    task::{Problem, Split},
+    trajectory::{Group, Trajectory},
+    transitions::Transitions,
+};
+use palinode_tasks::TextTask;
+
+use crate::{
+    arm::Stage,
+    config::TrainConfig,
+    error::TrainError,
+    event::StepMetrics,
+    learner::{Learner, Trainable},
+    play::{play, rollout_config},
+    workers::Workers,
+};
+
+/// Episodes scored together. Their activations should fit a core's cache; the loss does not depend on the split.
+const EPISODES_A_MICRO_BATCH: usize = 64;
+
+/// Largest difference allowed between the log-probabilities of sampling and of training, in nats.
+const PARITY_BOUND: f32 = 1e-2;
+
+/// Everything that stays the same over the steps of a stage.
+pub struct Reinforce<'a, M> {
+    task: &'a dyn TextTask,
+    stage: &'a Stage,
+    config: &'a TrainConfig,
+    reference: &'a M,
+    workers: &'a Workers,
+    device: Device,
+    rollout: RolloutConfig,
+    scoring: Scoring,
+    baseline: Baseline,
+}
+
+/// What the scoring of one micro-batch found besides its loss.
+struct Scored {
+    kl: Vec<f32>,
+    gap: f32,
+}
+
+impl<'a, M: Trainable> Reinforce<'a, M> {
+    /// Prepares a stage. `reference` is frozen and carries no gradient.
+    ///
+    /// # Errors
+    /// [`TrainError::Core`] when the settings make no rollout.
+    pub fn new(
+        task: &'a dyn TextTask,
+        stage: &'a Stage,
+        config: &'a TrainConfig,
+        reference: &'a M,
+        workers: &'a Workers,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        let rl = &config.reinforce;
+        let sampling = Sampling::temperature(rl.temperature)?;
+        Ok(Self {
+            rollout: rollout_config(task, stage.attempts, rl.samples, sampling)?,
+            scoring: Scoring { temperature: sampling.scoring_temperature(), kl: rl.kl.into(), ..Scoring::default() },
+            baseline: rl.baseline.into(),
+            task,
+            stage,
+            config,
+            reference,
+            workers,
+            device: device.clone(),
+        })
+    }
+
+    /// Takes step `step` (from 0) of the stage, the `rl_step`-th (from 0) of the run, and returns its measures and its episodes.
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] when loss or gradient are not finite (the model is unchanged), [`TrainError::Parity`] when sampling and
+    /// training disagree about log-probabilities.
+    pub fn step(
+        &self,
+        learner: &mut Learner<M>,
+        step: usize,
+        rl_step: usize,
+    ) -> Result<(StepMetrics, Vec<Group>), TrainError> {
+        let rl = &self.config.reinforce;
+        let first = (rl_step * rl.problems) as u64;
+        let problems: Vec<Problem> =
+            (0..rl.problems as u64).map(|i| self.task.problem(self.config.seed, Split::Train, first + i)).collect();
+        let key = RandomKey { step: rl_step as u32, ..RandomKey::new(self.config.seed, self.stage.name.stream()) };
+        let groups = play(learner.model(), self.task, &problems, &self.rollout, key, self.workers)?;
+
+        let attempts = self.stage.attempts;
+        let episodes = groups.len() * rl.samples;
+        let betas: Vec<f32> = self.stage.objective.betas(attempts).into_iter().map(|beta| beta as f32).collect();
+        let advantages = self.advantages(&groups, &betas)?;
+
+        let together = (EPISODES_A_MICRO_BATCH / rl.samples).max(1);
+        let micro_batches: Vec<(&[Group], &[f32])> =
+            groups.chunks(together).zip(advantages.chunks(together * rl.samples * attempts)).collect();
+        let report = learner.step(&micro_batches, rl.learning_rate, self.workers, |model, (groups, advantages)| {
+            self.micro_batch_loss(model, groups, advantages, &betas, episodes)
+        });
+        for (what, value) in [("the loss", report.loss), ("the gradient's norm", report.grad_norm)] {
+            if !value.is_finite() {
+                let stage = self.stage.name.name().to_owned();
+                return Err(TrainError::NotFinite { what, value, stage, step: step + 1 });
+            }
+        }
+        let gap = report.extras.iter().map(|scored| scored.gap).fold(0.0, f32::max);
+        if gap > PARITY_BOUND {
+            return Err(TrainError::Parity { gap, bound: PARITY_BOUND });
+        }
+        let kl: Vec<f32> = report.extras.into_iter().flat_map(|scored| scored.kl).collect();
+        let mut metrics = self.measure(&groups, &kl);
+        (metrics.step, metrics.rl_step) = (step + 1, rl_step + 1);
+        (metrics.loss, metrics.grad_norm, metrics.logprob_gap) = (report.loss, report.grad_norm, gap);
+        Ok((metrics, groups))
+    }
+
+    /// Advantages of all episodes, [P·G·K] in order.
+    fn advantages(&self, groups: &[Group], betas: &[f32]) -> Result<Vec<f32>, TrainError> {
+        let shape = [groups.len(), self.rollout.samples(), self.stage.attempts];
+        let tensor = |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, shape), &self.device);
+        let rewards = episodes_of(groups).flat_map(Trajectory::attempts).map(|attempt| attempt.reward()).collect();
+        let penalty = (!self.scoring.kl.is_loss()).then(|| self.kl_penalty(groups, betas)).transpose()?.map(tensor);
+        let scale = self.config.reinforce.scale_advantages;
+        let advantages = advantages(self.stage.objective.as_ref(), tensor(rewards), penalty, self.baseline, scale);
+        Ok(advantages.into_data().iter::<f32>().collect())
+    }
+
+    /// β_k Σ_t (log π − log π_ref) of each attempt: the K1 penalty, which belongs into the reward.
+    fn kl_penalty(&self, groups: &[Group], betas: &[f32]) -> Result<Vec<f32>, TrainError> {
+        let together = (EPISODES_A_MICRO_BATCH / self.rollout.samples()).max(1);
+        let pieces: Vec<&[Group]> = groups.chunks(together).collect();
+        let sums = self.workers.map(&pieces, |groups| -> Result<Vec<f32>, TrainError> {
+            let batch = self.batch(groups)?;
+            let scores = score_tokens(self.reference, None::<&M>, &batch, &self.scoring);
+            let sampled = Tensor::<1>::from_data(TensorData::new(sampled(groups), [batch.scored()]), &self.device);
+            Ok(batch.sum_by_attempt(sampled - scores.logprob))
+        });
+        let sums: Vec<f32> = sums.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        Ok(sums.iter().zip(betas.iter().cycle()).map(|(sum, beta)| sum * beta).collect())
+    }
+
+    fn micro_batch_loss(&self, model: &M, groups: &[Group], advantages: &[f32], betas: &[f32], episodes: usize) -> (Tensor<1>, Scored) {
+        let batch = self.batch(groups).expect("groups of one rollout share their number of attempts");
+        let scores = score_tokens(model, Some(self.reference), &batch, &self.scoring);
+        let spread = |values: &[f32]| batch.spread(values).expect("one value an attempt");
+        let betas: Vec<f32> = betas.iter().copied().cycle().take(batch.episodes() * batch.attempts()).collect();
+        // K1 has done its work in the reward.
+        let cost = if self.scoring.kl == KlEstimator::K1 { vec![0.0; betas.len()] } else { betas };
+        let loss = loss(&scores, spread(advantages), spread(&cost), episodes);
+        let kl = scores.kl.map_or_else(Vec::new, |kl| batch.sum_by_attempt(kl.inner()));
+        let scored: Vec<f32> = scores.logprob.inner().into_data().iter::<f32>().collect();
+        let gap = scored.iter().zip(sampled(groups)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        (loss, Scored { kl, gap })
+    }
+
+    fn batch(&self, groups: &[Group]) -> Result<TokenBatch, TrainError> {
+        let episodes: Vec<&Trajectory> = episodes_of(groups).collect();
+        Ok(TokenBatch::new(&episodes, &self.device)?)
+    }
+
+    fn measure(&self, groups: &[Group], kl: &[f32]) -> StepMetrics {
+        let attempts = self.stage.attempts;
+        let episodes: Vec<&Trajectory> = episodes_of(groups).collect();
+        let n = episodes.len() as f64;
+        let mean = |of: &dyn Fn(&Trajectory, usize) -> f64| -> Vec<f64> {
+            (0..attempts).map(|k| episodes.iter().map(|e| of(e, k)).sum::<f64>() / n).collect()
+        };
+        let transitions = Transitions::of(episodes.iter().copied());
+        let mut verdicts = std::collections::BTreeMap::new();
+        for attempt in episodes.iter().flat_map(|e| e.attempts()) {
+            *verdicts.entry(attempt.verdict().name().to_owned()).or_insert(0) += 1;
+        }
+        StepMetrics {
+            stage: self.stage.name,
+            step: 0,
+            rl_step: 0,
+            loss: 0.0,
+            reward: mean(&|e, k| f64::from(e.attempts()[k].reward())),
+            kl: (0..attempts).map(|k| kl.iter().skip(k).step_by(attempts).map(|&x| f64::from(x)).sum::<f64>() / n).collect(),
+            length: mean(&|e, k| e.attempts()[k].tokens().len() as f64),
+            grad_norm: 0.0,
+            changed: transitions.changed(),
+            zero_spread: (0..attempts)
+                .map(|k| groups.iter().filter(|g| g.has_zero_spread(k)).count() as f64 / groups.len() as f64)
+                .collect(),
+            i_to_c: transitions.wrong_to_right(),
+            c_to_i: transitions.right_to_wrong(),
+            verdicts,
+            logprob_gap: 0.0,
+            seconds: 0.0,
+        }
+    }
+}
+
+/// All episodes, group after group.
+pub(crate) fn episodes_of(groups: &[Group]) -> impl Iterator<Item = &Trajectory> {
+    groups.iter().flat_map(Group::trajectories)
+}
+
+/// Log-probabilities while sampling of all policy-written tokens, in the order of a [`TokenBatch`].
+fn sampled(groups: &[Group]) -> Vec<f32> {
+    episodes_of(groups).flat_map(Trajectory::attempts).flat_map(|attempt| attempt.sampling_logprobs()).copied().collect()
+}
+
+/// The device a model's scores live on.
+pub(crate) fn device_of<M: Trainable>(model: &M) -> Device {
+    model.devices().into_iter().next().map_or_else(Device::default, Device::without_autodiff)
+}
+
+const _: fn() = || {
+    fn policies_are_shared_between_workers<M: Policy + Sync>() {}
+    policies_are_shared_between_workers::<palinode_lm::Decoder>();
+};
