@@ -95,7 +95,7 @@ impl<M: Trainable> Learner<M> {
             if grad_norm > self.clip {
                 self.model.visit(&mut GradientScale { gradients: &mut total, factor: self.clip / (grad_norm + 1e-6) });
             }
-            self.model = self.optimizer.step(learning_rate, self.model.clone(), total).valid();
+            self.model = self.optimizer.step(learning_rate, self.model.clone().train(), total).valid();
         }
         StepReport { loss: losses, grad_norm, extras }
     }

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use burn::module::Module;
 use palinode_core::task::Split;
 use palinode_tasks::TextTask;
 use serde::{Deserialize, Serialize};

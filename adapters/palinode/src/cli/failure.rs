@@ -1,0 +1,79 @@
+//! How a command fails: one line, and a documented exit code.
+
+use palinode::{config::ConfigError, core::Error as CoreError, lm::LmError, report::ReportError, tasks::TaskError, train::TrainError};
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+/// A stated check failed.
+pub(crate) const CHECK: u8 = 1;
+/// Wrong usage or configuration.
+pub(crate) const USAGE: u8 = 2;
+/// An input can't be read.
+pub(crate) const INPUT: u8 = 3;
+/// A numerical or device guard.
+pub(crate) const GUARD: u8 = 4;
+
+impl Failure {
+    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    pub(crate) fn print(&self) {
+        let red = anstyle::AnsiColor::Red.on_default().bold();
+        anstream::eprintln!("{red}error:{red:#} {}", self.message);
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let code = if matches!(error, ConfigError::Io { .. }) { INPUT } else { USAGE };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<TaskError> for Failure {
+    fn from(error: TaskError) -> Self {
+        let code = if error.is_usage() { USAGE } else { INPUT };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<LmError> for Failure {
+    fn from(error: LmError) -> Self {
+        let code = if matches!(error, LmError::Config { .. }) { USAGE } else { INPUT };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Self {
+        Self::new(INPUT, error.to_string())
+    }
+}
+
+impl From<CoreError> for Failure {
+    fn from(error: CoreError) -> Self {
+        Self::from(TrainError::from(error))
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        let code = match error {
+            TrainError::Model(inner) => return Self::from(inner),
+            TrainError::Core(CoreError::NotFinite(_)) | TrainError::NotFinite { .. } | TrainError::Parity { .. } => GUARD,
+            TrainError::Io { .. } | TrainError::Damaged { .. } => INPUT,
+            _ => USAGE,
+        };
+        Self::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,27 @@
+//! palinode: language models that learn to take back a wrong first answer.
+//!
+//! The facade of the workspace. It re-exports the method ([`core`]), a transformer policy ([`lm`]), tasks ([`tasks`]) and the training loop
+//! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`]), device names ([`device`]) and the report
+//! ([`report`]).
+//!
+//! ```no_run
+//! use palinode::{config::RunConfig, device, lm::Decoder, train::{self, schedule::Start, workers::Workers}};
+//!
+//! let config = RunConfig::default(); // the ledger task and a recipe that works
+//! let task = config.open_task()?;
+//! let device = device::open("flex")?;
+//! let model = Decoder::new(&config.decoder(task.as_ref())?, config.train.seed, &device)?;
+//! let mut events = Vec::new();
+//! let outcome = train::train(Start::fresh(model), task.as_ref(), &config.train, &Workers::new(0)?, &mut (), &mut events)?;
+//! println!("{:?}", outcome.progress.stages.last());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub use palinode_core as core;
+pub use palinode_lm as lm;
+pub use palinode_tasks as tasks;
+pub use palinode_train as train;
+
+pub mod config;
+pub mod device;
+pub mod report;

@@ -1,0 +1,90 @@
+//! Intervals and smoothing.
+
+/// Returns the 95 % Wilson interval of a proportion, in percent.
+///
+/// # Source
+/// Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+pub(super) fn wilson(percent: Option<f64>, n: Option<f64>) -> Option<(f64, f64)> {
+    let (p, n) = (percent? / 100.0, n?);
+    if n < 1.0 || !(0.0..=1.0).contains(&p) {
+        return None;
+    }
+    let z2 = Z * Z;
+    let centre = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = Z / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+    Some((100.0 * (centre - half).max(0.0), 100.0 * (centre + half).min(1.0)))
+}
+
+/// Returns the 95 % interval of the difference of two accuracies measured on the same problems, in points.
+///
+/// `delta ± 1.96 sqrt((i + c - delta²) / n)` with i and c the shares that became right and wrong.
+///
+/// # Source
+/// The Wald interval for paired proportions, Agresti, Categorical Data Analysis, 2nd edition, section 10.1.
+pub(super) fn paired(i_to_c: Option<f64>, c_to_i: Option<f64>, n: Option<f64>) -> Option<(f64, f64)> {
+    let (gained, lost, n) = (i_to_c? / 100.0, c_to_i? / 100.0, n?);
+    if n < 1.0 {
+        return None;
+    }
+    let delta = gained - lost;
+    let half = Z * ((gained + lost - delta * delta).max(0.0) / n).sqrt();
+    Some((100.0 * (delta - half), 100.0 * (delta + half)))
+}
+
+/// Says whether two accuracies differ by more than sampling noise (95 %, as if measured on different problems).
+pub(super) fn fell(before: (f64, f64), after: (f64, f64)) -> bool {
+    let variance = |(percent, n): (f64, f64)| percent * (100.0 - percent).max(0.0) / n.max(1.0);
+    before.0 - after.0 > Z * (variance(before) + variance(after)).max(0.0).sqrt()
+}
+
+/// Returns the centred moving mean over `window` values, fewer at the ends; gaps stay gaps and do not count.
+pub(super) fn smooth(values: &[Option<f64>], window: usize) -> Vec<Option<f64>> {
+    let half = window / 2;
+    let mean = |index: usize| {
+        values[index]?;
+        let (start, end) = (index.saturating_sub(half), (index + half + 1).min(values.len()));
+        let near: Vec<f64> = values[start..end].iter().flatten().copied().collect();
+        Some(near.iter().sum::<f64>() / near.len() as f64)
+    };
+    (0..values.len()).map(mean).collect()
+}
+
+/// Returns the smoothing window for a series of `length` values: about a thirtieth of it, odd, at most 31.
+pub(super) fn window(length: usize) -> usize {
+    (length / 30).clamp(1, 31) | 1
+}
+
+/// The 97.5 % quantile of the normal distribution.
+const Z: f64 = 1.959_964;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_matches_a_hand_computed_interval() {
+        let (low, high) = wilson(Some(50.0), Some(100.0)).unwrap();
+        assert!((low - 40.383).abs() < 0.01 && (high - 59.617).abs() < 0.01, "{low} {high}");
+        assert_eq!(wilson(Some(50.0), None), None);
+        assert_eq!(wilson(Some(0.0), Some(0.0)), None);
+    }
+
+    #[test]
+    fn paired_interval_matches_a_hand_computed_one() {
+        let (low, high) = paired(Some(24.2), Some(1.1), Some(2000.0)).unwrap();
+        assert!((low - 21.142).abs() < 0.01 && (high - 25.058).abs() < 0.01, "{low} {high}");
+    }
+
+    #[test]
+    fn smoothing_keeps_gaps_and_ends() {
+        let values = [Some(0.0), Some(3.0), Some(6.0), None, Some(9.0)];
+        assert_eq!(smooth(&values, 3), [Some(1.5), Some(3.0), Some(4.5), None, Some(9.0)]);
+        assert_eq!(smooth(&[], 3), []);
+    }
+
+    #[test]
+    fn a_fall_beyond_noise_is_seen() {
+        assert!(fell((43.2, 2000.0), (2.1, 2000.0)));
+        assert!(!fell((43.2, 2000.0), (42.7, 2000.0)));
+    }
+}
