@@ -10,25 +10,29 @@ use crate::{
     shaping::Shaping,
 };
 
-/// How later rewards flow back to earlier attempts.
+/// How the rewards of an episode's attempts are credited to their tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Credit {
     /// Each attempt is paid by its own (shaped) reward alone: turn discount γ = 0, as in all of the paper's results.
     #[default]
     PerTurn,
-    /// Attempt k is paid Σ_{j ≥ k} γ^(j−k) ρ_j; γ = 1 credits the summed return to all tokens.
+    /// Later rewards flow back: attempt k is paid Σ_{j ≥ k} γ^(j−k) ρ_j.
     Discounted {
         /// Turn discount γ in `[0, 1]`.
         gamma: f64,
     },
+    /// One number an episode, Σ_j ρ_j, for the tokens of every attempt: what systems do that know no turns. Attempt 2 is paid for attempt 1 too,
+    /// so a fix earns no more than what it is compared with on average, and the bonus reaches attempt 1.
+    Joint,
 }
 
 impl Credit {
-    /// The turn discount γ.
+    /// The turn discount γ at which later rewards reach an attempt.
     pub fn gamma(self) -> f64 {
         match self {
             Self::PerTurn => 0.0,
             Self::Discounted { gamma } => gamma,
+            Self::Joint => 1.0,
         }
     }
 
@@ -46,7 +50,7 @@ impl Credit {
         Ok(self)
     }
 
-    /// What each attempt is credited with: R_k = Σ_{j ≥ k} γ^(j−k) ρ_j.
+    /// What each attempt is credited with: R_k = Σ_{j ≥ k} γ^(j−k) ρ_j, or Σ_j ρ_j for all k alike.
     ///
     /// # Shapes
     /// `shaped: [P, G, K]` shaped rewards ρ; returns `[P, G, K]`.
@@ -55,10 +59,13 @@ impl Credit {
     /// arXiv 2409.12917, appendix A.2 (γ = 0; γ = 0.8 was tried with α = 1).
     pub fn returns(self, shaped: Tensor<3>) -> Tensor<3> {
         let gamma = self.gamma();
+        let [problems, samples, attempts] = shaped.dims();
+        if self == Self::Joint {
+            return shaped.sum_dim(2).expand([problems, samples, attempts]);
+        }
         if gamma == 0.0 {
             return shaped;
         }
-        let attempts = shaped.dims()[2];
         let mut returns: Vec<Tensor<3>> = Vec::with_capacity(attempts);
         for k in (0..attempts).rev() {
             let own = shaped.clone().narrow(2, k, 1);
@@ -85,16 +92,18 @@ mod tests {
         assert_eq!(values(Credit::PerTurn), [1.0, -10.0, 2.0]);
         assert_eq!(values(Credit::Discounted { gamma: 0.5 }), [-3.5, -9.0, 2.0]);
         assert_eq!(values(Credit::Discounted { gamma: 1.0 }), [-7.0, -8.0, 2.0]);
+        assert_eq!(values(Credit::Joint), [-7.0, -7.0, -7.0]);
     }
 
     #[test]
     fn the_dangerous_corner_is_refused_unless_named() {
-        let joint = Credit::Discounted { gamma: 1.0 };
         let bonus = Shaping::ProgressBonus { alpha: 10.0 };
-        assert!(matches!(joint.check(bonus, false), Err(Error::Sandbagging { .. })));
-        assert!(joint.check(bonus, true).is_ok());
-        assert!(joint.check(Shaping::Telescoped { alpha: 10.0 }, false).is_ok());
-        assert!(joint.check(Shaping::ProgressBonus { alpha: 1.0 }, false).is_ok());
+        for joint in [Credit::Discounted { gamma: 1.0 }, Credit::Joint] {
+            assert!(matches!(joint.check(bonus, false), Err(Error::Sandbagging { .. })));
+            assert!(joint.check(bonus, true).is_ok());
+            assert!(joint.check(Shaping::Telescoped { alpha: 10.0 }, false).is_ok());
+            assert!(joint.check(Shaping::ProgressBonus { alpha: 1.0 }, false).is_ok());
+        }
         assert!(Credit::PerTurn.check(bonus, false).is_ok());
         assert!(Credit::Discounted { gamma: 0.1 }.check(bonus, false).is_ok());
         assert!(Credit::Discounted { gamma: 0.2 }.check(bonus, false).is_err());

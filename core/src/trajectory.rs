@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use burn_tensor::{Device, Tensor, TensorData};
+
 use crate::{attempt::Attempt, error::Error, task::Problem};
 
 /// One problem played to the end: prompt, attempt 1, revision instruction, attempt 2, and so on.
@@ -120,6 +122,29 @@ impl Group {
     }
 }
 
+/// The task rewards r of every attempt.
+///
+/// # Shapes
+/// Returns `[P, G, K]`, in `[0, 1]`.
+///
+/// # Errors
+/// [`Error::Empty`] without groups; [`Error::Length`] when groups differ in their number of episodes or of attempts.
+pub fn rewards(groups: &[Group], device: &Device) -> Result<Tensor<3>, Error> {
+    let size = |group: &Group| (group.trajectories().len(), group.trajectories()[0].attempts().len());
+    let Some((samples, attempts)) = groups.first().map(size) else { return Err(Error::Empty("the groups of a step")) };
+    for (got_samples, got_attempts) in groups.iter().map(size) {
+        for (what, expected, got) in [("episodes of a group", samples, got_samples), ("attempts of a group", attempts, got_attempts)]
+        {
+            if expected != got {
+                return Err(Error::Length { what, expected, got });
+            }
+        }
+    }
+    let values: Vec<f32> =
+        groups.iter().flat_map(Group::trajectories).flat_map(Trajectory::attempts).map(Attempt::reward).collect();
+    Ok(Tensor::from_data(TensorData::new(values, [groups.len(), samples, attempts]), device))
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::vec;
@@ -137,6 +162,25 @@ mod tests {
         assert_eq!(t.tokens(), [1, 2, 3, 4, 9, 5]);
         assert_eq!(t.spans(), [2..4, 5..6]);
         assert_eq!(t.action_mask(), [None, None, Some(0), Some(0), None, Some(1)]);
+    }
+
+    #[test]
+    fn rewards_keep_the_order_of_groups_episodes_and_attempts() {
+        let judged = |reward: f32| {
+            let verdict = Verdict::partial(reward).unwrap();
+            Attempt::new(vec![3], vec![0.0], StopReason::FixedLength, verdict).unwrap()
+        };
+        let episode = |a, b| Trajectory::new(vec![1], vec![], vec![judged(a), judged(b)]).unwrap();
+        let group = |episodes| Group::new(Problem::new(0, vec![1], vec![]).unwrap(), episodes).unwrap();
+        let two = group(vec![episode(0.1, 0.2), episode(0.3, 0.4)]);
+        let other = group(vec![episode(0.5, 0.6), episode(0.7, 0.8)]);
+        let tensor = rewards(&[two.clone(), other], &Device::flex()).unwrap();
+        assert_eq!(tensor.dims(), [2, 2, 2]);
+        assert_eq!(tensor.into_data().iter::<f32>().collect::<Vec<_>>(), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]);
+        let short = group(vec![episode(0.1, 0.2)]);
+        let wrong = rewards(&[two, short], &Device::flex()).unwrap_err();
+        assert_eq!(wrong, Error::Length { what: "episodes of a group", expected: 2, got: 1 });
+        assert!(rewards(&[], &Device::flex()).is_err());
     }
 
     #[test]

@@ -38,8 +38,8 @@ pub fn builtin(name: &str) -> Result<Box<dyn TextTask>, TaskError> {
 #[cfg(test)]
 mod tests {
     use palinode_core::{
-        task::{Split, Task},
-        verifier::{Verdict, Verifier},
+        task::Split,
+        verifier::Verdict,
     };
     use proptest::prelude::*;
 

@@ -53,7 +53,6 @@ impl Arm {
     pub fn stages(self, config: &TrainConfig) -> Result<Vec<Stage>, TrainError> {
         let rl = &config.reinforce;
         let bonus = Shaping::ProgressBonus { alpha: rl.alpha };
-        let joint = Credit::Discounted { gamma: 1.0 };
         let one = |attempts| -> Result<Stage, TrainError> {
             Ok(Stage { name: StageName::StageOne, steps: 0, attempts, objective: Box::new(StageOne::new(rl.beta1, rl.beta2)?) })
         };
@@ -82,10 +81,10 @@ impl Arm {
         Ok(match self {
             Self::Score => followed_by(StageTwo::new(rl.beta1, bonus)?)?,
             Self::NoShaping => followed_by(StageTwo::new(rl.beta1, Shaping::None)?)?,
-            Self::Joint => followed_by(StageTwo::with_credit(rl.beta1, bonus, joint, true)?)?,
+            Self::Joint => followed_by(StageTwo::with_credit(rl.beta1, bonus, Credit::Joint, true)?)?,
             Self::StageTwoOnly => all_steps(two(StageTwo::new(rl.beta1, bonus)?, config.attempts)),
             Self::Naive => {
-                all_steps(two(StageTwo::with_credit(rl.beta1, Shaping::None, joint, false)?, config.attempts))
+                all_steps(two(StageTwo::with_credit(rl.beta1, Shaping::None, Credit::Joint, false)?, config.attempts))
             }
             Self::SingleTurn => all_steps(two(StageTwo::new(rl.beta1, Shaping::None)?, 1)),
         })

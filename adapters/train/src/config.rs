@@ -44,10 +44,13 @@ pub struct WarmConfig {
     pub steps_corrupted: usize,
     /// Phase 1 ends when greedy acc@t1 on training problems reaches this fraction.
     pub target_accuracy: f64,
-    /// Steps between two checks of it.
+    /// Steps between two checks of a phase's target.
     pub check_every: usize,
-    /// Steps of phase 2, on the model's own sampled first attempts.
+    /// Most steps of phase 2, on the model's own sampled first attempts.
     pub steps_sampled: usize,
+    /// Phase 2 ends when, sampled on training problems, this fraction of wrong first attempts is taken back: enough for RL to find, too little to
+    /// show when greedy.
+    pub target_fix: f64,
     /// Sequences a step.
     pub sequences: usize,
     /// Learning rate of phase 1, after a linear rise over `rise` steps.
@@ -74,15 +77,16 @@ impl Default for WarmConfig {
             steps_corrupted: 800,
             target_accuracy: 0.45,
             check_every: 20,
-            steps_sampled: 600,
+            steps_sampled: 1600,
+            target_fix: 0.08,
             sequences: 192,
             learning_rate_corrupted: 1e-3,
-            learning_rate_sampled: 5e-4,
+            learning_rate_sampled: 1e-3,
             rise: 100,
             weight_decay: 0.01,
             corrupted_tokens: 1.5,
             copy_corrupted: 0.7,
-            copy_sampled: 0.5,
+            copy_sampled: 0.7,
             right_sampled: 0.3,
         }
     }
@@ -227,9 +231,11 @@ impl TrainConfig {
         }
         let fractions = [
             ("warm.target_accuracy", self.warm.target_accuracy, 0.0, 1.0),
+            ("warm.target_fix", self.warm.target_fix, 0.0, 1.0),
             ("warm.copy_corrupted", self.warm.copy_corrupted, 0.0, 1.0),
             ("warm.copy_sampled", self.warm.copy_sampled, 0.0, 1.0),
-            ("warm.right_sampled", self.warm.right_sampled, 0.0, 1.0 - self.warm.copy_sampled),
+            ("warm.right_sampled", self.warm.right_sampled, 0.0, 1.0),
+            ("warm.copy_sampled + warm.right_sampled", self.warm.copy_sampled + self.warm.right_sampled, 0.0, 1.0),
             ("warm.learning_rate_corrupted", self.warm.learning_rate_corrupted, 0.0, 1.0),
             ("warm.learning_rate_sampled", self.warm.learning_rate_sampled, 0.0, 1.0),
             ("warm.weight_decay", f64::from(self.warm.weight_decay), 0.0, 1.0),

@@ -68,6 +68,9 @@ pub enum Event {
         /// Greedy acc@t1 on training problems, in percent, when it was checked.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         acc_t1: Option<f64>,
+        /// Sampled P(right at last | wrong at first) on training problems, in percent, when it was checked.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        p_fix_wrong: Option<f64>,
         /// Since the start of the run.
         seconds: f64,
     },

@@ -12,7 +12,7 @@ use palinode_core::{
     rollout::RolloutConfig,
     sampling::Sampling,
     task::{Problem, Split},
-    trajectory::{Group, Trajectory},
+    trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
 };
 use palinode_tasks::TextTask;
@@ -128,12 +128,12 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
 
     /// Advantages of all episodes, [P·G·K] in order.
     fn advantages(&self, groups: &[Group], betas: &[f32]) -> Result<Vec<f32>, TrainError> {
-        let shape = [groups.len(), self.rollout.samples(), self.stage.attempts];
+        let rewards = rewards(groups, &self.device)?;
+        let shape = rewards.dims();
         let tensor = |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, shape), &self.device);
-        let rewards = episodes_of(groups).flat_map(Trajectory::attempts).map(|attempt| attempt.reward()).collect();
         let penalty = (!self.scoring.kl.is_loss()).then(|| self.kl_penalty(groups, betas)).transpose()?.map(tensor);
         let scale = self.config.reinforce.scale_advantages;
-        let advantages = advantages(self.stage.objective.as_ref(), tensor(rewards), penalty, self.baseline, scale);
+        let advantages = advantages(self.stage.objective.as_ref(), rewards, penalty, self.baseline, scale);
         Ok(advantages.into_data().iter::<f32>().collect())
     }
 

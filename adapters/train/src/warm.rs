@@ -6,7 +6,8 @@
 //! 1. *Corrupted.* Attempt 1 is right, or has some tokens replaced; cross-entropy on right first attempts and on second attempts, whose target is a
 //!    copy of attempt 1 or the right answer. Ends when greedy acc@t1 reaches a target.
 //! 2. *Sampled.* Attempt 1 is sampled from a snapshot of the model; the second's target is a copy, a fresh sample or the right answer. KL(snapshot‖model)
-//!    holds attempt 1 in place.
+//!    holds attempt 1 in place. Ends when the share of wrong answers that a sampled attempt 2 takes back reaches a target, so that every seed hands
+//!    RL the same strength of signal.
 
 use burn::tensor::Tensor;
 use palinode_core::{
@@ -18,6 +19,7 @@ use palinode_core::{
     sampling::Sampling,
     task::{Problem, Split},
     trajectory::{Group, Trajectory},
+    transitions::Transitions,
     verifier::Verdict,
 };
 use palinode_tasks::{AnswerShape, TextTask};
@@ -36,7 +38,7 @@ use crate::{
 /// Sequences scored together.
 const SEQUENCES_A_MICRO_BATCH: usize = 64;
 
-/// Training problems on which phase 1 is checked, and their seed, which no step of training uses.
+/// Training problems on which the phases are checked, and their seed, which no step of training uses.
 const CHECK_PROBLEMS: u64 = 500;
 const CHECK_SEED: u64 = u64::MAX;
 
@@ -71,7 +73,8 @@ pub fn warm_start<M: Trainable>(
         } else {
             None
         };
-        sink.receive(&Event::Warm { phase: 1, step: done, loss, acc_t1: acc.map(|a| a * 100.0), seconds: clock() })?;
+        let acc_t1 = acc.map(|a| a * 100.0);
+        sink.receive(&Event::Warm { phase: 1, step: done, loss, acc_t1, p_fix_wrong: None, seconds: clock() })?;
         if acc.is_some_and(|acc| acc >= warm.target_accuracy) {
             break;
         }
@@ -80,6 +83,7 @@ pub fn warm_start<M: Trainable>(
     let snapshot = learner.into_model();
     let mut learner = Learner::new(snapshot.clone(), settings);
     let rollouts = rollout_config(task, 1, 2, Sampling::Temperature(1.0))?;
+    let checks = rollout_config(task, 2, 1, Sampling::Temperature(1.0))?;
     for step in done..done + warm.steps_sampled {
         let key = RandomKey { step: step as u32, ..RandomKey::new(config.seed, Stream::WarmStart) };
         let groups = play(&snapshot, task, &draw_problems(task, config, step), &rollouts, key, workers)?;
@@ -89,7 +93,19 @@ pub fn warm_start<M: Trainable>(
             .map(|(i, group)| sampled(task, warm, group, draw_key(config, step, i)))
             .collect::<Result<_, _>>()?;
         let loss = supervised_step(&mut learner, Some(&snapshot), &sequences, warm.learning_rate_sampled, workers, step)?;
-        sink.receive(&Event::Warm { phase: 2, step: step + 1, loss, acc_t1: None, seconds: clock() })?;
+        let fixed = if (step + 1 - done).is_multiple_of(warm.check_every) {
+            let key = RandomKey { step: step as u32, ..RandomKey::new(config.seed, Stream::Evaluation) };
+            let groups = play(learner.model(), task, &check, &checks, key, workers)?;
+            // No wrong first attempt is left to take back: there is nothing more to learn here.
+            Some(Transitions::of(groups.iter().flat_map(Group::trajectories)).fix_given_wrong().unwrap_or(1.0))
+        } else {
+            None
+        };
+        let p_fix_wrong = fixed.map(|fixed| fixed * 100.0);
+        sink.receive(&Event::Warm { phase: 2, step: step + 1, loss, acc_t1: None, p_fix_wrong, seconds: clock() })?;
+        if fixed.is_some_and(|fixed| fixed >= warm.target_fix) {
+            break;
+        }
     }
     Ok(learner.into_model())
 }

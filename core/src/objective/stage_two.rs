@@ -69,8 +69,10 @@ mod tests {
         let values = |stage: StageTwo| stage.returns(rewards()).into_data().iter::<f32>().collect::<Vec<_>>();
         assert_eq!(values(StageTwo::default()), [0.0, 11.0, 1.0, -10.0]);
         let bonus = Shaping::ProgressBonus { alpha: 10.0 };
-        let joint = StageTwo::with_credit(0.01, bonus, Credit::Discounted { gamma: 1.0 }, true).unwrap();
-        assert_eq!(values(joint), [11.0, 11.0, -9.0, -10.0]);
+        let back = StageTwo::with_credit(0.01, bonus, Credit::Discounted { gamma: 1.0 }, true).unwrap();
+        assert_eq!(values(back), [11.0, 11.0, -9.0, -10.0]);
+        let joint = StageTwo::with_credit(0.01, bonus, Credit::Joint, true).unwrap();
+        assert_eq!(values(joint), [11.0, 11.0, -9.0, -9.0]);
         assert_eq!(StageTwo::default().betas(2), [0.01, 0.01]);
     }
 }

@@ -21,12 +21,12 @@ pub(crate) struct Progress {
     quiet: bool,
     bar: Option<ProgressBar>,
     steps: usize,
-    target: f64,
+    targets: [f64; 2],
 }
 
 impl Progress {
     pub(crate) fn new(quiet: bool, config: &TrainConfig) -> Self {
-        Self { quiet, bar: None, steps: 0, target: config.warm.target_accuracy }
+        Self { quiet, bar: None, steps: 0, targets: [config.warm.target_accuracy, config.warm.target_fix] }
     }
 
     pub(crate) fn finish(&mut self) {
@@ -42,13 +42,17 @@ impl Progress {
             }
             Event::Stage { stage, phase: Phase::Start, steps, .. } => self.open(*stage, *steps),
             Event::Stage { phase: Phase::End, .. } => self.finish(),
-            Event::Warm { phase, step, loss, acc_t1, .. } => {
-                let accuracy = acc_t1.map_or_else(String::new, |acc| format!("  acc@t1 {acc:.1} % of {:.0} %", self.target * 100.0));
+            Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, .. } => {
+                let towards = |name: &str, value: Option<f64>, target: f64| {
+                    value.map_or_else(String::new, |value| format!("  {name} {value:.1} % of {:.0} %", target * 100.0))
+                };
+                let [accuracy, fix] = self.targets;
+                let checks = towards("acc@t1", *acc_t1, accuracy) + &towards("sampled P(fix|wrong)", *p_fix_wrong, fix);
                 // The rare checks are worth keeping in sight.
-                if acc_t1.is_some() || *phase == 2 {
-                    self.advance(*step, &format!("phase {phase}  loss {loss:.3}{accuracy}"));
-                } else if let Some(bar) = &self.bar {
-                    bar.set_position(*step as u64);
+                if checks.is_empty() {
+                    self.set_position(*step);
+                } else {
+                    self.advance(*step, &format!("phase {phase}  loss {loss:.3}{checks}"));
                 }
             }
             Event::Step(metrics) => self.advance(metrics.step, &describe(metrics)),
@@ -77,6 +81,12 @@ impl Progress {
             self.bar = Some(bar);
         } else {
             self.line(&format!("{}: {steps} steps", title(stage)));
+        }
+    }
+
+    fn set_position(&self, step: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(step as u64);
         }
     }
 

@@ -220,6 +220,7 @@ pub(super) struct Eval {
 pub(super) struct Warning {
     pub(super) kind: String,
     pub(super) stage: String,
+    #[serde(rename = "rl_step")]
     pub(super) step: Num,
     pub(super) message: String,
     #[serde(skip)]

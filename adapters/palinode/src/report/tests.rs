@@ -25,6 +25,16 @@ fn eval(stage: &str, rl_step: u32, first: f64, second: f64) -> String {
     .to_string()
 }
 
+/// A warning as the training loop writes it.
+fn warning(rl_step: usize, message: &str) -> String {
+    use palinode_train::{
+        arm::StageName,
+        event::{Event, WarningKind},
+    };
+    let stage = StageName::StageOne;
+    serde_json::to_string(&Event::Warning { kind: WarningKind::Sandbagging, stage, rl_step, message: message.into() }).unwrap()
+}
+
 /// A run as the design measured it: base 43/43.5, Stage I to 43/51 at RL step 100, Stage II to 54/77.5 at 250.
 fn metrics() -> String {
     let mut out = String::new();
@@ -136,7 +146,7 @@ fn model_output_stays_text() {
     let attempt = json!({"text": attack, "verdict": attack});
     let episode =
         json!({"stage": attack, "problem": attack, "prompt": attack, "reference": attack, "attempts": [attempt, attempt]});
-    let warning = json!({"event": "warning", "kind": attack, "stage": attack, "step": 1, "message": attack});
+    let warning = json!({"event": "warning", "kind": attack, "stage": attack, "rl_step": 1, "message": attack});
     let about = json!({"event": "run", "task": attack, "arm": attack, "version": attack, "device": attack});
     let step = json!({"event": "step", "stage": attack, "rl_step": 90, "reward": [0.5], "verdicts": {attack: 3}});
     let lines =
@@ -231,8 +241,8 @@ fn gaps_single_points_and_odd_values_do_not_break_the_page() {
         r#"{"event":"step","stage":"stage_one","rl_step":1,"reward":null,"kl":[1e300,-3.0],"i_to_c":null,"verdicts":null}"#,
         r#"{"event":"step","stage":"stage_one","rl_step":2,"reward":[],"kl":[0.1,"inf",0.2,0.3,0.4],"verdicts":{"crashed":7}}"#,
         r#"{"event":"step"}"#,
-        r#"{"event":"warning","kind":"sandbagging","stage":"stage_one","step":2,"message":"a"}"#,
-        r#"{"event":"warning","kind":"sandbagging","stage":"stage_one","step":4,"message":"b"}"#,
+        &warning(2, "a"),
+        &warning(4, "b"),
         r#"{"event":"eval","stage":"stage_one","rl_step":2,"acc":[10.0,20.0,30.0],"n":0,"final":true}"#,
     ];
     let run = folder(&[("metrics.jsonl", &odd.join("\n")), ("episodes.jsonl", "{}\n{\"attempts\":[{}]}\n")]);

@@ -1,0 +1,245 @@
+//! The binary as a person uses it: runs, wrong input, exit codes.
+
+use std::{fs, path::Path};
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn palinode(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("palinode").unwrap();
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+/// A configuration that trains in seconds: what the commands do does not depend on how well it is learned.
+const TINY: &str = "\
+[task]
+digits = 4
+[model]
+width = 16
+heads = 2
+[train.warm]
+sequences = 16
+check_every = 4
+[train.reinforce]
+problems = 4
+samples = 2
+[train.evaluation]
+problems = 40
+problems_between = 20
+every = 2
+";
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("tiny.toml"), TINY).unwrap();
+    folder
+}
+
+fn train(folder: &Path, more: &[&str]) -> Command {
+    let tiny = ["train", "--config", "tiny.toml", "--steps-warm", "10", "--steps-one", "3", "--steps-two", "3"];
+    palinode(folder, &[&tiny, more].concat())
+}
+
+/// Runs to success and returns standard output.
+fn succeed(mut command: Command) -> String {
+    String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
+}
+
+/// Runs to a failure with this exit code, in one line on standard error, and returns that line.
+fn fail(mut command: Command, code: i32) -> String {
+    let error = String::from_utf8(command.assert().code(code).get_output().stderr.clone()).unwrap();
+    assert!(!error.contains("panicked"), "{error}");
+    let line = error.lines().find(|line| line.starts_with("error:")).unwrap_or_else(|| panic!("no error line in {error}"));
+    line.to_owned()
+}
+
+/// The lines of a metrics file, without their times.
+fn timeless(path: &Path) -> Vec<Value> {
+    let lines = fs::read_to_string(path).unwrap();
+    lines
+        .lines()
+        .map(|line| {
+            let mut event: Value = serde_json::from_str(line).unwrap();
+            event.as_object_mut().unwrap().remove("seconds");
+            event
+        })
+        .collect()
+}
+
+#[test]
+fn a_run_leaves_everything_it_promises() {
+    let folder = folder();
+    let out = succeed(train(folder.path(), &["--out", "run", "--json"]));
+    let result: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    assert_eq!((&result["arm"], &result["seed"], &result["task"]), (&"score".into(), &0.into(), &"ledger".into()));
+    for stage in ["base", "stage_one", "stage_two"] {
+        for figure in ["acc_t1", "acc_t2", "delta", "i_to_c", "c_to_i", "changed", "n"] {
+            assert!(result[stage][figure].is_number(), "{stage} {figure}: {out}");
+        }
+        assert!(result[stage].get("p_fix_wrong").is_some() && result[stage].get("p_break_right").is_some());
+        assert!(result["seconds"][stage].as_f64().unwrap() >= 0.0);
+        assert_eq!(result[stage]["n"], 40);
+    }
+    let run = folder.path().join("run");
+    for file in ["config.toml", "metrics.jsonl", "episodes.jsonl", "report.html", "checkpoints/base.safetensors", "checkpoints/stage-2.safetensors"] {
+        assert!(run.join(file).is_file(), "{file}");
+    }
+    let episode: Value = serde_json::from_str(fs::read_to_string(run.join("episodes.jsonl")).unwrap().lines().next().unwrap()).unwrap();
+    assert_eq!(episode["attempts"].as_array().unwrap().len(), 2);
+    assert_eq!(episode["attempts"][0]["ids"].as_array().unwrap().len(), 4);
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("<svg") && !page.contains("<script") && !page.contains("http-equiv=\"refresh\""));
+
+    // What the run says of itself is what evaluating it again finds.
+    let again: Value = serde_json::from_str(&succeed(palinode(folder.path(), &["eval", "run", "--json"]))).unwrap();
+    assert_eq!(again, result["stage_two"]);
+    let base: Value =
+        serde_json::from_str(&succeed(palinode(folder.path(), &["eval", "run/checkpoints/base.safetensors", "--json"]))).unwrap();
+    assert_eq!(base, result["base"]);
+    let error = fail(palinode(folder.path(), &["eval", "run", "--min-delta", "101"]), 1);
+    assert!(error.contains("below the +101"), "{error}");
+
+    let shown = succeed({
+        let mut command = palinode(folder.path(), &["try", "run"]);
+        command.write_stdin("3014\n");
+        command
+    });
+    assert!(shown.contains("attempt 1") && shown.contains("attempt 2"), "{shown}");
+    let mut wrong = palinode(folder.path(), &["try", "run"]);
+    wrong.write_stdin("30x4\n");
+    assert!(fail(wrong, 3).contains("line 1"));
+
+    succeed(palinode(folder.path(), &["report", "run", "--svg", "--out", "effect.svg"]));
+    assert!(fs::read_to_string(folder.path().join("effect.svg")).unwrap().starts_with("<svg"));
+}
+
+#[test]
+fn every_arm_runs_and_says_null_for_stages_it_lacks() {
+    let folder = folder();
+    succeed(train(folder.path(), &["--out", "score"]));
+    for arm in ["naive", "single-turn", "joint", "stage-two-only", "no-shaping"] {
+        let out = succeed(train(folder.path(), &["--out", arm, "--arm", arm, "--base", "score", "--json", "--quiet"]));
+        let result: Value = serde_json::from_str(out.trim()).unwrap();
+        assert_eq!(result["stage_one"].is_null(), !["joint", "no-shaping"].contains(&arm), "{arm}");
+        assert!(result["stage_two"]["acc_t1"].is_number());
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_metrics_whatever_the_threads() {
+    let folder = folder();
+    for (name, seed, threads) in [("a", "7", "1"), ("b", "7", "3"), ("c", "8", "1")] {
+        succeed(train(folder.path(), &["--out", name, "--seed", seed, "--threads", threads, "--quiet"]));
+    }
+    let metrics = |name: &str| timeless(&folder.path().join(name).join("metrics.jsonl"));
+    assert_eq!(metrics("a"), metrics("b"));
+    assert_ne!(metrics("a"), metrics("c"));
+    let episodes = |name: &str| fs::read(folder.path().join(name).join("episodes.jsonl")).unwrap();
+    assert_eq!(episodes("a"), episodes("b"));
+    let weights = |name: &str| fs::read(folder.path().join(name).join("checkpoints/stage-2.safetensors")).unwrap();
+    assert_eq!(weights("a"), weights("b"));
+}
+
+#[test]
+fn problems_of_ones_own_train_and_evaluate() {
+    let folder = folder();
+    let problems: String = (0..60).map(|i| format!("{{\"prompt\": \"{i}+1\", \"answer\": \"{}\"}}\n", i + 1)).collect();
+    fs::write(folder.path().join("own.jsonl"), problems).unwrap();
+    let out = succeed(train(folder.path(), &["--data", "own.jsonl", "--out", "run", "--json"]));
+    assert!(out.contains("\"task\":\"jsonl\""), "{out}");
+    assert!(succeed(palinode(folder.path(), &["eval", "run"])).contains("acc@t1"));
+    let mut command = palinode(folder.path(), &["try", "run"]);
+    command.write_stdin("12+1\n");
+    assert!(succeed(command).contains("12+1"));
+}
+
+#[test]
+fn wrong_data_is_one_clear_line_and_code_3() {
+    let folder = folder();
+    let with = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).unwrap();
+        fail(train(folder.path(), &["--data", name, "--out", "run"]), 3)
+    };
+    let good = "{\"prompt\": \"1+1\", \"answer\": \"2\"}\n";
+    assert!(with("malformed.jsonl", &format!("{good}{{\"prompt\": 3\n")).contains("malformed.jsonl: line 2: not JSON"));
+    assert!(with("empty.jsonl", "").contains("holds no problem"));
+    assert!(with("key.jsonl", "{\"prompt\": \"a\", \"anwser\": \"b\"}\n").contains("did you mean \"answer\"?"));
+    assert!(fail(train(folder.path(), &["--data", "none.jsonl"]), 3).contains("none.jsonl"));
+    assert!(!folder.path().join("run").exists(), "nothing is made before the data is known to be good");
+}
+
+#[test]
+fn wrong_settings_are_one_clear_line_and_code_2() {
+    let folder = folder();
+    let with = |text: &str| {
+        fs::write(folder.path().join("wrong.toml"), text).unwrap();
+        fail(palinode(folder.path(), &["train", "--config", "wrong.toml", "--out", "run"]), 2)
+    };
+    let error = with("[train.reinforce]\nalhpa = 3\n");
+    assert!(error.contains("line 2") && error.contains("did you mean `alpha`?"), "{error}");
+    assert!(with("[train.reinforce]\nalpha = -1.0\n").contains("alpha"));
+    assert!(with("[model]\nwidth = 7\n").contains("width"));
+    assert!(with("[model]\ncontext = 9\n").contains("context"));
+    assert!(with("[task]\nname = \"leger\"\n").contains("did you mean `ledger`?"));
+    assert!(fail(palinode(folder.path(), &["train", "--task", "sortin"]), 2).contains("did you mean `sorting`?"));
+    assert!(fail(palinode(folder.path(), &["train", "--device", "abacus"]), 2).contains("flex"));
+    assert!(fail(palinode(folder.path(), &["train", "--arm", "scroe"]), 2).contains("scroe"));
+
+    // An answer longer than the model's context, from one's own data.
+    let long: String = (0..9).map(|i| format!("{{\"prompt\": \"{i}\", \"answer\": \"{}\"}}\n", "x".repeat(90))).collect();
+    fs::write(folder.path().join("long.jsonl"), long).unwrap();
+    fs::write(folder.path().join("short.toml"), "[model]\ncontext = 64\n").unwrap();
+    let error = fail(palinode(folder.path(), &["train", "--config", "short.toml", "--data", "long.jsonl", "--out", "run"]), 2);
+    assert!(error.contains("context of 1") && error.contains("holds 64"), "{error}");
+    assert!(!folder.path().join("run").exists());
+}
+
+#[test]
+fn output_folders_are_checked_before_training() {
+    let folder = folder();
+    fs::write(folder.path().join("file"), "").unwrap();
+    assert!(fail(train(folder.path(), &["--out", "file/run"]), 3).contains("file/run"));
+    succeed(train(folder.path(), &["--out", "run"]));
+    let before = fs::read(folder.path().join("run/metrics.jsonl")).unwrap();
+    let error = fail(train(folder.path(), &["--out", "run"]), 2);
+    assert!(error.contains("--resume") && error.contains("--force"), "{error}");
+    assert_eq!(fs::read(folder.path().join("run/metrics.jsonl")).unwrap(), before);
+    succeed(train(folder.path(), &["--out", "run", "--force", "--seed", "1"]));
+    assert_ne!(fs::read(folder.path().join("run/metrics.jsonl")).unwrap(), before);
+}
+
+#[test]
+fn a_complete_run_resumes_to_itself_and_refuses_other_settings() {
+    let folder = folder();
+    succeed(train(folder.path(), &["--out", "run"]));
+    let before = fs::read(folder.path().join("run/checkpoints/stage-2.safetensors")).unwrap();
+    succeed(palinode(folder.path(), &["train", "--resume", "--out", "run"]));
+    assert_eq!(fs::read(folder.path().join("run/checkpoints/stage-2.safetensors")).unwrap(), before);
+    assert!(fail(palinode(folder.path(), &["train", "--resume", "--out", "run", "--seed", "3"]), 2).contains("settings of the run"));
+    assert!(fail(palinode(folder.path(), &["train", "--resume", "--out", "none"]), 3).contains("none"));
+}
+
+#[test]
+fn what_is_no_run_is_refused() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    for arguments in [["eval", "none"], ["eval", "empty"], ["try", "tiny.toml"], ["report", "empty"]] {
+        fail(palinode(folder.path(), &arguments), 3);
+    }
+    // A damaged checkpoint names its file.
+    succeed(train(folder.path(), &["--out", "run"]));
+    fs::write(folder.path().join("run/checkpoints/stage-2.safetensors"), [255; 40]).unwrap();
+    assert!(fail(palinode(folder.path(), &["eval", "run"]), 3).contains("stage-2.safetensors"));
+    fs::write(folder.path().join("run/checkpoints/progress.json"), "{").unwrap();
+    assert!(fail(palinode(folder.path(), &["eval", "run"]), 3).contains("progress.json"));
+}
+
+#[test]
+fn help_shows_examples_and_exit_codes() {
+    let folder = folder();
+    assert!(succeed(palinode(folder.path(), &["--help"])).contains("Exit codes"));
+    assert!(succeed(palinode(folder.path(), &["train", "--help"])).contains("Examples:"));
+    succeed(palinode(folder.path(), &["--version"]));
+}

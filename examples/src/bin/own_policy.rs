@@ -1,0 +1,185 @@
+//! Rung 2: a policy, a task and a verifier of one's own.
+//!
+//! The problem is a number; an answer is any three digits that sum to it, so no reference answer exists and the verifier computes. The
+//! policy is not a transformer: it keeps one fading sum of token embeddings. Both are trained by the library's optimiser.
+//!
+//! `cargo run --release -p palinode-examples --bin own_policy`
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Int, Tensor, TensorData, activation::relu},
+};
+use palinode::train::{
+    learner::{AdamW, Learner},
+    workers::Workers,
+};
+use palinode_core::{
+    Error,
+    advantage::Baseline,
+    batch::TokenBatch,
+    logprob::{Scoring, score_tokens},
+    objective::{Objective, StageOne, StageTwo, advantages, loss},
+    policy::{Decode, Policy},
+    rng::{RandomKey, Stream},
+    rollout::{AnswerLimit, RolloutConfig, rollout},
+    sampling::Sampling,
+    task::{Problem, Split, Task},
+    trajectory::{Group, Trajectory, rewards},
+    transitions::Transitions,
+    verifier::{Verdict, Verifier},
+};
+
+/// Ids 0 to 9 are digits, 10 to 37 ask for a sum of 0 to 27, 38 asks for a revision.
+const SUMS: u32 = 28;
+const REVISE: u32 = 10 + SUMS;
+const VOCABULARY: usize = REVISE as usize + 1;
+
+/// Three digits that sum to a number.
+struct Sums;
+
+impl Task for Sums {
+    /// Every seventh sum is held out.
+    fn problem(&self, seed: u64, split: Split, index: u64) -> Problem {
+        let key = RandomKey { problem: index as u32, ..RandomKey::new(seed, Stream::Problems) };
+        let sum = (0..)
+            .map(|token| RandomKey { token, ..key }.below(SUMS))
+            .find(|sum| (sum % 7 == 3) == (split == Split::HeldOut))
+            .expect("both splits hold sums");
+        Problem::new(index as u32, vec![10 + sum], vec![]).expect("the prompt holds a token")
+    }
+}
+
+impl Verifier for Sums {
+    /// Partial credit for coming close; an answer that is no number is counted as unparseable.
+    fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict {
+        if answer.iter().any(|&digit| digit > 9) {
+            return Verdict::Unparseable;
+        }
+        let wanted = problem.prompt()[0] - 10;
+        let off = answer.iter().sum::<u32>().abs_diff(wanted);
+        match off {
+            0 => Verdict::Right,
+            _ => Verdict::partial(0.5 * (1.0 - off as f32 / SUMS as f32).max(0.0)).unwrap_or(Verdict::Failed),
+        }
+    }
+}
+
+/// state_t = fade · state_{t−1} + embedding(token_t); logits = relu(state·hidden)·output.
+#[derive(Module, Debug)]
+struct Echo {
+    embedding: Param<Tensor<2>>,
+    hidden: Param<Tensor<2>>,
+    output: Param<Tensor<2>>,
+}
+
+const FADE: f64 = 0.8;
+const WIDTH: usize = 64;
+
+impl Echo {
+    fn new(seed: u64, device: &Device) -> Self {
+        let matrix = |id: u32, rows: usize, columns: usize, deviation: f32| {
+            let key = RandomKey { problem: id, ..RandomKey::new(seed, Stream::Init) };
+            let values: Vec<f32> =
+                (0..rows * columns).map(|i| RandomKey { token: i as u32, ..key }.normal() * deviation).collect();
+            Param::from_tensor(Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), device))
+        };
+        Self {
+            embedding: matrix(0, VOCABULARY, WIDTH, 1.0),
+            hidden: matrix(1, WIDTH, 2 * WIDTH, 0.1),
+            output: matrix(2, 2 * WIDTH, VOCABULARY, 0.05),
+        }
+    }
+
+    /// Embeddings of some tokens, `[N, WIDTH]`.
+    fn embed(&self, tokens: impl Iterator<Item = u32>) -> Tensor<2> {
+        let ids: Vec<i32> = tokens.map(|token| token as i32).collect();
+        let count = ids.len();
+        let table = self.embedding.val();
+        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &table.device());
+        table.select(0, ids)
+    }
+}
+
+impl Policy for Echo {
+    fn states(&self, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> Tensor<2> {
+        let [rows, length] = tokens.dims();
+        let embedded = self.embedding.val().select(0, tokens.reshape([rows * length])).reshape([rows, length, WIDTH]);
+        let mut state = Tensor::<3>::zeros([rows, 1, WIDTH], &embedded.device());
+        let mut states = Vec::with_capacity(length);
+        for t in 0..length {
+            state = state.mul_scalar(FADE) + embedded.clone().narrow(1, t, 1);
+            states.push(state.clone());
+        }
+        Tensor::cat(states, 1).reshape([rows * length, WIDTH]).select(0, positions)
+    }
+
+    fn logits(&self, states: Tensor<2>) -> Tensor<2> {
+        relu(states.matmul(self.hidden.val())).matmul(self.output.val())
+    }
+}
+
+impl Decode for Echo {
+    /// The state of every row.
+    type Cache = Tensor<2>;
+
+    fn start(&self, prompts: &[&[u32]], samples: usize, _: usize) -> Result<(Tensor<2>, Tensor<2>), Error> {
+        // Every prompt of this task is one token long.
+        let first = prompts.iter().flat_map(|prompt| std::iter::repeat_n(prompt[0], samples));
+        let state = self.embed(first);
+        Ok((state.clone(), self.logits(state)))
+    }
+
+    fn extend(&self, cache: &mut Tensor<2>, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+        // Answers have a fixed length, so all rows grow together.
+        assert_eq!(rows.len(), cache.dims()[0], "this policy decodes all rows at once");
+        for t in 0..tokens[0].len() {
+            let state = cache.clone().mul_scalar(FADE) + self.embed(tokens.iter().map(|new| new[t]));
+            *cache = state;
+        }
+        self.logits(cache.clone())
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let steps: u32 = std::env::args().nth(1).map_or(Ok(150), |steps| steps.parse())?;
+    let device = palinode_flex::device();
+    let workers = Workers::new(0)?;
+    let base = Echo::new(0, &device).valid();
+    let mut learner = Learner::new(base.clone(), AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
+    let play = |samples, sampling| RolloutConfig::new(2, samples, sampling, AnswerLimit::Fixed(3), vec![REVISE]);
+    let training = play(8, Sampling::temperature(1.0)?)?;
+    let judging = play(1, Sampling::Greedy)?;
+    let held_out: Vec<Problem> = (0..64).map(|i| Sums.problem(0, Split::HeldOut, i)).collect();
+    let report = |name: &str, model: &Echo| -> Result<(), Error> {
+        let groups = rollout(model, &Sums, &held_out, &judging, RandomKey::new(0, Stream::Evaluation))?;
+        let seen = Transitions::of(groups.iter().flat_map(Group::trajectories));
+        let [first, second] = [seen.accuracy(0), seen.accuracy(1)].map(|fraction| 100.0 * fraction);
+        println!("{name:<9} held-out sums: attempt 1 right {first:>3.0} %, attempt 2 right {second:>3.0} %");
+        Ok(())
+    };
+
+    report("base", learner.model())?;
+    let stages: [(&str, Box<dyn Objective + Sync>, Stream); 2] = [
+        ("Stage I", Box::new(StageOne::default()), Stream::StageOne),
+        ("Stage II", Box::new(StageTwo::default()), Stream::StageTwo),
+    ];
+    for (name, objective, stream) in stages {
+        for step in 0..steps {
+            let problems: Vec<Problem> = (0..64).map(|i| Sums.problem(0, Split::Train, u64::from(step) * 64 + i)).collect();
+            let key = RandomKey { step, ..RandomKey::new(0, stream) };
+            let groups = rollout(learner.model(), &Sums, &problems, &training, key)?;
+            let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
+            let batch = TokenBatch::new(&episodes, &device)?;
+            let gains = advantages(objective.as_ref(), rewards(&groups, &device)?, None, Baseline::LeaveOneOut, true);
+            let gains = batch.spread(&gains.into_data().iter::<f32>().collect::<Vec<_>>())?;
+            let betas: Vec<f32> = episodes.iter().flat_map(|_| objective.betas(2)).map(|beta| beta as f32).collect();
+            let betas = batch.spread(&betas)?;
+            learner.step(&[batch], 3e-3, &workers, |model, batch| {
+                let scores = score_tokens(model, Some(&base), batch, &Scoring::default());
+                (loss(&scores, gains.clone(), betas.clone(), batch.episodes()), ())
+            });
+        }
+        report(name, learner.model())?;
+    }
+    Ok(())
+}

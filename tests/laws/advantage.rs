@@ -1,0 +1,110 @@
+use burn_tensor::{Int, Tensor};
+use palinode_core::advantage::{Baseline, group_mean, leave_one_out, scale_by_deviation};
+use palinode_tests::{Rewards, close, device, rewards, values};
+use proptest::prelude::*;
+
+const ALL: [Baseline; 3] = [Baseline::LeaveOneOut, Baseline::GroupMean, Baseline::ConditionedOnFirst];
+
+fn returns() -> impl Strategy<Value = (Rewards, Rewards)> {
+    rewards().prop_flat_map(|r| {
+        let values = prop::collection::vec(-20.0f32..20.0, r.values.len());
+        values.prop_map(move |values| (r.clone(), Rewards { shape: r.shape, values }))
+    })
+}
+
+proptest! {
+    /// A baseline of siblings only compares: Ahmadian et al. 2024, arXiv 2402.14740.
+    #[test]
+    fn advantages_of_a_group_sum_to_zero((_, r) in returns()) {
+        for advantages in [leave_one_out(r.tensor()), group_mean(r.tensor())] {
+            prop_assert!(values(advantages.sum_dim(1)).iter().all(|sum| sum.abs() < 1e-3));
+        }
+    }
+
+    /// leave-one-out = G/(G−1) · group mean (arXiv 2402.14740).
+    #[test]
+    fn leave_one_out_is_a_scaled_group_mean((_, r) in returns()) {
+        let samples = r.shape[1] as f64;
+        prop_assert!(close(
+            &values(leave_one_out(r.tensor())),
+            &values(group_mean(r.tensor()).mul_scalar(samples / (samples - 1.0))),
+            1e-5,
+        ));
+        // And it is what its name says.
+        let [_, g, k] = r.shape;
+        let advantages = values(leave_one_out(r.tensor()));
+        for (i, (&own, &advantage)) in r.values.iter().zip(&advantages).enumerate() {
+            let group = i / (g * k) * g * k;
+            let siblings: f32 = (0..g).map(|s| r.values[group + s * k + i % k]).sum::<f32>() - own;
+            prop_assert!((advantage - (own - siblings / (g - 1) as f32)).abs() < 1e-3);
+        }
+    }
+
+    /// Paying everyone more changes nothing.
+    #[test]
+    fn a_constant_added_to_all_returns_changes_no_advantage((rewards, r) in returns(), constant in -10.0f64..10.0) {
+        for baseline in ALL {
+            let plain = values(baseline.advantages(r.tensor(), rewards.tensor()));
+            let raised = values(baseline.advantages(r.tensor().add_scalar(constant), rewards.tensor()));
+            prop_assert!(close(&plain, &raised, 1e-4), "{:?}", baseline);
+        }
+    }
+
+    /// Samples of a group have no order.
+    #[test]
+    fn permuting_a_group_permutes_its_advantages((rewards, r) in returns(), shift in 0usize..5) {
+        let g = r.shape[1];
+        let order: Vec<i32> = (0..g).map(|i| ((i + shift) % g) as i32).rev().collect();
+        let permuted = |tensor: Tensor<3>| tensor.select(1, Tensor::<1, Int>::from_data(&order[..], &device()));
+        for baseline in ALL {
+            let after = permuted(baseline.advantages(r.tensor(), rewards.tensor()));
+            let before = baseline.advantages(permuted(r.tensor()), permuted(rewards.tensor()));
+            prop_assert!(close(&values(after), &values(before), 1e-4), "{:?}", baseline);
+        }
+    }
+
+    /// Unbiased: no sample's baseline contains that sample's own later return (else the score-function estimator is biased).
+    #[test]
+    fn a_sample_is_not_part_of_its_own_baseline((rewards, r) in returns(), extra in -10.0f32..10.0, which in any::<prop::sample::Index>()) {
+        let k = r.shape[2];
+        let index = which.index(r.values.len() / k) * k + k - 1;
+        let mut paid = r.values.clone();
+        paid[index] += extra;
+        for baseline in [Baseline::LeaveOneOut, Baseline::ConditionedOnFirst] {
+            let before = values(baseline.advantages(r.tensor(), rewards.tensor()))[index];
+            let after = values(baseline.advantages(r.with(paid.clone()), rewards.tensor()))[index];
+            prop_assert!((after - before - extra).abs() < 1e-3, "{:?}: {} {} {}", baseline, before, after, extra);
+        }
+    }
+
+    /// Episodes that began alike are compared with each other only, so what is constant given the start is removed: −alpha r(y1) with it.
+    #[test]
+    fn conditioning_removes_whatever_depends_on_the_first_reward_alone((rewards, r) in returns(), alpha in 0.0f32..20.0) {
+        let [_, g, k] = r.shape;
+        let first = |i: usize| rewards.values[i / k * k];
+        let siblings = |i: usize| {
+            let group = i / (g * k) * g * k;
+            (0..g).filter(|s| rewards.values[group + s * k] == first(i)).count()
+        };
+        let shifted: Vec<f32> = r.values.iter().enumerate().map(|(i, v)| if i % k == 0 { *v } else { v - alpha * first(i) }).collect();
+        let advantages = |returns: Tensor<3>| values(Baseline::ConditionedOnFirst.advantages(returns, rewards.tensor()));
+        let (plain, shifted) = (advantages(r.tensor()), advantages(r.with(shifted)));
+        for i in 0..plain.len() {
+            // An episode that began like no other falls back to plain leave-one-out.
+            if siblings(i) > 1 {
+                prop_assert!((plain[i] - shifted[i]).abs() < 1e-3);
+            }
+        }
+    }
+
+    /// Scaling by the deviation cancels a common factor of one attempt's returns (the 1 + alpha of the bonus) and flips no sign.
+    #[test]
+    fn scaling_cancels_a_common_factor((_, r) in returns(), factor in 0.5f64..20.0) {
+        let centred = leave_one_out(r.tensor());
+        let scaled = values(scale_by_deviation(centred.clone()));
+        prop_assert!(close(&scaled, &values(scale_by_deviation(centred.clone().mul_scalar(factor))), 1e-3));
+        for (before, after) in values(centred).iter().zip(&scaled) {
+            prop_assert!(before * after >= 0.0);
+        }
+    }
+}
