@@ -78,10 +78,8 @@ pub fn conditioned_on_first(returns: Tensor<3>, rewards: Tensor<3>) -> Tensor<3>
     }
     let device = returns.device();
     let first = rewards.narrow(2, 0, 1); // [P, G, 1]
-    let same: Tensor<3, Bool> = first
-        .clone()
-        .expand([problems, samples, samples])
-        .equal(first.swap_dims(1, 2).expand([problems, samples, samples]));
+    let same: Tensor<3, Bool> =
+        first.clone().expand([problems, samples, samples]).equal(first.swap_dims(1, 2).expand([problems, samples, samples]));
     let others = Tensor::<2>::eye(samples, &device).neg().add_scalar(1.0).unsqueeze_dim::<3>(0).cast(returns.dtype());
     let siblings = same.float().cast(returns.dtype()) * others; // [P, G, G]
     let count = siblings.clone().sum_dim(2); // [P, G, 1]

@@ -56,7 +56,12 @@ pub fn of_targets(distribution: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1>
 ///
 /// # Shapes
 /// Returns `[N]` log-probabilities and `[N]` KL terms.
-pub fn score_tokens<P: Policy, R: Policy>(policy: &P, reference: Option<&R>, batch: &TokenBatch, scoring: &Scoring) -> TokenScores {
+pub fn score_tokens<P: Policy, R: Policy>(
+    policy: &P,
+    reference: Option<&R>,
+    batch: &TokenBatch,
+    scoring: &Scoring,
+) -> TokenScores {
     let states = policy.states(batch.tokens(), batch.positions());
     let reference = reference.map(|model| (model, model.states(batch.tokens(), batch.positions())));
     let chunk = scoring.chunk.max(1);
@@ -64,7 +69,8 @@ pub fn score_tokens<P: Policy, R: Policy>(policy: &P, reference: Option<&R>, bat
     let mut start = 0;
     while start < batch.scored() {
         let length = chunk.min(batch.scored() - start);
-        let part = |states: &Tensor<2>| if length == batch.scored() { states.clone() } else { states.clone().narrow(0, start, length) };
+        let part =
+            |states: &Tensor<2>| if length == batch.scored() { states.clone() } else { states.clone().narrow(0, start, length) };
         let targets = batch.targets().narrow(0, start, length);
         let distribution = log_distribution(policy.logits(part(&states)), scoring.temperature);
         if let Some((model, states)) = &reference {
@@ -74,7 +80,9 @@ pub fn score_tokens<P: Policy, R: Policy>(policy: &P, reference: Option<&R>, bat
         logprobs.push(of_targets(distribution, targets));
         start += length;
     }
-    let join = |mut parts: Vec<Tensor<1>>| if parts.len() == 1 { parts.pop() } else { (!parts.is_empty()).then(|| Tensor::cat(parts, 0)) };
+    let join = |mut parts: Vec<Tensor<1>>| {
+        if parts.len() == 1 { parts.pop() } else { (!parts.is_empty()).then(|| Tensor::cat(parts, 0)) }
+    };
     let kl = join(kls);
     let logprob = join(logprobs).unwrap_or_else(|| Tensor::zeros([0], &batch.tokens().device()));
     TokenScores { logprob, kl }

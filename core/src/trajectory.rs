@@ -133,7 +133,8 @@ pub fn rewards(groups: &[Group], device: &Device) -> Result<Tensor<3>, Error> {
     let size = |group: &Group| (group.trajectories().len(), group.trajectories()[0].attempts().len());
     let Some((samples, attempts)) = groups.first().map(size) else { return Err(Error::Empty("the groups of a step")) };
     for (got_samples, got_attempts) in groups.iter().map(size) {
-        for (what, expected, got) in [("episodes of a group", samples, got_samples), ("attempts of a group", attempts, got_attempts)]
+        for (what, expected, got) in
+            [("episodes of a group", samples, got_samples), ("attempts of a group", attempts, got_attempts)]
         {
             if expected != got {
                 return Err(Error::Length { what, expected, got });

@@ -58,12 +58,12 @@ impl Attention {
         let width = self.output.dims()[0] / heads;
         let all = x.matmul(self.query_key_value.val()).reshape([rows, tokens, heads + 2 * kv, width]);
         let turned = rotation.apply(all.clone().narrow(2, 0, heads + kv));
-        let query = turned
-            .clone()
-            .narrow(2, 0, heads)
-            .mul_scalar((width as f64).powf(-0.5))
-            .swap_dims(1, 2)
-            .reshape([rows, kv, heads / kv * tokens, width]);
+        let query = turned.clone().narrow(2, 0, heads).mul_scalar((width as f64).powf(-0.5)).swap_dims(1, 2).reshape([
+            rows,
+            kv,
+            heads / kv * tokens,
+            width,
+        ]);
         let key = turned.narrow(2, heads, kv).swap_dims(1, 2);
         let value = all.narrow(2, heads + kv, kv).swap_dims(1, 2);
         Projected { query, key, value }

@@ -58,9 +58,8 @@ impl DecoderConfig {
     /// # Errors
     /// [`LmError::Config`] names the field, what it must be and what it is.
     pub fn check(&self) -> Result<(), LmError> {
-        let refuse = |name, expected: &str, got: usize| {
-            Err(LmError::Config { name, expected: expected.into(), got: got.to_string() })
-        };
+        let refuse =
+            |name, expected: &str, got: usize| Err(LmError::Config { name, expected: expected.into(), got: got.to_string() });
         for (name, value, high) in [
             ("vocabulary", self.vocabulary, 1 << 24),
             ("width", self.width, 1 << 16),

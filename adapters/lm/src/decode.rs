@@ -37,12 +37,12 @@ impl Decode for Decoder {
         for block in &self.blocks {
             let mut layer = LayerCache::empty(prompts.len(), self.config(), columns, &device);
             let normed = block.attention_norm.forward(x.clone());
-            let attended =
-                block.attention.cached(normed, prompts.len(), &rotation, Some(mask.clone()), &mut layer, 0);
+            let attended = block.attention.cached(normed, prompts.len(), &rotation, Some(mask.clone()), &mut layer, 0);
             x = block.finish(x, attended);
             layers.push(layer.repeated(samples, capacity));
         }
-        let last = prompts.iter().enumerate().flat_map(|(p, prompt)| core::iter::repeat_n(p * columns + prompt.len() - 1, samples));
+        let last =
+            prompts.iter().enumerate().flat_map(|(p, prompt)| core::iter::repeat_n(p * columns + prompt.len() - 1, samples));
         let logits = self.logits(x.select(0, index_tensor(last, &device)));
 
         let per_row = || prompts.iter().flat_map(|prompt| core::iter::repeat_n(prompt.len(), samples));
@@ -115,9 +115,7 @@ impl Decoder {
             for query in 0..group * new {
                 let own = part.columns + query % new;
                 // A placeholder row looks at itself, so that its softmax has something to hold.
-                values.extend((0..columns).map(|key| {
-                    if key == own || (key < own && held[key]) { 0.0 } else { MASKED }
-                }));
+                values.extend((0..columns).map(|key| if key == own || (key < own && held[key]) { 0.0 } else { MASKED }));
             }
         }
         Some(Tensor::from_data(TensorData::new(values, [rows, 1, group * new, columns]), device))

@@ -53,12 +53,6 @@ impl Rotation {
         let first = x.clone().narrow(3, 0, half);
         let second = x.narrow(3, half, half);
         let (cos, sin) = (self.cos.clone(), self.sin.clone());
-        Tensor::cat(
-            vec![
-                first.clone() * cos.clone() - second.clone() * sin.clone(),
-                second * cos + first * sin,
-            ],
-            3,
-        )
+        Tensor::cat(vec![first.clone() * cos.clone() - second.clone() * sin.clone(), second * cos + first * sin], 3)
     }
 }

@@ -36,8 +36,7 @@ impl Decoder {
     pub fn load(config: &DecoderConfig, path: &Path, device: &Device) -> Result<Self, LmError> {
         config.check()?;
         let bytes = fs::read(path).map_err(|source| LmError::Io { path: path.into(), source })?;
-        let file = SafeTensors::deserialize(&bytes)
-            .map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
         let expected = shapes(config);
         let mut differences = Vec::new();
         for (name, shape) in &expected {
@@ -64,10 +63,8 @@ impl Decoder {
 /// The names and shapes a model of these sizes has, without making it.
 fn shapes(config: &DecoderConfig) -> BTreeMap<String, Vec<usize>> {
     let (width, head) = (config.width, config.head_width());
-    let mut shapes = BTreeMap::from([
-        ("embedding".to_owned(), vec![config.vocabulary, width]),
-        ("norm.weight".to_owned(), vec![width]),
-    ]);
+    let mut shapes =
+        BTreeMap::from([("embedding".to_owned(), vec![config.vocabulary, width]), ("norm.weight".to_owned(), vec![width])]);
     if !config.tied {
         shapes.insert("output".into(), vec![width, config.vocabulary]);
     }

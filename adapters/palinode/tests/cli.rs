@@ -83,10 +83,18 @@ fn a_run_leaves_everything_it_promises() {
         assert_eq!(result[stage]["n"], 40);
     }
     let run = folder.path().join("run");
-    for file in ["config.toml", "metrics.jsonl", "episodes.jsonl", "report.html", "checkpoints/base.safetensors", "checkpoints/stage-2.safetensors"] {
+    for file in [
+        "config.toml",
+        "metrics.jsonl",
+        "episodes.jsonl",
+        "report.html",
+        "checkpoints/base.safetensors",
+        "checkpoints/stage-2.safetensors",
+    ] {
         assert!(run.join(file).is_file(), "{file}");
     }
-    let episode: Value = serde_json::from_str(fs::read_to_string(run.join("episodes.jsonl")).unwrap().lines().next().unwrap()).unwrap();
+    let episode: Value =
+        serde_json::from_str(fs::read_to_string(run.join("episodes.jsonl")).unwrap().lines().next().unwrap()).unwrap();
     assert_eq!(episode["attempts"].as_array().unwrap().len(), 2);
     assert_eq!(episode["attempts"][0]["ids"].as_array().unwrap().len(), 4);
     let page = fs::read_to_string(run.join("report.html")).unwrap();
@@ -217,7 +225,9 @@ fn a_complete_run_resumes_to_itself_and_refuses_other_settings() {
     let before = fs::read(folder.path().join("run/checkpoints/stage-2.safetensors")).unwrap();
     succeed(palinode(folder.path(), &["train", "--resume", "--out", "run"]));
     assert_eq!(fs::read(folder.path().join("run/checkpoints/stage-2.safetensors")).unwrap(), before);
-    assert!(fail(palinode(folder.path(), &["train", "--resume", "--out", "run", "--seed", "3"]), 2).contains("settings of the run"));
+    assert!(
+        fail(palinode(folder.path(), &["train", "--resume", "--out", "run", "--seed", "3"]), 2).contains("settings of the run")
+    );
     assert!(fail(palinode(folder.path(), &["train", "--resume", "--out", "none"]), 3).contains("none"));
 }
 

@@ -77,9 +77,8 @@ impl TaskError {
     }
 
     pub(crate) fn unknown_task(name: &str) -> Self {
-        let best = crate::BUILTIN.into_iter().max_by(|a, b| {
-            strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b))
-        });
+        let best =
+            crate::BUILTIN.into_iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
         let hint = best
             .filter(|known| strsim::jaro_winkler(name, known) > 0.7)
             .map_or_else(String::new, |known| format!(" (did you mean `{known}`?)"));

@@ -67,14 +67,8 @@ impl JsonlTask {
             let found = vocabulary.characters().len();
             return Err(whole(format!("holds {found} different characters; a character vocabulary takes {MAX_CHARACTERS}")));
         }
-        let mut task = Self {
-            vocabulary,
-            train: Vec::new(),
-            held_out: Vec::new(),
-            longest_prompt: 0,
-            longest_answer: 0,
-            duplicates,
-        };
+        let mut task =
+            Self { vocabulary, train: Vec::new(), held_out: Vec::new(), longest_prompt: 0, longest_answer: 0, duplicates };
         for (id, entry) in entries.iter().enumerate() {
             let problem = task.problem_of(id as u32, &entry.prompt, &entry.answer)?;
             task.longest_prompt = task.longest_prompt.max(problem.prompt().len());
@@ -163,7 +157,8 @@ fn parse(text: &str, line: usize) -> Result<Entry, String> {
     };
     let (prompt, answer) = (field("prompt"), field("answer"));
     if let Some(key) = object.keys().next() {
-        let likely = ["prompt", "answer"].into_iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
+        let likely =
+            ["prompt", "answer"].into_iter().max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
         let hint = likely
             .filter(|known| strsim::jaro_winkler(key, known) > 0.7)
             .map_or_else(String::new, |known| format!(" (did you mean \"{known}\"?)"));

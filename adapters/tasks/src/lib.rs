@@ -37,10 +37,7 @@ pub fn builtin(name: &str) -> Result<Box<dyn TextTask>, TaskError> {
 
 #[cfg(test)]
 mod tests {
-    use palinode_core::{
-        task::Split,
-        verifier::Verdict,
-    };
+    use palinode_core::{task::Split, verifier::Verdict};
     use proptest::prelude::*;
 
     use super::*;

@@ -8,7 +8,8 @@ pub(crate) fn permuted(seed: u64, epoch: u32, index: u64, n: u64) -> u64 {
     let half = bits / 2;
     let mask = (1u64 << half) - 1;
     let round = |value: u64, round: u8| {
-        let key = RandomKey { step: epoch, problem: value as u32, attempt: round, sample: 1, ..RandomKey::new(seed, Stream::Problems) };
+        let key =
+            RandomKey { step: epoch, problem: value as u32, attempt: round, sample: 1, ..RandomKey::new(seed, Stream::Problems) };
         u64::from(key.words()[0]) & mask
     };
     let mut place = index;

@@ -18,11 +18,11 @@ use crate::{config::TrainConfig, error::TrainError};
 pub enum Arm {
     /// Stage I, then Stage II with the progress bonus and per-turn credit: the method.
     Score,
-    /// Multi-turn RL on the summed reward of both attempts, credited to all tokens; no Stage I, no bonus.
+    /// Multi-turn RL on the summed reward of all attempts (the paper's Eq. 1), each attempt paid its own; no Stage I, no bonus.
     Naive,
     /// RL on attempt 1 alone.
     SingleTurn,
-    /// As `score`, but Stage II credits the summed return to all tokens: the sandbagging control.
+    /// As `score`, but Stage II credits the summed return, bonus and all, to the tokens of every attempt: the sandbagging control.
     Joint,
     /// Stage II for all steps.
     StageTwoOnly,
@@ -83,9 +83,7 @@ impl Arm {
             Self::NoShaping => followed_by(StageTwo::new(rl.beta1, Shaping::None)?)?,
             Self::Joint => followed_by(StageTwo::with_credit(rl.beta1, bonus, Credit::Joint, true)?)?,
             Self::StageTwoOnly => all_steps(two(StageTwo::new(rl.beta1, bonus)?, config.attempts)),
-            Self::Naive => {
-                all_steps(two(StageTwo::with_credit(rl.beta1, Shaping::None, Credit::Joint, false)?, config.attempts))
-            }
+            Self::Naive => all_steps(two(StageTwo::new(rl.beta1, Shaping::None)?, config.attempts)),
             Self::SingleTurn => all_steps(two(StageTwo::new(rl.beta1, Shaping::None)?, 1)),
         })
     }
@@ -151,7 +149,8 @@ mod tests {
             let config = TrainConfig { attempts, ..Default::default() };
             for arm in Arm::ALL {
                 let steps: usize = arm.stages(&config).unwrap().iter().map(|stage| stage.steps).sum();
-                assert_eq!(steps, 270, "{arm} with {attempts} attempts");
+                let planned = config.reinforce.steps_one + config.reinforce.steps_two;
+                assert_eq!(steps, planned, "{arm} with {attempts} attempts");
             }
         }
     }

@@ -48,14 +48,15 @@ pub struct WarmConfig {
     pub check_every: usize,
     /// Most steps of phase 2, on the model's own sampled first attempts.
     pub steps_sampled: usize,
-    /// Phase 2 ends when, sampled on training problems, this fraction of wrong first attempts is taken back: enough for RL to find, too little to
-    /// show when greedy.
+    /// Phase 2 ends when, sampled on training problems, this fraction of wrong first attempts is taken back.
     pub target_fix: f64,
+    /// Steps of phase 3, which makes a habit of copying.
+    pub steps_habit: usize,
     /// Sequences a step.
     pub sequences: usize,
     /// Learning rate of phase 1, after a linear rise over `rise` steps.
     pub learning_rate_corrupted: f64,
-    /// Learning rate of phase 2.
+    /// Learning rate of phases 2 and 3.
     pub learning_rate_sampled: f64,
     /// Steps over which the learning rate rises.
     pub rise: usize,
@@ -65,10 +66,10 @@ pub struct WarmConfig {
     pub corrupted_tokens: f64,
     /// Phase 1: share of second attempts that copy the first.
     pub copy_corrupted: f64,
-    /// Phase 2: share of second attempts that copy the first.
+    /// Phase 2: share of second attempts that copy the first; the rest are right.
     pub copy_sampled: f64,
-    /// Phase 2: share of second attempts that are right; the rest are fresh samples.
-    pub right_sampled: f64,
+    /// Phase 3: the same. Far above one half, so that the base copies when it is greedy.
+    pub copy_habit: f64,
 }
 
 impl Default for WarmConfig {
@@ -77,18 +78,26 @@ impl Default for WarmConfig {
             steps_corrupted: 800,
             target_accuracy: 0.45,
             check_every: 20,
-            steps_sampled: 1600,
-            target_fix: 0.08,
+            steps_sampled: 1400,
+            target_fix: 0.2,
+            steps_habit: 100,
             sequences: 192,
             learning_rate_corrupted: 1e-3,
-            learning_rate_sampled: 1e-3,
+            learning_rate_sampled: 2e-3,
             rise: 100,
             weight_decay: 0.01,
             corrupted_tokens: 1.5,
             copy_corrupted: 0.7,
-            copy_sampled: 0.7,
-            right_sampled: 0.3,
+            copy_sampled: 0.5,
+            copy_habit: 0.85,
         }
+    }
+}
+
+impl WarmConfig {
+    /// Most steps of all phases.
+    pub fn steps(&self) -> usize {
+        self.steps_corrupted + self.steps_sampled + self.steps_habit
     }
 }
 
@@ -118,7 +127,8 @@ pub struct ReinforceConfig {
     pub kl: KlChoice,
     /// What is subtracted from returns.
     pub baseline: BaselineChoice,
-    /// Whether advantages are divided by their standard deviation, per attempt.
+    /// Whether advantages are divided by their standard deviation, per attempt. It cancels the 1 + α by which the bonus weighs attempt 2, so that
+    /// `score` and `no-shaping` become nearly the same; the paper does not mention it.
     pub scale_advantages: bool,
 }
 
@@ -136,7 +146,7 @@ impl Default for ReinforceConfig {
             beta2: 0.1,
             kl: KlChoice::Exact,
             baseline: BaselineChoice::LeaveOneOut,
-            scale_advantages: true,
+            scale_advantages: false,
         }
     }
 }
@@ -202,10 +212,12 @@ impl From<BaselineChoice> for Baseline {
 }
 
 impl TrainConfig {
-    /// Splits `steps` of warm start between its phases, two to three.
+    /// Splits `steps` of warm start between its phases, in proportion to what they were.
     pub fn set_warm_steps(&mut self, steps: usize) {
-        self.warm.steps_corrupted = steps * 2 / 5;
-        self.warm.steps_sampled = steps - self.warm.steps_corrupted;
+        let all = self.warm.steps().max(1);
+        self.warm.steps_habit = self.warm.steps_habit * steps / all;
+        self.warm.steps_corrupted = self.warm.steps_corrupted * steps / all;
+        self.warm.steps_sampled = steps - self.warm.steps_habit - self.warm.steps_corrupted;
     }
 
     /// Refuses numbers that make no run.
@@ -234,8 +246,7 @@ impl TrainConfig {
             ("warm.target_fix", self.warm.target_fix, 0.0, 1.0),
             ("warm.copy_corrupted", self.warm.copy_corrupted, 0.0, 1.0),
             ("warm.copy_sampled", self.warm.copy_sampled, 0.0, 1.0),
-            ("warm.right_sampled", self.warm.right_sampled, 0.0, 1.0),
-            ("warm.copy_sampled + warm.right_sampled", self.warm.copy_sampled + self.warm.right_sampled, 0.0, 1.0),
+            ("warm.copy_habit", self.warm.copy_habit, 0.0, 1.0),
             ("warm.learning_rate_corrupted", self.warm.learning_rate_corrupted, 0.0, 1.0),
             ("warm.learning_rate_sampled", self.warm.learning_rate_sampled, 0.0, 1.0),
             ("warm.weight_decay", f64::from(self.warm.weight_decay), 0.0, 1.0),

@@ -36,7 +36,9 @@ pub enum TrainError {
         context: usize,
     },
     /// A loss or a gradient became NaN or infinite.
-    #[error("{what} is {value} at {stage} step {step}: lower the learning rate, or raise the KL weights; the last checkpoint is intact")]
+    #[error(
+        "{what} is {value} at {stage} step {step}: lower the learning rate, or raise the KL weights; the last checkpoint is intact"
+    )]
     NotFinite {
         /// Loss or gradient norm.
         what: &'static str,

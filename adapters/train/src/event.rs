@@ -59,11 +59,11 @@ pub enum Event {
     },
     /// A step of the warm start.
     Warm {
-        /// 1: corrupted first attempts; 2: sampled ones.
+        /// 1: corrupted first attempts; 2: sampled ones; 3: the habit of copying.
         phase: usize,
-        /// From 1, over both phases.
+        /// From 1, over all phases.
         step: usize,
-        /// Cross-entropy a token (plus KL in phase 2).
+        /// Cross-entropy a token (plus KL from phase 2 on).
         loss: f64,
         /// Greedy acc@t1 on training problems, in percent, when it was checked.
         #[serde(skip_serializing_if = "Option::is_none", default)]

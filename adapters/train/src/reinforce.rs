@@ -85,12 +85,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
     /// # Errors
     /// [`TrainError::NotFinite`] when loss or gradient are not finite (the model is unchanged), [`TrainError::Parity`] when sampling and
     /// training disagree about log-probabilities.
-    pub fn step(
-        &self,
-        learner: &mut Learner<M>,
-        step: usize,
-        rl_step: usize,
-    ) -> Result<(StepMetrics, Vec<Group>), TrainError> {
+    pub fn step(&self, learner: &mut Learner<M>, step: usize, rl_step: usize) -> Result<(StepMetrics, Vec<Group>), TrainError> {
         let rl = &self.config.reinforce;
         let first = (rl_step * rl.problems) as u64;
         let problems: Vec<Problem> =
@@ -151,7 +146,14 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         Ok(sums.iter().zip(betas.iter().cycle()).map(|(sum, beta)| sum * beta).collect())
     }
 
-    fn micro_batch_loss(&self, model: &M, groups: &[Group], advantages: &[f32], betas: &[f32], episodes: usize) -> (Tensor<1>, Scored) {
+    fn micro_batch_loss(
+        &self,
+        model: &M,
+        groups: &[Group],
+        advantages: &[f32],
+        betas: &[f32],
+        episodes: usize,
+    ) -> (Tensor<1>, Scored) {
         let batch = self.batch(groups).expect("groups of one rollout share their number of attempts");
         let scores = score_tokens(model, Some(self.reference), &batch, &self.scoring);
         let spread = |values: &[f32]| batch.spread(values).expect("one value an attempt");

@@ -126,8 +126,7 @@ pub fn train<M: Trainable>(
     let base = match base {
         Some(base) => base,
         None => {
-            let steps = config.warm.steps_corrupted + config.warm.steps_sampled;
-            run.stage(StageName::Base, Phase::Start, steps, 0)?;
+            run.stage(StageName::Base, Phase::Start, config.warm.steps(), 0)?;
             model = warm_start(model, task, config, workers, &clock, run.sink)?;
             let completed = run.close(&model, StageName::Base, 0, true, 0.0)?;
             progress.stages.push(completed);
@@ -164,7 +163,6 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn announce(&mut self, parameters: usize, stages: &[Stage]) -> Result<(), TrainError> {
-        let warm = self.config.warm.steps_corrupted + self.config.warm.steps_sampled;
         self.sink.receive(&Event::Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             task: self.task.name().to_owned(),
@@ -172,7 +170,7 @@ impl Run<'_> {
             seed: self.config.seed,
             attempts: self.config.attempts,
             parameters,
-            steps: [warm, stages.iter().map(|stage| stage.steps).sum()],
+            steps: [self.config.warm.steps(), stages.iter().map(|stage| stage.steps).sum()],
         })
     }
 
@@ -217,7 +215,14 @@ impl Run<'_> {
     }
 
     /// Evaluates the model a stage leaves.
-    fn close<M: Trainable>(&mut self, model: &M, stage: StageName, rl_step: usize, last: bool, since: f64) -> Result<Completed, TrainError> {
+    fn close<M: Trainable>(
+        &mut self,
+        model: &M,
+        stage: StageName,
+        rl_step: usize,
+        last: bool,
+        since: f64,
+    ) -> Result<Completed, TrainError> {
         let problems = held_out(self.task, self.config.evaluation.problems);
         let between = problems.len().min(self.config.evaluation.problems_between);
         let mut transitions = evaluate(model, self.task, &problems[..between], self.config.attempts, self.workers)?;
@@ -235,7 +240,13 @@ impl Run<'_> {
     }
 
     /// Warns when attempt 1 has fallen behind the reference's.
-    fn compare(&mut self, stage: StageName, rl_step: usize, reference: Option<&Summary>, now: &Summary) -> Result<(), TrainError> {
+    fn compare(
+        &mut self,
+        stage: StageName,
+        rl_step: usize,
+        reference: Option<&Summary>,
+        now: &Summary,
+    ) -> Result<(), TrainError> {
         match reference.and_then(|reference| Guard::new(stage).evaluation(reference, now)) {
             Some((kind, message)) => self.sink.receive(&Event::Warning { kind, stage, rl_step, message }),
             None => Ok(()),

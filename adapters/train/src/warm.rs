@@ -1,13 +1,13 @@
 //! The supervised start: a base that answers in one attempt, and copies its answer in the next.
 //!
-//! A model made from scratch knows no "revise" habit. It is given one in two phases, so that what it leaves behaves like the paper's base models: greedy,
+//! A model made from scratch knows no "revise" habit. It is given one in three phases, so that what it leaves behaves like the paper's base models: greedy,
 //! attempt 2 repeats attempt 1 (delta near 0); sampled, it corrects a wrong answer now and then, without which RL would have no signal.
 //!
 //! 1. *Corrupted.* Attempt 1 is right, or has some tokens replaced; cross-entropy on right first attempts and on second attempts, whose target is a
 //!    copy of attempt 1 or the right answer. Ends when greedy acc@t1 reaches a target.
-//! 2. *Sampled.* Attempt 1 is sampled from a snapshot of the model; the second's target is a copy, a fresh sample or the right answer. KL(snapshot‖model)
-//!    holds attempt 1 in place. Ends when the share of wrong answers that a sampled attempt 2 takes back reaches a target, so that every seed hands
-//!    RL the same strength of signal.
+//! 2. *Sampled.* Attempt 1 is sampled from a snapshot of the model; the second's target is a copy or the right answer. KL(snapshot‖model) holds attempt 1
+//!    in place. Ends when the share of wrong answers that a sampled attempt 2 takes back reaches a target, so that every seed has the skill.
+//! 3. *Habit.* The same, with copies far more likely: what was learned is still there to be found by sampling, and greedy it does not show.
 
 use burn::tensor::Tensor;
 use palinode_core::{
@@ -42,7 +42,7 @@ const SEQUENCES_A_MICRO_BATCH: usize = 64;
 const CHECK_PROBLEMS: u64 = 500;
 const CHECK_SEED: u64 = u64::MAX;
 
-/// Runs both phases and returns the base model. `clock` gives seconds since the start of the run.
+/// Runs all phases and returns the base model. `clock` gives seconds since the start of the run.
 ///
 /// # Errors
 /// [`TrainError::NotFinite`], [`TrainError::Core`], and what the sink reports.
@@ -54,60 +54,106 @@ pub fn warm_start<M: Trainable>(
     clock: &dyn Fn() -> f64,
     sink: &mut dyn Sink,
 ) -> Result<M, TrainError> {
-    let warm = &config.warm;
-    let settings = AdamW { betas: [0.9, 0.98], weight_decay: warm.weight_decay, clip: 1.0 };
+    let checked = (0..CHECK_PROBLEMS).map(|i| task.problem(CHECK_SEED, Split::Train, i)).collect();
+    let settings = AdamW { betas: [0.9, 0.98], weight_decay: config.warm.weight_decay, clip: 1.0 };
+    let mut warm = WarmStart { task, config, workers, clock, sink, checked, done: 0 };
     let mut learner = Learner::new(model, settings);
-    let mut done = 0;
-    let check: Vec<Problem> = (0..CHECK_PROBLEMS).map(|i| task.problem(CHECK_SEED, Split::Train, i)).collect();
-    for step in 0..warm.steps_corrupted {
-        let sequences: Vec<Sequence> = draw_problems(task, config, step)
-            .iter()
-            .enumerate()
-            .map(|(i, problem)| corrupted(task, warm, problem, draw_key(config, step, i)))
-            .collect::<Result<_, _>>()?;
-        let rate = warm.learning_rate_corrupted * ((step + 1) as f64 / warm.rise.max(1) as f64).min(1.0);
-        let loss = supervised_step(&mut learner, None, &sequences, rate, workers, step)?;
-        done = step + 1;
-        let acc = if done % warm.check_every == 0 {
-            Some(evaluate(learner.model(), task, &check, 1, workers)?.accuracy(0))
-        } else {
-            None
-        };
-        let acc_t1 = acc.map(|a| a * 100.0);
-        sink.receive(&Event::Warm { phase: 1, step: done, loss, acc_t1, p_fix_wrong: None, seconds: clock() })?;
-        if acc.is_some_and(|acc| acc >= warm.target_accuracy) {
-            break;
-        }
-    }
-
+    warm.corrupted_phase(&mut learner)?;
     let snapshot = learner.into_model();
     let mut learner = Learner::new(snapshot.clone(), settings);
-    let rollouts = rollout_config(task, 1, 2, Sampling::Temperature(1.0))?;
-    let checks = rollout_config(task, 2, 1, Sampling::Temperature(1.0))?;
-    for step in done..done + warm.steps_sampled {
-        let key = RandomKey { step: step as u32, ..RandomKey::new(config.seed, Stream::WarmStart) };
-        let groups = play(&snapshot, task, &draw_problems(task, config, step), &rollouts, key, workers)?;
-        let sequences: Vec<Sequence> = groups
-            .iter()
-            .enumerate()
-            .map(|(i, group)| sampled(task, warm, group, draw_key(config, step, i)))
-            .collect::<Result<_, _>>()?;
-        let loss = supervised_step(&mut learner, Some(&snapshot), &sequences, warm.learning_rate_sampled, workers, step)?;
-        let fixed = if (step + 1 - done).is_multiple_of(warm.check_every) {
-            let key = RandomKey { step: step as u32, ..RandomKey::new(config.seed, Stream::Evaluation) };
-            let groups = play(learner.model(), task, &check, &checks, key, workers)?;
-            // No wrong first attempt is left to take back: there is nothing more to learn here.
-            Some(Transitions::of(groups.iter().flat_map(Group::trajectories)).fix_given_wrong().unwrap_or(1.0))
-        } else {
-            None
-        };
-        let p_fix_wrong = fixed.map(|fixed| fixed * 100.0);
-        sink.receive(&Event::Warm { phase: 2, step: step + 1, loss, acc_t1: None, p_fix_wrong, seconds: clock() })?;
-        if fixed.is_some_and(|fixed| fixed >= warm.target_fix) {
-            break;
-        }
-    }
+    let WarmConfig { steps_sampled, copy_sampled, target_fix, steps_habit, copy_habit, .. } = config.warm;
+    warm.sampled_phase(2, &mut learner, &snapshot, steps_sampled, copy_sampled, target_fix)?;
+    warm.sampled_phase(3, &mut learner, &snapshot, steps_habit, copy_habit, f64::INFINITY)?;
     Ok(learner.into_model())
+}
+
+/// What all phases share.
+struct WarmStart<'a> {
+    task: &'a dyn TextTask,
+    config: &'a TrainConfig,
+    workers: &'a Workers,
+    clock: &'a dyn Fn() -> f64,
+    sink: &'a mut dyn Sink,
+    checked: Vec<Problem>,
+    done: usize,
+}
+
+impl WarmStart<'_> {
+    /// Phase 1.
+    fn corrupted_phase<M: Trainable>(&mut self, learner: &mut Learner<M>) -> Result<(), TrainError> {
+        let warm = &self.config.warm;
+        for step in 0..warm.steps_corrupted {
+            let sequences: Vec<Sequence> = draw_problems(self.task, self.config, step)
+                .iter()
+                .enumerate()
+                .map(|(i, problem)| corrupted(self.task, warm, problem, draw_key(self.config, step, i)))
+                .collect::<Result<_, _>>()?;
+            let rate = warm.learning_rate_corrupted * ((step + 1) as f64 / warm.rise.max(1) as f64).min(1.0);
+            let loss = supervised_step(learner, None, &sequences, rate, self.workers, step)?;
+            self.done = step + 1;
+            let accuracy = match self.done.is_multiple_of(warm.check_every) {
+                true => Some(evaluate(learner.model(), self.task, &self.checked, 1, self.workers)?.accuracy(0)),
+                false => None,
+            };
+            self.report(1, loss, accuracy, None)?;
+            if accuracy.is_some_and(|accuracy| accuracy >= warm.target_accuracy) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Phases 2 and 3: `steps` at most, with second attempts that copy with probability `copy`, until `target` of the wrong first attempts is
+    /// taken back.
+    fn sampled_phase<M: Trainable>(
+        &mut self,
+        phase: usize,
+        learner: &mut Learner<M>,
+        snapshot: &M,
+        steps: usize,
+        copy: f64,
+        target: f64,
+    ) -> Result<(), TrainError> {
+        let warm = &self.config.warm;
+        let rollouts = rollout_config(self.task, 1, 1, Sampling::Temperature(1.0))?;
+        let first = self.done;
+        for step in first..first + steps {
+            let key = RandomKey { step: step as u32, ..RandomKey::new(self.config.seed, Stream::WarmStart) };
+            let problems = draw_problems(self.task, self.config, step);
+            let groups = play(snapshot, self.task, &problems, &rollouts, key, self.workers)?;
+            let sequences: Vec<Sequence> = groups
+                .iter()
+                .enumerate()
+                .map(|(i, group)| sampled(self.task, copy, group, draw_key(self.config, step, i)))
+                .collect::<Result<_, _>>()?;
+            let loss = supervised_step(learner, Some(snapshot), &sequences, warm.learning_rate_sampled, self.workers, step)?;
+            self.done = step + 1;
+            let fixed = match (self.done - first).is_multiple_of(warm.check_every) {
+                true => Some(self.fixed(learner.model(), step)?),
+                false => None,
+            };
+            self.report(phase, loss, None, fixed)?;
+            if fixed.is_some_and(|fixed| fixed >= target) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The fraction of wrong first attempts that a second takes back when both are sampled.
+    fn fixed<M: Trainable>(&self, model: &M, step: usize) -> Result<f64, TrainError> {
+        let rollouts = rollout_config(self.task, 2, 1, Sampling::Temperature(1.0))?;
+        let key = RandomKey { step: step as u32, ..RandomKey::new(self.config.seed, Stream::Evaluation) };
+        let groups = play(model, self.task, &self.checked, &rollouts, key, self.workers)?;
+        // Where no first attempt is wrong, there is nothing left to learn here.
+        Ok(Transitions::of(groups.iter().flat_map(Group::trajectories)).fix_given_wrong().unwrap_or(1.0))
+    }
+
+    fn report(&mut self, phase: usize, loss: f64, accuracy: Option<f64>, fixed: Option<f64>) -> Result<(), TrainError> {
+        let percent = |fraction: Option<f64>| fraction.map(|fraction| fraction * 100.0);
+        let (acc_t1, p_fix_wrong, seconds) = (percent(accuracy), percent(fixed), (self.clock)());
+        self.sink.receive(&Event::Warm { phase, step: self.done, loss, acc_t1, p_fix_wrong, seconds })
+    }
 }
 
 /// A two-attempt transcript, and whether its first attempt is worth learning.
@@ -187,18 +233,10 @@ fn corrupted(task: &dyn TextTask, warm: &WarmConfig, problem: &Problem, key: Ran
     Ok(Sequence { trajectory: transcript(task, problem, [first, second])?, learn_first: !corrupt })
 }
 
-/// Phase 2: attempt 1 was sampled; attempt 2 copies it, is another sample, or is right.
-fn sampled(task: &dyn TextTask, warm: &WarmConfig, group: &Group, key: RandomKey) -> Result<Sequence, TrainError> {
-    let answer = |sample: usize| group.trajectories()[sample].attempts()[0].answer().to_vec();
-    let first = answer(0);
-    let draw = f64::from(key.uniform());
-    let second = if draw < warm.copy_sampled {
-        first.clone()
-    } else if draw < warm.copy_sampled + warm.right_sampled {
-        group.problem().reference().to_vec()
-    } else {
-        answer(1)
-    };
+/// Phases 2 and 3: attempt 1 was sampled; attempt 2 copies it or is right.
+fn sampled(task: &dyn TextTask, copy: f64, group: &Group, key: RandomKey) -> Result<Sequence, TrainError> {
+    let first = group.trajectories()[0].attempts()[0].answer().to_vec();
+    let second = if f64::from(key.uniform()) < copy { first.clone() } else { group.problem().reference().to_vec() };
     Ok(Sequence { trajectory: transcript(task, group.problem(), [first, second])?, learn_first: false })
 }
 

@@ -75,8 +75,7 @@ fn contexts_are_prompt_attempts_and_revision_ids_and_nothing_is_read_twice() {
         for t in group.trajectories() {
             let a = t.attempts();
             assert_eq!(a.len(), 3);
-            let expected: Vec<u32> =
-                [group.problem().prompt(), a[0].tokens(), &[4], a[1].tokens(), &[4], a[2].tokens()].concat();
+            let expected: Vec<u32> = [group.problem().prompt(), a[0].tokens(), &[4], a[1].tokens(), &[4], a[2].tokens()].concat();
             assert_eq!(t.tokens(), expected);
             // The recorded log-probabilities are those of the scripted logits in exactly that context.
             for (k, span) in t.spans().into_iter().enumerate() {
@@ -136,9 +135,7 @@ fn ends_are_counted_and_truncation_is_never_rewarded() {
 
 #[test]
 fn impossible_configurations_are_refused() {
-    let new = |attempts, samples, max| {
-        RolloutConfig::new(attempts, samples, Sampling::Greedy, AnswerLimit::Fixed(max), vec![])
-    };
+    let new = |attempts, samples, max| RolloutConfig::new(attempts, samples, Sampling::Greedy, AnswerLimit::Fixed(max), vec![]);
     assert!(new(0, 1, 1).is_err() && new(256, 1, 1).is_err() && new(2, 0, 1).is_err() && new(2, 1, 0).is_err());
     assert_eq!(new(3, 1, 5).unwrap().capacity(7), 22);
     assert!(Sampling::temperature(0.0).is_err() && Sampling::temperature(f64::NAN).is_err());

@@ -41,13 +41,27 @@ fn decoding_equals_full_forward_for_ragged_prompts_and_leaving_rows() {
         assert_eq!(cache.tokens_read(), 6, "each prompt is read once");
 
         // All, then fewer and fewer, then all again, one and several tokens at a time.
-        let plan: [(&[usize], usize); 7] =
-            [(&[0, 1, 2, 3, 4, 5], 1), (&[0, 1, 3, 4, 5], 1), (&[0, 3, 5], 1), (&[3], 1), (&[3], 2), (&[0, 1, 2, 3, 4, 5], 3), (&[1, 2], 1)];
+        let plan: [(&[usize], usize); 7] = [
+            (&[0, 1, 2, 3, 4, 5], 1),
+            (&[0, 1, 3, 4, 5], 1),
+            (&[0, 3, 5], 1),
+            (&[3], 1),
+            (&[3], 2),
+            (&[0, 1, 2, 3, 4, 5], 3),
+            (&[1, 2], 1),
+        ];
         let mut next = 0u32;
         for (asked, count) in plan {
             let tokens: Vec<Vec<u32>> = asked
                 .iter()
-                .map(|_| (0..count).map(|_| { next += 7; next % 11 }).collect())
+                .map(|_| {
+                    (0..count)
+                        .map(|_| {
+                            next += 7;
+                            next % 11
+                        })
+                        .collect()
+                })
                 .collect();
             let logits = model.extend(&mut cache, asked, &tokens);
             assert_eq!(logits.dims(), [asked.len(), 11]);
@@ -70,8 +84,7 @@ impl Verifier for Never {
 #[test]
 fn sampling_logprobs_equal_scoring_at_the_same_temperature() {
     let model = model(2);
-    let problems: Vec<Problem> =
-        (0..5u32).map(|id| Problem::new(id, vec![1; 1 + id as usize % 3], vec![]).unwrap()).collect();
+    let problems: Vec<Problem> = (0..5u32).map(|id| Problem::new(id, vec![1; 1 + id as usize % 3], vec![]).unwrap()).collect();
     let limit = AnswerLimit::Ended { end: 0, max: 7 };
     let config = RolloutConfig::new(3, 4, Sampling::Temperature(0.7), limit, vec![9, 8]).unwrap();
     let key = RandomKey::new(2, Stream::User);

@@ -24,7 +24,11 @@ pub(crate) fn run(args: &TryArgs) -> Result<(), Failure> {
     let interactive = io::stdin().is_terminal();
     if interactive {
         let example = opened.task.problem(args.seed, palinode::core::task::Split::HeldOut, 0);
-        anstream::eprintln!("A problem of the task `{}`, such as {}. An empty line ends.", opened.task.name(), opened.task.show_prompt(&example));
+        anstream::eprintln!(
+            "A problem of the task `{}`, such as {}. An empty line ends.",
+            opened.task.name(),
+            opened.task.show_prompt(&example)
+        );
     }
     for (number, line) in io::stdin().lock().lines().enumerate() {
         let line = line.map_err(|e| Failure::new(INPUT, format!("standard input, line {}: {e}", number + 1)))?;
@@ -84,7 +88,8 @@ fn judged(problem: &Problem, attempt: &Attempt) -> String {
     if problem.reference().is_empty() {
         return String::new();
     }
-    let (color, mark) = if attempt.verdict().is_right() { (AnsiColor::Green, "right") } else { (AnsiColor::Red, attempt.verdict().name()) };
+    let (color, mark) =
+        if attempt.verdict().is_right() { (AnsiColor::Green, "right") } else { (AnsiColor::Red, attempt.verdict().name()) };
     let style = color.on_default();
     format!("{style}{mark}{style:#}")
 }

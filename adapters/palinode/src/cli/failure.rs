@@ -1,6 +1,8 @@
 //! How a command fails: one line, and a documented exit code.
 
-use palinode::{config::ConfigError, core::Error as CoreError, lm::LmError, report::ReportError, tasks::TaskError, train::TrainError};
+use palinode::{
+    config::ConfigError, core::Error as CoreError, lm::LmError, report::ReportError, tasks::TaskError, train::TrainError,
+};
 
 /// Why a command failed.
 #[derive(Debug)]

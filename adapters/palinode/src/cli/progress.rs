@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use palinode::train::{
     arm::StageName,
-    config::TrainConfig,
+    config::{TrainConfig, WarmConfig},
     event::{Event, Phase, StepMetrics, Summary},
 };
 use serde::Serialize;
@@ -21,12 +21,15 @@ pub(crate) struct Progress {
     quiet: bool,
     bar: Option<ProgressBar>,
     steps: usize,
-    targets: [f64; 2],
+    /// The step from which the next plain line is due.
+    due: usize,
+    phase: usize,
+    warm: WarmConfig,
 }
 
 impl Progress {
     pub(crate) fn new(quiet: bool, config: &TrainConfig) -> Self {
-        Self { quiet, bar: None, steps: 0, targets: [config.warm.target_accuracy, config.warm.target_fix] }
+        Self { quiet, bar: None, steps: 0, due: 0, phase: 0, warm: config.warm.clone() }
     }
 
     pub(crate) fn finish(&mut self) {
@@ -43,16 +46,11 @@ impl Progress {
             Event::Stage { stage, phase: Phase::Start, steps, .. } => self.open(*stage, *steps),
             Event::Stage { phase: Phase::End, .. } => self.finish(),
             Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, .. } => {
-                let towards = |name: &str, value: Option<f64>, target: f64| {
-                    value.map_or_else(String::new, |value| format!("  {name} {value:.1} % of {:.0} %", target * 100.0))
-                };
-                let [accuracy, fix] = self.targets;
-                let checks = towards("acc@t1", *acc_t1, accuracy) + &towards("sampled P(fix|wrong)", *p_fix_wrong, fix);
+                self.enter(*phase, *step);
                 // The rare checks are worth keeping in sight.
-                if checks.is_empty() {
-                    self.set_position(*step);
-                } else {
-                    self.advance(*step, &format!("phase {phase}  loss {loss:.3}{checks}"));
+                match describe_check(&self.warm, *phase, *acc_t1, *p_fix_wrong) {
+                    Some(check) => self.advance(*step, &format!("{}  loss {loss:.3}  {check}", phase_title(*phase))),
+                    None => self.set_position(*step),
                 }
             }
             Event::Step(metrics) => self.advance(metrics.step, &describe(metrics)),
@@ -69,7 +67,7 @@ impl Progress {
     }
 
     fn open(&mut self, stage: StageName, steps: usize) {
-        self.steps = steps;
+        (self.steps, self.due) = (steps, steps.div_ceil(LINES_A_STAGE));
         if self.quiet {
             return;
         }
@@ -84,19 +82,34 @@ impl Progress {
         }
     }
 
+    /// A phase of the warm start begins; the one before may have ended early.
+    fn enter(&mut self, phase: usize, step: usize) {
+        if phase == self.phase {
+            return;
+        }
+        self.phase = phase;
+        let ahead = [self.warm.steps_corrupted, self.warm.steps_sampled, self.warm.steps_habit];
+        self.steps = step - 1 + ahead[phase.saturating_sub(1).min(2)..].iter().sum::<usize>();
+        self.due = step;
+        if let Some(bar) = &self.bar {
+            bar.set_length(self.steps as u64);
+        }
+    }
+
     fn set_position(&self, step: usize) {
         if let Some(bar) = &self.bar {
             bar.set_position(step as u64);
         }
     }
 
-    fn advance(&self, step: usize, message: &str) {
+    fn advance(&mut self, step: usize, message: &str) {
         match &self.bar {
             Some(bar) => {
                 bar.set_position(step as u64);
                 bar.set_message(message.to_owned());
             }
-            None if step.is_multiple_of(self.steps.div_ceil(LINES_A_STAGE).max(1)) || step == self.steps => {
+            None if step >= self.due || step == self.steps => {
+                self.due = step + self.steps.div_ceil(LINES_A_STAGE);
                 self.line(&format!("  step {step}/{}  {message}", self.steps));
             }
             None => {}
@@ -117,13 +130,35 @@ impl Progress {
     }
 }
 
+fn phase_title(phase: usize) -> &'static str {
+    match phase {
+        1 => "learning to answer",
+        2 => "learning to correct",
+        _ => "learning to copy",
+    }
+}
+
+/// What a check of the warm start found, and how far it is to go.
+fn describe_check(warm: &WarmConfig, phase: usize, acc_t1: Option<f64>, p_fix_wrong: Option<f64>) -> Option<String> {
+    let target = |fraction: f64| format!(" of {:.0} %", fraction * 100.0);
+    match (acc_t1, p_fix_wrong) {
+        (Some(acc), _) => Some(format!("acc@t1 {acc:.1}{}", target(warm.target_accuracy))),
+        (_, Some(fix)) if phase == 2 => Some(format!("sampled P(fix|wrong) {fix:.1}{}", target(warm.target_fix))),
+        (_, Some(fix)) => Some(format!("sampled P(fix|wrong) {fix:.1} %")),
+        (None, None) => None,
+    }
+}
+
 fn describe(metrics: &StepMetrics) -> String {
     let list = |values: &[f64], digits: usize| values.iter().map(|v| format!("{v:.digits$}")).collect::<Vec<_>>().join(" → ");
     format!("reward {}  changed {:.0} %  KL {}", list(&metrics.reward, 2), metrics.changed * 100.0, list(&metrics.kl, 2))
 }
 
 fn in_words(s: &Summary) -> String {
-    format!("acc@t1 {:.1} %, acc@t2 {:.1} %, delta {:+.1}, i→c {:.1}, c→i {:.1} ({} problems, greedy)", s.acc_t1, s.acc_t2, s.delta, s.i_to_c, s.c_to_i, s.n)
+    format!(
+        "acc@t1 {:.1} %, acc@t2 {:.1} %, delta {:+.1}, i→c {:.1}, c→i {:.1} ({} problems, greedy)",
+        s.acc_t1, s.acc_t2, s.delta, s.i_to_c, s.c_to_i, s.n
+    )
 }
 
 /// A stage's name for people.
@@ -140,13 +175,30 @@ pub(crate) fn print_table(rows: &[(&str, &Summary)]) {
     let bold = Style::new().bold();
     anstream::println!(
         "{bold}{:<10}{:>8}{:>8}{:>8}{:>7}{:>7}{:>9}{:>14}{:>15}{:>7}{bold:#}",
-        "", "acc@t1", "acc@t2", "delta", "i→c", "c→i", "changed", "P(fix|wrong)", "P(break|right)", "n"
+        "",
+        "acc@t1",
+        "acc@t2",
+        "delta",
+        "i→c",
+        "c→i",
+        "changed",
+        "P(fix|wrong)",
+        "P(break|right)",
+        "n"
     );
     let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.1}"));
     for (name, s) in rows {
         anstream::println!(
             "{name:<10}{:>8.1}{:>8.1}{:>+8.1}{:>7.1}{:>7.1}{:>9.1}{:>14}{:>15}{:>7}",
-            s.acc_t1, s.acc_t2, s.delta, s.i_to_c, s.c_to_i, s.changed, optional(s.p_fix_wrong), optional(s.p_break_right), s.n
+            s.acc_t1,
+            s.acc_t2,
+            s.delta,
+            s.i_to_c,
+            s.c_to_i,
+            s.changed,
+            optional(s.p_fix_wrong),
+            optional(s.p_break_right),
+            s.n
         );
     }
 }

@@ -68,7 +68,9 @@ pub(super) fn transitions(run: &Run) -> Option<(Chart, usize)> {
 pub(super) fn divergence(run: &Run) -> Option<(Chart, usize)> {
     let lines = per_attempt(run, |step| &step.kl);
     let label = "Divergence of the policy from the base per attempt, in nats, over RL steps";
-    smoothed(run, lines, number, |values| Axis::covering(values.chain([0.0]), 0.01, (0.0, f64::INFINITY), 4.0), label)
+    // Rounding can leave a divergence of zero a hair below it; that needs no room on the axis.
+    let level = |value: f64| if value > -1e-3 { value.max(0.0) } else { value };
+    smoothed(run, lines, number, |values| Axis::covering(values.map(level).chain([0.0]), 0.01, (0.0, f64::INFINITY), 4.0), label)
 }
 
 /// Returns the chart of the mean reward per attempt in training, and the smoothing window.

@@ -1,0 +1,101 @@
+//! A run that was cut off continues behind its last complete stage, and ends as if it had never stopped.
+
+use std::{fs, path::Path};
+
+use palinode_lm::{Decoder, DecoderConfig};
+use palinode_tasks::{Ledger, TextTask};
+use palinode_train::{
+    Outcome, TrainError,
+    checkpoint::{Checkpoints, ModelCard},
+    config::TrainConfig,
+    event::{Event, Sink},
+    run_folder::RunFolder,
+    schedule::{Start, train},
+    workers::Workers,
+};
+
+fn config() -> TrainConfig {
+    let mut config = TrainConfig::default();
+    config.set_warm_steps(6);
+    config.warm.sequences = 8;
+    (config.reinforce.steps_one, config.reinforce.steps_two) = (3, 4);
+    (config.reinforce.problems, config.reinforce.samples) = (3, 2);
+    (config.evaluation.problems, config.evaluation.problems_between, config.evaluation.every) = (30, 10, 2);
+    config
+}
+
+/// Passes events on, and fails at one of them as a full disk would.
+struct FailsAt {
+    folder: RunFolder,
+    left: usize,
+}
+
+impl Sink for FailsAt {
+    fn receive(&mut self, event: &Event) -> Result<(), TrainError> {
+        if self.left == 0 {
+            return Err(TrainError::Damaged { path: "metrics.jsonl".into(), reason: "no space is left".into() });
+        }
+        self.left -= 1;
+        self.folder.receive(event)
+    }
+}
+
+fn run(path: &Path, events: usize, resume: bool) -> Result<Outcome<Decoder>, TrainError> {
+    let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
+    let sizes = DecoderConfig::small(task.vocabulary().len(), 16, 1, 2, task.context(2));
+    let card = ModelCard { model: sizes.clone(), vocabulary: task.vocabulary().clone() };
+    let checkpoints = Checkpoints::of(path);
+    let fresh = Start::fresh(Decoder::new(&sizes, 0, &device)?);
+    let (start, folder) = match (resume, checkpoints.exist()) {
+        (false, _) => (fresh, RunFolder::create(path, "", &card)?),
+        (true, false) => (fresh, RunFolder::resume(path, &Default::default())?),
+        (true, true) => {
+            let (start, saved) = checkpoints.start(&device)?;
+            (start, RunFolder::resume(path, &saved)?)
+        }
+    };
+    let mut sink = FailsAt { folder: folder.clone(), left: events };
+    train(start, &task, &config(), &Workers::new(1)?, &mut folder.clone(), &mut sink)
+}
+
+/// A file's lines without their times.
+fn lines(path: &Path) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(path).unwrap();
+    let timeless = |line: &str| {
+        let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+        value.as_object_mut().unwrap().remove("seconds");
+        value
+    };
+    text.lines().map(timeless).collect()
+}
+
+#[test]
+fn a_run_cut_off_anywhere_resumes_to_the_same_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let straight = folder.path().join("straight");
+    run(&straight, usize::MAX, false).unwrap();
+    let events = lines(&straight.join("metrics.jsonl")).len();
+    // In the warm start, in each stage, between two stages, and at the very end.
+    for cut in [0, 3, 9, 12, 14, 20, events - 1] {
+        let path = folder.path().join(format!("cut-{cut}"));
+        assert!(run(&path, cut, false).is_err(), "cut at {cut} of {events}");
+        run(&path, usize::MAX, true).unwrap();
+        for file in ["metrics.jsonl", "episodes.jsonl"] {
+            assert_eq!(lines(&path.join(file)), lines(&straight.join(file)), "{file}, cut at {cut}");
+        }
+        for file in ["base.safetensors", "stage-1.safetensors", "stage-2.safetensors"] {
+            let bytes = |run: &Path| fs::read(run.join("checkpoints").join(file)).unwrap();
+            assert_eq!(bytes(&path), bytes(&straight), "{file}, cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn files_that_lost_lines_are_not_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    run(&path, usize::MAX, false).unwrap();
+    fs::write(path.join("metrics.jsonl"), "").unwrap();
+    let error = run(&path, usize::MAX, true).unwrap_err().to_string();
+    assert!(error.contains("metrics.jsonl"), "{error}");
+}
