@@ -21,6 +21,7 @@
 //! | [`shaping`], [`credit`], [`advantage`] | from verdicts to what each attempt is paid |
 //! | [`objective`] | Stage I and Stage II, one equation each |
 //! | [`sandbagging`], [`transitions`] | the danger, and the measures of success |
+//! | [`backend`] | what a backend crate says about itself |
 //!
 //! Letters in shapes: `P` problems, `G` samples of one problem, `K` attempts, `B = P·G` episodes, `T` padded tokens,
 //! `N` scored tokens, `V` vocabulary, `H` hidden width.
@@ -32,6 +33,7 @@ extern crate std;
 
 pub mod advantage;
 pub mod attempt;
+pub mod backend;
 pub mod batch;
 pub mod credit;
 pub mod error;

@@ -1,5 +1,6 @@
 use palinode_core::{
     attempt::StopReason,
+    backend::Backend,
     batch::TokenBatch,
     logprob::{Scoring, score_tokens},
     policy::Policy,
@@ -10,6 +11,7 @@ use palinode_core::{
     trajectory::Group,
     verifier::{Verdict, Verifier},
 };
+use palinode_flex::Flex;
 use palinode_lm::{Decoder, DecoderConfig};
 use palinode_tests::{Hashed, VOCABULARY, device, episodes, values};
 use proptest::prelude::*;
@@ -125,6 +127,6 @@ proptest! {
         let sizes = DecoderConfig { kv_heads: 1, ..DecoderConfig::small(VOCABULARY, 16, 2, 2, 64) };
         let policy = Decoder::new(&sizes, seed, &device()).unwrap();
         let groups = rollout(&policy, &Even, &problems, &config, key(seed, 0)).unwrap();
-        prop_assert!(gap(&policy, &groups, config.sampling().scoring_temperature()) < palinode_flex::LOGPROB_TOLERANCE);
+        prop_assert!(gap(&policy, &groups, config.sampling().scoring_temperature()) < Flex.tolerance().logprob);
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! let config = RunConfig::default(); // the ledger task and a recipe that works
 //! let task = config.open_task()?;
-//! let device = device::open("flex")?;
+//! let device = device::open("flex")?.device;
 //! let model = Decoder::new(&config.decoder(task.as_ref())?, config.train.seed, &device)?;
 //! let mut events = Vec::new();
 //! let outcome = train::train(Start::fresh(model), task.as_ref(), &config.train, &Workers::new(0)?, &mut (), &mut events)?;

@@ -60,6 +60,19 @@ pub enum TrainError {
         /// Largest difference allowed.
         bound: f32,
     },
+    /// The device fails a check (see [`crate::checks`]).
+    #[error(
+        "check failed: {check}: the difference is {measured:.1e}, at most {bound:.0e} is allowed; this device computes wrongly: try another one, or \
+         another driver, and see `palinode doctor`"
+    )]
+    Check {
+        /// What was compared.
+        check: &'static str,
+        /// The largest difference.
+        measured: f32,
+        /// The largest difference allowed.
+        bound: f32,
+    },
     /// A file of the run could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

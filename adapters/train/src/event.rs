@@ -46,6 +46,15 @@ pub enum Event {
         /// Steps planned: warm start at most, and RL.
         steps: [usize; 2],
     },
+    /// A check of the device, before anything is trained.
+    Check {
+        /// What was compared.
+        name: String,
+        /// The largest difference, nats.
+        measured: f32,
+        /// The largest difference allowed.
+        bound: f32,
+    },
     /// A part of the run begins or ends.
     Stage {
         /// Which.

@@ -11,11 +11,13 @@
 //! | [`reinforce`] | one RL step: play, verify, score, update |
 //! | [`evaluate`] | greedy play on held-out problems |
 //! | [`learner`], [`workers`] | micro-batches in parallel, gradients summed in a fixed order, AdamW |
+//! | [`checks`] | whether the device decodes and differentiates rightly, before anything is trained |
 //! | [`guard`] | sandbagging, no signal, collapse, not-a-number |
 //! | [`event`], [`run_folder`], [`checkpoint`] | what is said, and what is kept |
 
 pub mod arm;
 pub mod checkpoint;
+pub mod checks;
 pub mod config;
 pub mod error;
 pub mod evaluate;

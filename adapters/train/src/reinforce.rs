@@ -31,7 +31,7 @@ use crate::{
 const EPISODES_A_MICRO_BATCH: usize = 64;
 
 /// Largest difference allowed between the log-probabilities of sampling and of training, in nats.
-const PARITY_BOUND: f32 = 1e-2;
+pub(crate) const PARITY_BOUND: f32 = 1e-2;
 
 /// Everything that stays the same over the steps of a stage.
 pub struct Reinforce<'a, M> {

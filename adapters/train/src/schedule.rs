@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     arm::{Stage, StageName},
+    checks::{Check, Checks},
     config::TrainConfig,
     error::TrainError,
     evaluate::{evaluate, held_out},
     event::{Episode, Event, Phase, Sink, Summary},
     guard::Guard,
     learner::{AdamW, Learner, Trainable},
-    reinforce::{Reinforce, device_of},
+    reinforce::{PARITY_BOUND, Reinforce, device_of},
     warm::warm_start,
     workers::Workers,
 };
@@ -100,7 +101,7 @@ pub struct Outcome<M> {
 const KEPT_EPISODES: usize = 8;
 const KEPT_EVERY: usize = 5;
 
-/// Runs everything that `start` has not completed yet.
+/// Runs everything that `start` has not completed yet, once the device has passed the first two of [`crate::checks`].
 ///
 /// # Errors
 /// [`TrainError`]; what was completed before was kept.
@@ -118,8 +119,10 @@ pub fn train<M: Trainable>(
     let clock = || began.elapsed().as_secs_f64();
     let Start { model, base, mut progress } = start;
     let mut run = Run { task, config, workers, sink, clock: &clock };
+    let checks = Checks::new(&model, task, config.attempts, config.reinforce.temperature)?;
+    let checked = [checks.cached_decoding(PARITY_BOUND)?.require()?, checks.sampler_and_trainer(PARITY_BOUND)?.require()?];
     if progress.stages.is_empty() {
-        run.announce(model.num_params(), &stages)?;
+        run.announce(model.num_params(), &stages, checked)?;
     }
 
     let mut model = model;
@@ -162,7 +165,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn announce(&mut self, parameters: usize, stages: &[Stage]) -> Result<(), TrainError> {
+    fn announce(&mut self, parameters: usize, stages: &[Stage], checked: [Check; 2]) -> Result<(), TrainError> {
         self.sink.receive(&Event::Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             task: self.task.name().to_owned(),
@@ -171,7 +174,11 @@ impl Run<'_> {
             attempts: self.config.attempts,
             parameters,
             steps: [self.config.warm.steps(), stages.iter().map(|stage| stage.steps).sum()],
-        })
+        })?;
+        for Check { name, measured, bound } in checked {
+            self.sink.receive(&Event::Check { name: name.to_owned(), measured, bound })?;
+        }
+        Ok(())
     }
 
     fn stage(&mut self, stage: StageName, phase: Phase, steps: usize, rl_step: usize) -> Result<(), TrainError> {

@@ -3,14 +3,34 @@
 //! A backend crate opens a device, says what it can do, and owns its tolerances; it holds no mathematics.
 
 use burn_tensor::Device;
+use palinode_core::backend::{Backend, DeviceError, Tolerance, selector};
 
-/// The name by which `--device` selects this backend.
-pub const NAME: &str = "flex";
-
-/// How far log-probabilities of one row may lie apart between full and cached forward, in nats (f32).
-pub const LOGPROB_TOLERANCE: f32 = 1e-4;
+/// The CPU, as `flex`.
+#[derive(Debug, Clone, Copy)]
+pub struct Flex;
 
 /// The CPU. It always opens, and holds f32 by default.
 pub fn device() -> Device {
     Device::flex()
+}
+
+impl Backend for Flex {
+    fn name(&self) -> &'static str {
+        "flex"
+    }
+
+    fn list(&self) -> Vec<String> {
+        vec![self.name().to_owned()]
+    }
+
+    fn open(&self, name: &str) -> Result<Device, DeviceError> {
+        match selector(self.name(), name)? {
+            None => Ok(device()),
+            Some(_) => Err(DeviceError::Name { name: name.to_owned(), expected: "there is one CPU, `flex`".to_owned() }),
+        }
+    }
+
+    fn tolerance(&self) -> Tolerance {
+        Tolerance { logprob: 1e-4, gradient: 1e-4, training: 1e-3 }
+    }
 }

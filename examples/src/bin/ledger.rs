@@ -36,7 +36,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (config.train.reinforce.steps_one, config.train.reinforce.steps_two) = (one, two);
     }
     let task = config.open_task()?;
-    let model = Decoder::new(&config.decoder(task.as_ref())?, config.train.seed, &device::open("flex")?)?;
+    let device = device::open("flex")?.device;
+    let model = Decoder::new(&config.decoder(task.as_ref())?, config.train.seed, &device)?;
     let outcome = train(Start::fresh(model), task.as_ref(), &config.train, &Workers::new(0)?, &mut (), &mut Printer)?;
     let gained = outcome.progress.stages.last().map_or(0.0, |stage| stage.summary.delta);
     println!("attempt 2 gains {gained:+.1} points over attempt 1");

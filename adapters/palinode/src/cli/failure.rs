@@ -1,7 +1,12 @@
 //! How a command fails: one line, and a documented exit code.
 
 use palinode::{
-    config::ConfigError, core::Error as CoreError, lm::LmError, report::ReportError, tasks::TaskError, train::TrainError,
+    config::ConfigError,
+    core::{Error as CoreError, backend::DeviceError},
+    lm::LmError,
+    report::ReportError,
+    tasks::TaskError,
+    train::TrainError,
 };
 
 /// Why a command failed.
@@ -42,6 +47,13 @@ impl From<ConfigError> for Failure {
     }
 }
 
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        let code = if matches!(error, DeviceError::Unavailable { .. }) { GUARD } else { USAGE };
+        Self::new(code, error.to_string())
+    }
+}
+
 impl From<TaskError> for Failure {
     fn from(error: TaskError) -> Self {
         let code = if error.is_usage() { USAGE } else { INPUT };
@@ -72,7 +84,10 @@ impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
         let code = match error {
             TrainError::Model(inner) => return Self::from(inner),
-            TrainError::Core(CoreError::NotFinite(_)) | TrainError::NotFinite { .. } | TrainError::Parity { .. } => GUARD,
+            TrainError::Core(CoreError::NotFinite(_))
+            | TrainError::NotFinite { .. }
+            | TrainError::Parity { .. }
+            | TrainError::Check { .. } => GUARD,
             TrainError::Io { .. } | TrainError::Damaged { .. } => INPUT,
             _ => USAGE,
         };

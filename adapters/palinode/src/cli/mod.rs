@@ -1,6 +1,7 @@
 //! The command line. Data goes to stdout, messages to stderr.
 
 mod chat;
+mod doctor;
 mod eval;
 mod failure;
 mod open;
@@ -52,6 +53,12 @@ Examples:
     Try(TryArgs),
     /// Write a run's report: one HTML file that needs no network.
     Report(ReportArgs),
+    /// List devices, and check that one computes rightly.
+    #[command(after_help = "\
+Examples:
+  palinode doctor
+  palinode doctor --device wgpu     exits with 4 when a check fails, or the device is not there")]
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -107,7 +114,7 @@ struct TrainArgs {
 
 #[derive(Debug, Args)]
 struct MachineArgs {
-    /// Device to compute on
+    /// Device to compute on; `palinode doctor` lists them
     #[arg(long, default_value = "flex", value_name = "NAME")]
     device: String,
     /// Threads; 0 for one a core. The result does not depend on it
@@ -167,6 +174,16 @@ struct ReportArgs {
     svg: bool,
 }
 
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    /// Device to check [default: the first there is]
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Print what was found as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 /// [`Arm`] as a command-line value.
 #[derive(Debug, Clone, Copy)]
 struct ArmName(Arm);
@@ -204,6 +221,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Try(args) => chat::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

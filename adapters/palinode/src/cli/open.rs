@@ -20,7 +20,7 @@ pub(crate) struct Opened {
 
 /// Opens a run folder's newest model, or one weights file of its checkpoints folder, for a number of attempts.
 pub(crate) fn open(path: &Path, attempts: Option<u8>, device: &str) -> Result<(Opened, usize), Failure> {
-    let device = palinode::device::open(device)?;
+    let device = palinode::device::open(device)?.device;
     let (run, weights) = run_of(path)?;
     let config = RunConfig::read(&run.join("config.toml"))?;
     let task = config.open_task()?;

@@ -26,7 +26,7 @@ use super::{
 };
 
 pub(crate) fn run(args: TrainArgs) -> Result<(), Failure> {
-    let device = palinode::device::open(&args.machine.device)?;
+    let device = palinode::device::open(&args.machine.device)?.device;
     let workers = Workers::new(args.machine.threads)?;
     let (run, start, folder) = if args.resume { resume(&args, &device)? } else { begin(&args, &device)? };
     let task = run.open_task()?;

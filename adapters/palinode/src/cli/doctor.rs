@@ -1,0 +1,65 @@
+//! `palinode doctor`: which devices there are, and whether one computes rightly.
+
+use anstyle::AnsiColor;
+use palinode::{
+    config::RunConfig,
+    core::backend::float_dtypes,
+    device::{self, Opened},
+    lm::Decoder,
+    train::checks::Checks,
+};
+use serde_json::json;
+
+use super::{
+    DoctorArgs, Failure,
+    failure::{GUARD, INPUT},
+    progress,
+};
+
+pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
+    let listed: Vec<String> = device::backends().flat_map(|backend| backend.list()).collect();
+    let missing: Vec<&str> = device::missing_features().collect();
+    if !args.json {
+        anstream::println!("devices:  {}", listed.join(", "));
+        if !missing.is_empty() {
+            anstream::println!("more with cargo features: {}", missing.join(", "));
+        }
+    }
+    let name = match &args.device {
+        Some(name) => name.clone(),
+        None => {
+            listed.first().cloned().ok_or_else(|| Failure::new(INPUT, "this build has no backend: enable one of its features"))?
+        }
+    };
+    let Opened { device, backend } = device::open(&name)?;
+    let dtypes: Vec<String> = float_dtypes(&device).iter().map(|dtype| format!("{dtype:?}").to_lowercase()).collect();
+
+    // The default model on the default task, untrained: the checks are about arithmetic.
+    let config = RunConfig::default();
+    let task = config.open_task()?;
+    let model = Decoder::new(&config.decoder(task.as_ref())?, config.train.seed, &device)?;
+    let checks = Checks::new(&model, task.as_ref(), config.train.attempts, config.train.reinforce.temperature)?;
+    let checks = checks.all(backend.tolerance())?;
+    if args.json {
+        let checks: Vec<_> = checks
+            .iter()
+            .map(|check| json!({"name": check.name, "measured": check.measured, "bound": check.bound, "passes": check.passes()}))
+            .collect();
+        progress::print_json(&json!({
+            "devices": listed, "missing_features": missing, "device": name, "dtypes": dtypes, "fusion": backend.fuses(), "checks": checks,
+        }))?;
+    } else {
+        let fusion = if backend.fuses() { "with" } else { "without" };
+        anstream::println!("\n{name}: {}, {fusion} fusion", dtypes.join(", "));
+        for check in &checks {
+            let (color, mark) = if check.passes() { (AnsiColor::Green, "ok") } else { (AnsiColor::Red, "WRONG") };
+            let style = color.on_default().bold();
+            let (measured, bound) = (check.measured, check.bound);
+            anstream::println!("  {style}{mark:<6}{style:#}{:<36} differs by {measured:.1e}, allowed {bound:.0e}", check.name);
+        }
+    }
+    match checks.iter().filter(|check| !check.passes()).count() {
+        0 => Ok(()),
+        failed => Err(Failure::new(GUARD, format!("{name}: {failed} of {} checks failed; do not train on it", checks.len()))),
+    }
+}

@@ -1,0 +1,265 @@
+//! Does this device compute what the method needs? Each check measures one difference that must be small.
+//!
+//! Training runs the first two at its start; `palinode doctor` runs all four. They exist because GPU backends have been silently wrong
+//! here: fusion with cached decoding (burn #5257), gradients where only some parameters have one (burn #5162).
+
+use burn::{
+    module::{ModuleMapper, ModuleVisitor, Param},
+    optim::GradientsParams,
+    tensor::Tensor,
+};
+use palinode_core::{
+    backend::Tolerance,
+    batch::TokenBatch,
+    logprob::{Scoring, score_tokens},
+    policy::Policy,
+    rng::{RandomKey, Stream},
+    rollout::rollout,
+    sampling::Sampling,
+    task::{Problem, Split},
+    trajectory::{Group, Trajectory},
+};
+use palinode_tasks::TextTask;
+
+use crate::{error::TrainError, learner::Trainable, play::rollout_config, reinforce::device_of};
+
+/// What a check measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Check {
+    /// What was compared.
+    pub name: &'static str,
+    /// The largest difference.
+    pub measured: f32,
+    /// The largest difference allowed.
+    pub bound: f32,
+}
+
+impl Check {
+    /// Whether the difference is a number, and small enough.
+    pub fn passes(&self) -> bool {
+        self.measured <= self.bound
+    }
+
+    /// # Errors
+    /// [`TrainError::Check`] when it does not pass.
+    pub fn require(self) -> Result<Self, TrainError> {
+        if self.passes() {
+            Ok(self)
+        } else {
+            Err(TrainError::Check { check: self.name, measured: self.measured, bound: self.bound })
+        }
+    }
+}
+
+/// Problems, and episodes of each, that a check plays.
+const PROBLEMS: u64 = 4;
+const SAMPLES: usize = 2;
+
+/// Episodes of a model, to compare ways of scoring them.
+pub struct Checks<'a, M> {
+    model: &'a M,
+    groups: Vec<Group>,
+    temperature: f64,
+}
+
+impl<'a, M: Trainable> Checks<'a, M> {
+    /// Plays a few episodes at a temperature.
+    ///
+    /// # Errors
+    /// Those of [`rollout`].
+    pub fn new(model: &'a M, task: &dyn TextTask, attempts: usize, temperature: f64) -> Result<Self, TrainError> {
+        let problems: Vec<Problem> = (0..PROBLEMS).map(|index| task.problem(0, Split::Train, index)).collect();
+        let config = rollout_config(task, attempts, SAMPLES, Sampling::temperature(temperature)?)?;
+        let groups = rollout(model, &task, &problems, &config, RandomKey::new(0, Stream::User))?;
+        Ok(Self { model, groups, temperature })
+    }
+
+    /// All four, with the bounds of a device.
+    ///
+    /// # Errors
+    /// As [`Checks::cached_decoding`].
+    pub fn all(&self, tolerance: Tolerance) -> Result<[Check; 4], TrainError> {
+        Ok([
+            self.cached_decoding(tolerance.logprob)?,
+            self.sampler_and_trainer(tolerance.logprob)?,
+            self.frozen_parameters(tolerance.gradient)?,
+            self.determinism(tolerance.gradient)?,
+        ])
+    }
+
+    /// Log-probabilities by cached decoding against those of one full forward pass, nats.
+    ///
+    /// # Errors
+    /// [`TrainError::Core`] when the episodes can't be laid out.
+    pub fn cached_decoding(&self, bound: f32) -> Result<Check, TrainError> {
+        let full = self.score(self.model)?.into_data();
+        Ok(Check { name: "cached decoding = full forward", measured: self.gap(full.iter::<f32>()), bound })
+    }
+
+    /// Log-probabilities while sampling against those that training differentiates, nats.
+    ///
+    /// # Errors
+    /// As [`Checks::cached_decoding`].
+    pub fn sampler_and_trainer(&self, bound: f32) -> Result<Check, TrainError> {
+        let trained = self.score(&self.model.clone().train())?.inner().into_data();
+        Ok(Check { name: "sampler = trainer", measured: self.gap(trained.iter::<f32>()), bound })
+    }
+
+    /// Gradients of some parameters while the others are frozen, against the same with none frozen; relative to the largest.
+    ///
+    /// # Errors
+    /// As [`Checks::cached_decoding`].
+    pub fn frozen_parameters(&self, bound: f32) -> Result<Check, TrainError> {
+        let all = self.gradients(&self.model.clone().train())?;
+        let some = self.gradients(&self.model.clone().train().map(&mut FreezeEverySecond { seen: 0 }))?;
+        let kept: Vec<(Option<Vec<f32>>, Option<Vec<f32>>)> =
+            all.into_iter().zip(some).filter(|(_, some)| some.is_some()).collect();
+        let name = "gradients with frozen parameters";
+        if kept.is_empty() {
+            return Ok(Check { name, measured: f32::NAN, bound });
+        }
+        Ok(Check { name, measured: kept.iter().map(|(a, b)| distance(a.as_deref(), b.as_deref())).fold(0.0, worse), bound })
+    }
+
+    /// Gradients against themselves, computed again.
+    ///
+    /// # Errors
+    /// As [`Checks::cached_decoding`].
+    pub fn determinism(&self, bound: f32) -> Result<Check, TrainError> {
+        let model = self.model.clone().train();
+        let (once, again) = (self.gradients(&model)?, self.gradients(&model)?);
+        let measured = once.iter().zip(&again).map(|(a, b)| distance(a.as_deref(), b.as_deref())).fold(0.0, worse);
+        Ok(Check { name: "the same gradients twice", measured, bound })
+    }
+
+    fn score<P: Policy>(&self, policy: &P) -> Result<Tensor<1>, TrainError> {
+        let episodes: Vec<&Trajectory> = self.groups.iter().flat_map(Group::trajectories).collect();
+        let batch = TokenBatch::new(&episodes, &device_of(self.model))?;
+        let scoring = Scoring { temperature: self.temperature, ..Scoring::default() };
+        Ok(score_tokens(policy, None::<&P>, &batch, &scoring).logprob)
+    }
+
+    fn gap(&self, scored: impl Iterator<Item = f32>) -> f32 {
+        let attempts = self.groups.iter().flat_map(Group::trajectories).flat_map(Trajectory::attempts);
+        let sampled = attempts.flat_map(|attempt| attempt.sampling_logprobs());
+        sampled.zip(scored).map(|(a, b)| (a - b).abs()).fold(0.0, worse)
+    }
+
+    /// Gradient of the mean log-probability for every parameter that has one, in the order of the model.
+    fn gradients(&self, model: &M) -> Result<Vec<Option<Vec<f32>>>, TrainError> {
+        let mut gradients = GradientsParams::from_grads(self.score(model)?.mean().backward(), model);
+        let mut listed = ListGradients { gradients: &mut gradients, found: Vec::new() };
+        model.visit(&mut listed);
+        Ok(listed.found)
+    }
+}
+
+/// The larger of two differences, where NaN is the largest.
+fn worse(a: f32, b: f32) -> f32 {
+    if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) }
+}
+
+/// The largest difference relative to the largest entry; NaN when one gradient is missing.
+fn distance(a: Option<&[f32]>, b: Option<&[f32]>) -> f32 {
+    let (Some(a), Some(b)) = (a, b) else { return if a.is_none() && b.is_none() { 0.0 } else { f32::NAN } };
+    let size = a.iter().map(|x| x.abs()).fold(f32::MIN_POSITIVE, worse);
+    a.iter().zip(b).map(|(a, b)| (a - b).abs() / size).fold(0.0, worse)
+}
+
+struct FreezeEverySecond {
+    seen: usize,
+}
+
+impl ModuleMapper for FreezeEverySecond {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        self.seen += 1;
+        if self.seen.is_multiple_of(2) { param.set_require_grad(false) } else { param }
+    }
+}
+
+struct ListGradients<'a> {
+    gradients: &'a mut GradientsParams,
+    found: Vec<Option<Vec<f32>>>,
+}
+
+impl ModuleVisitor for ListGradients<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradient = self.gradients.remove::<D>(param.id);
+        self.found.push(gradient.map(|gradient| gradient.into_data().iter::<f32>().collect()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Module;
+    use palinode_core::{backend::Backend, error::Error, policy::Decode};
+    use palinode_lm::{Decoder, DecoderConfig};
+    use palinode_tasks::Ledger;
+
+    use super::*;
+
+    fn model(task: &dyn TextTask) -> Decoder {
+        let sizes = DecoderConfig { kv_heads: 1, ..DecoderConfig::small(task.vocabulary().len(), 16, 2, 2, task.context(2)) };
+        Decoder::new(&sizes, 1, &palinode_flex::device()).unwrap()
+    }
+
+    #[test]
+    fn the_cpu_passes_all_checks() {
+        let task = Ledger::new(4, 0.5).unwrap();
+        let model = model(&task);
+        for check in Checks::new(&model, &task, 2, 0.7).unwrap().all(palinode_flex::Flex.tolerance()).unwrap() {
+            assert!(check.passes(), "{check:?}");
+        }
+    }
+
+    /// A decoder whose cache forgets a little, as a broken kernel would make it.
+    #[derive(Module, Debug)]
+    struct Forgetful {
+        inner: Decoder,
+    }
+
+    impl Policy for Forgetful {
+        fn states(&self, tokens: Tensor<2, burn::tensor::Int>, positions: Tensor<1, burn::tensor::Int>) -> Tensor<2> {
+            self.inner.states(tokens, positions)
+        }
+
+        fn logits(&self, states: Tensor<2>) -> Tensor<2> {
+            self.inner.logits(states)
+        }
+    }
+
+    impl Decode for Forgetful {
+        type Cache = <Decoder as Decode>::Cache;
+
+        fn start(&self, prompts: &[&[u32]], samples: usize, capacity: usize) -> Result<(Self::Cache, Tensor<2>), Error> {
+            self.inner.start(prompts, samples, capacity)
+        }
+
+        fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+            let logits = self.inner.extend(cache, rows, tokens);
+            logits.clone() + logits.mul_scalar(0.05)
+        }
+    }
+
+    #[test]
+    fn wrong_decoding_is_found() {
+        let task = Ledger::new(4, 0.5).unwrap();
+        let model = Forgetful { inner: model(&task) };
+        let checks = Checks::new(&model, &task, 2, 1.0).unwrap();
+        let tolerance = palinode_flex::Flex.tolerance();
+        for check in [checks.cached_decoding(tolerance.logprob).unwrap(), checks.sampler_and_trainer(tolerance.logprob).unwrap()]
+        {
+            assert!(!check.passes(), "{check:?}");
+            assert!(matches!(check.require(), Err(TrainError::Check { .. })));
+        }
+        assert!(checks.determinism(0.0).unwrap().passes());
+    }
+
+    #[test]
+    fn not_a_number_never_passes() {
+        assert!(!Check { name: "", measured: f32::NAN, bound: 1.0 }.passes());
+        assert!(distance(Some(&[1.0, f32::NAN]), Some(&[1.0, 2.0])).is_nan());
+        assert!(distance(Some(&[1.0]), None).is_nan());
+        assert_eq!(distance(Some(&[4.0, 1.0]), Some(&[4.0, 2.0])), 0.25);
+    }
+}

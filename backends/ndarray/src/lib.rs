@@ -1,0 +1,32 @@
+//! A second CPU device for palinode: burn's ndarray backend, on one thread.
+//!
+//! burn deprecates it in favour of flex and drops it after 0.22. It is kept as an independent implementation to check others against.
+
+use burn_tensor::Device;
+use palinode_core::backend::{Backend, DeviceError, Tolerance, selector};
+
+/// The CPU, as `ndarray`.
+#[derive(Debug, Clone, Copy)]
+pub struct NdArray;
+
+impl Backend for NdArray {
+    fn name(&self) -> &'static str {
+        "ndarray"
+    }
+
+    fn list(&self) -> Vec<String> {
+        vec![self.name().to_owned()]
+    }
+
+    fn open(&self, name: &str) -> Result<Device, DeviceError> {
+        match selector(self.name(), name)? {
+            #[expect(deprecated, reason = "kept as long as burn has it")]
+            None => Ok(Device::ndarray()),
+            Some(_) => Err(DeviceError::Name { name: name.to_owned(), expected: "there is one CPU, `ndarray`".to_owned() }),
+        }
+    }
+
+    fn tolerance(&self) -> Tolerance {
+        Tolerance { logprob: 1e-4, gradient: 1e-4, training: 1e-3 }
+    }
+}

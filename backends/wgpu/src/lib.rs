@@ -1,0 +1,86 @@
+//! GPUs of any maker for palinode, through wgpu: Vulkan, Metal, DirectX or OpenGL, with WGSL shaders and without fusion.
+//!
+//! Fusion has been silently wrong for cached decoding (burn #5257), and native SPIR-V shaders crash or miscompute on software drivers, so this
+//! crate enables neither.
+
+use burn_tensor::{
+    Device, DeviceKind,
+    wgpu::{WgpuBackend, WgpuInitError},
+};
+use palinode_core::backend::{Backend, DeviceError, Tolerance, selector};
+
+/// GPUs as `wgpu` (the best one), `wgpu:vulkan` and so on (the best one behind that interface), `wgpu:discrete:0`, `wgpu:integrated:0`,
+/// `wgpu:virtual:0` and `wgpu:cpu` (a software driver).
+#[derive(Debug, Clone, Copy)]
+pub struct Wgpu;
+
+const EXPECTED: &str = "there are `wgpu`, `wgpu:vulkan`, `wgpu:metal`, `wgpu:webgpu`, `wgpu:cpu`, `wgpu:discrete:N`, `wgpu:integrated:N` and \
+                        `wgpu:virtual:N`";
+
+impl Backend for Wgpu {
+    fn name(&self) -> &'static str {
+        "wgpu"
+    }
+
+    fn list(&self) -> Vec<String> {
+        match self.open("wgpu") {
+            Ok(_) => vec![self.name().to_owned()],
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn open(&self, name: &str) -> Result<Device, DeviceError> {
+        let wrong = || DeviceError::Name { name: name.to_owned(), expected: EXPECTED.to_owned() };
+        let (kind, api) = parse(selector(self.name(), name)?).ok_or_else(wrong)?;
+        match Device::wgpu_options().device_kind(kind.clone()).graphics_api(api).init() {
+            Ok(device) => Ok(device),
+            // It has been opened before in this process.
+            Err(WgpuInitError::Registration { .. }) if api == WgpuBackend::Auto => Ok(Device::wgpu(kind)),
+            Err(error) => Err(DeviceError::Unavailable {
+                name: name.to_owned(),
+                reason: error.to_string(),
+                remedy:
+                    "install a driver (on Debian, `mesa-vulkan-drivers` has one for most GPUs and one in software), or use `flex`"
+                        .to_owned(),
+            }),
+        }
+    }
+
+    fn tolerance(&self) -> Tolerance {
+        Tolerance { logprob: 1e-3, gradient: 1e-3, training: 1e-2 }
+    }
+}
+
+/// The kind of device and the interface that a selector names.
+fn parse(selector: Option<&str>) -> Option<(DeviceKind, WgpuBackend)> {
+    let numbered = |number: &str| number.parse::<usize>().ok();
+    let auto = |kind| Some((kind, WgpuBackend::Auto));
+    let best = |api| Some((DeviceKind::DefaultDevice, api));
+    match selector.map(|text| text.split_once(':').unwrap_or((text, ""))) {
+        None => auto(DeviceKind::DefaultDevice),
+        Some(("vulkan", "")) => best(WgpuBackend::Vulkan),
+        Some(("metal", "")) => best(WgpuBackend::Metal),
+        Some(("webgpu", "")) => best(WgpuBackend::WebGpu),
+        Some(("cpu", "")) => auto(DeviceKind::Cpu),
+        Some(("discrete", number)) => auto(DeviceKind::DiscreteGpu(numbered(number)?)),
+        Some(("integrated", number)) => auto(DeviceKind::IntegratedGpu(numbered(number)?)),
+        Some(("virtual", number)) => auto(DeviceKind::VirtualGpu(numbered(number)?)),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_are_read() {
+        assert_eq!(parse(None), Some((DeviceKind::DefaultDevice, WgpuBackend::Auto)));
+        assert_eq!(parse(Some("vulkan")), Some((DeviceKind::DefaultDevice, WgpuBackend::Vulkan)));
+        assert_eq!(parse(Some("discrete:2")), Some((DeviceKind::DiscreteGpu(2), WgpuBackend::Auto)));
+        assert_eq!(parse(Some("discrete:x")), None);
+        assert_eq!(parse(Some("discrete")), None);
+        assert_eq!(parse(Some("abacus")), None);
+        assert!(matches!(Wgpu.open("wgpu:abacus"), Err(DeviceError::Name { .. })));
+    }
+}

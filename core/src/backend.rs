@@ -1,0 +1,108 @@
+//! What a backend crate says about itself, so that a device can be chosen by name. The core opens none.
+
+use alloc::{string::String, vec::Vec};
+
+use burn_tensor::{DType, Device, FloatDType};
+
+/// A family of devices: the CPU by one library, or the GPUs by one interface.
+///
+/// # Contract
+/// - Device names begin with [`Backend::name`], alone or followed by `:` and what tells its devices apart (`cuda:1`, `wgpu:vulkan`).
+/// - `open` never panics: what is missing on the machine is a [`DeviceError`] that says what to do.
+/// - Every name that `list` returns opens, unless the machine changes in between.
+pub trait Backend: Sync {
+    /// The name with which all its device names begin.
+    fn name(&self) -> &'static str;
+
+    /// Names of the devices that are there.
+    fn list(&self) -> Vec<String>;
+
+    /// Opens the device of this name, without autodiff.
+    ///
+    /// # Errors
+    /// [`DeviceError::Name`] for a name it can't read, [`DeviceError::Unavailable`] when there is no such device.
+    fn open(&self, name: &str) -> Result<Device, DeviceError>;
+
+    /// How far its results may lie from exact arithmetic, in f32.
+    fn tolerance(&self) -> Tolerance;
+
+    /// Whether operations are fused into common kernels, which has been silently wrong for cached decoding (burn #5257).
+    fn fuses(&self) -> bool {
+        false
+    }
+}
+
+/// How far results in f32 may lie from those of another device, or of another way to compute them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tolerance {
+    /// Log-probabilities, nats, absolute.
+    pub logprob: f32,
+    /// Losses and gradients, relative to their size.
+    pub gradient: f32,
+    /// Losses of a short training run, relative: errors add up from step to step.
+    pub training: f32,
+}
+
+/// Why a device can't be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// No backend reads such a name.
+    #[error("no device is called `{name}`; {expected}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What names there are.
+        expected: String,
+    },
+    /// The device is not on this machine.
+    #[error("device `{name}`: {reason}; {remedy}")]
+    Unavailable {
+        /// The name.
+        name: String,
+        /// What is missing.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+/// The floating-point types a device computes with, of those that models come in.
+pub fn float_dtypes(device: &Device) -> Vec<DType> {
+    [FloatDType::F32, FloatDType::BF16, FloatDType::F16]
+        .into_iter()
+        .map(DType::from)
+        .filter(|&dtype| device.supports_dtype(dtype))
+        .collect()
+}
+
+/// What follows the backend's own name in a device name: `cuda:1` has the selector `1`, `cuda` has none.
+///
+/// # Errors
+/// [`DeviceError::Name`] when the name belongs to another backend.
+pub fn selector<'a>(backend: &'static str, name: &'a str) -> Result<Option<&'a str>, DeviceError> {
+    let wrong = || DeviceError::Name { name: name.into(), expected: alloc::format!("names here begin with `{backend}`") };
+    match name.strip_prefix(backend).ok_or_else(wrong)? {
+        "" => Ok(None),
+        rest => rest.strip_prefix(':').filter(|rest| !rest.is_empty()).map(Some).ok_or_else(wrong),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_follow_a_colon() {
+        assert_eq!(selector("cuda", "cuda"), Ok(None));
+        assert_eq!(selector("cuda", "cuda:1"), Ok(Some("1")));
+        for wrong in ["cud", "cuda:", "cudax", "wgpu", ""] {
+            assert!(selector("cuda", wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_cpu_computes_in_f32() {
+        assert!(float_dtypes(&Device::flex()).contains(&DType::F32));
+    }
+}

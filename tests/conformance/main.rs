@@ -1,0 +1,56 @@
+//! One suite for every backend: the same bodies, against the CPU and against themselves, within the tolerances that the backend owns.
+//!
+//! `cargo test -p palinode-tests --test conformance` runs it on flex and ndarray; `--features wgpu` and `--features cuda` add GPUs. A backend that
+//! was asked for and has no device is a failure, not a skip.
+
+mod bodies;
+
+macro_rules! conform {
+    ($module:ident, $backend:expr) => {
+        mod $module {
+            use palinode_core::backend::Backend;
+
+            use crate::bodies;
+
+            #[test]
+            fn log_probabilities_and_kl_agree_with_the_cpu() {
+                bodies::scores_agree(&$backend);
+            }
+
+            #[test]
+            fn losses_and_gradients_of_both_stages_agree_with_the_cpu() {
+                bodies::objectives_agree(&$backend);
+            }
+
+            #[test]
+            fn the_checks_of_doctor_pass() {
+                bodies::checks_pass(&$backend);
+            }
+
+            #[test]
+            fn twenty_steps_of_training_follow_the_same_losses() {
+                bodies::training_agrees(&$backend);
+            }
+
+            #[test]
+            fn impossible_tokens_are_never_sampled() {
+                bodies::impossible_tokens_are_never_sampled(&$backend);
+            }
+
+            #[test]
+            fn wrong_names_are_refused_without_a_panic() {
+                let name = format!("{}:no such device", $backend.name());
+                assert!($backend.open(&name).is_err());
+                assert!($backend.open("abacus").is_err());
+            }
+        }
+    };
+}
+
+conform!(flex, palinode_flex::Flex);
+#[cfg(feature = "ndarray")]
+conform!(ndarray, palinode_ndarray::NdArray);
+#[cfg(feature = "wgpu")]
+conform!(wgpu, palinode_wgpu::Wgpu);
+#[cfg(feature = "cuda")]
+conform!(cuda, palinode_cuda::Cuda);
