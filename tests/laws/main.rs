@@ -5,6 +5,7 @@ mod credit;
 mod gradient;
 mod kl;
 mod loss;
+mod oracle;
 mod rollout;
 mod shaping;
 mod transitions;

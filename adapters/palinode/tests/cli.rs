@@ -247,6 +247,20 @@ fn what_is_no_run_is_refused() {
 }
 
 #[test]
+fn doctor_checks_a_device_and_says_what_others_need() {
+    let folder = folder();
+    let out = succeed(palinode(folder.path(), &["doctor"]));
+    assert!(out.contains("flex") && out.matches("ok ").count() == 4 && !out.contains("WRONG"), "{out}");
+    let found: Value =
+        serde_json::from_str(&succeed(palinode(folder.path(), &["doctor", "--device", "flex", "--json"]))).unwrap();
+    assert_eq!(found["checks"].as_array().unwrap().len(), 4);
+    assert!(found["checks"].as_array().unwrap().iter().all(|check| check["passes"] == true));
+    assert!(fail(palinode(folder.path(), &["doctor", "--device", "abacus"]), 2).contains("the backends in this build are"));
+    #[cfg(not(feature = "cuda"))]
+    assert!(fail(palinode(folder.path(), &["doctor", "--device", "cuda:0"]), 2).contains("--features cuda"));
+}
+
+#[test]
 fn help_shows_examples_and_exit_codes() {
     let folder = folder();
     assert!(succeed(palinode(folder.path(), &["--help"])).contains("Exit codes"));
