@@ -27,6 +27,7 @@
 //! `N` scored tokens, `V` vocabulary, `H` hidden width.
 
 #![no_std]
+#![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
 extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;

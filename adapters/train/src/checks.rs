@@ -112,13 +112,16 @@ impl<'a, M: Trainable> Checks<'a, M> {
     pub fn frozen_parameters(&self, bound: f32) -> Result<Check, TrainError> {
         let all = self.gradients(&self.model.clone().train())?;
         let some = self.gradients(&self.model.clone().train().map(&mut FreezeEverySecond { seen: 0 }))?;
-        let kept: Vec<(Option<Vec<f32>>, Option<Vec<f32>>)> =
-            all.into_iter().zip(some).filter(|(_, some)| some.is_some()).collect();
-        let name = "gradients with frozen parameters";
-        if kept.is_empty() {
-            return Ok(Check { name, measured: f32::NAN, bound });
-        }
-        Ok(Check { name, measured: kept.iter().map(|(a, b)| distance(a.as_deref(), b.as_deref())).fold(0.0, worse), bound })
+        let differences: Vec<f32> = all
+            .iter()
+            .zip(&some)
+            .filter(|(_, some)| some.is_some())
+            .map(|(all, some)| distance(all.as_deref(), some.as_deref()))
+            .collect();
+        // No gradient at all is as wrong as another one, and so is a gradient of what is frozen.
+        let kept = differences.len();
+        let measured = if kept == 0 || kept == all.len() { f32::NAN } else { differences.into_iter().fold(0.0, worse) };
+        Ok(Check { name: "gradients with frozen parameters", measured, bound })
     }
 
     /// Gradients against themselves, computed again.

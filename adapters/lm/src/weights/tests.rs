@@ -25,7 +25,7 @@ fn a_round_trip_is_bit_exact() {
         assert_eq!(logits(&model, &device), logits(&loaded, &device));
         assert_ne!(logits(&model, &device), logits(&Decoder::new(&config(tied), 4, &device).unwrap(), &device));
         // Loaded parameters are still trainable ones.
-        assert_eq!(loaded.train().embedding.val().is_require_grad(), true);
+        assert!(loaded.train().embedding.val().is_require_grad());
     }
 }
 
