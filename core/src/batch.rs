@@ -117,6 +117,21 @@ impl TokenBatch {
         Ok(Tensor::from_data(TensorData::new(spread, [self.slots.len()]), &self.tokens.device()))
     }
 
+    /// Gives each scored token the weight of its attempt, the same in every episode: the KL weights of an objective, say.
+    ///
+    /// # Shapes
+    /// `weights: K` numbers; returns `[N]`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when there are not K weights.
+    pub fn spread_weights(&self, weights: &[f64]) -> Result<Tensor<1>, Error> {
+        if weights.len() != self.attempts {
+            return Err(Error::Length { what: "weights, one an attempt", expected: self.attempts, got: weights.len() });
+        }
+        let repeated: Vec<f32> = (0..self.episodes).flat_map(|_| weights).map(|&weight| weight as f32).collect();
+        self.spread(&repeated)
+    }
+
     /// Sums a value of each scored token over its (episode, attempt); reads from the device.
     ///
     /// # Shapes
@@ -160,5 +175,8 @@ mod tests {
         assert_eq!(spread.clone().into_data().iter::<f32>().collect::<Vec<_>>(), [0.1, 0.2, 0.2, 0.3, 0.4]);
         assert_eq!(batch.sum_by_attempt(spread), [0.1, 0.4, 0.3, 0.4]);
         assert!(batch.spread(&[0.0]).is_err());
+        let weights = batch.spread_weights(&[0.5, 0.25]).unwrap();
+        assert_eq!(weights.into_data().iter::<f32>().collect::<Vec<_>>(), [0.5, 0.25, 0.25, 0.5, 0.25]);
+        assert!(batch.spread_weights(&[0.5]).is_err());
     }
 }

@@ -1,9 +1,6 @@
 //! What every backend must do alike. Shapes are small: on a software GPU every new one costs a shader.
 
-use burn::{
-    module::{Module, ModuleVisitor, Param},
-    optim::GradientsParams,
-};
+use burn::{module::Module, optim::GradientsParams};
 use burn_tensor::{Device, Tensor};
 use palinode_core::{
     advantage::Baseline,
@@ -23,7 +20,7 @@ use palinode_tasks::{Ledger, TextTask};
 use palinode_tests::{VOCABULARY, close, values};
 use palinode_train::{
     checks::Checks,
-    learner::{AdamW, Learner},
+    learner::{AdamW, Learner, list_gradients},
     workers::Workers,
 };
 
@@ -82,9 +79,9 @@ pub(crate) fn scores_agree(backend: &dyn Backend) {
 fn objective_loss(objective: &dyn Objective, policy: &Decoder, reference: &Decoder, device: &Device) -> Tensor<1> {
     let (groups, batch) = (groups(), batch(&groups(), device));
     let gains = advantages(objective, rewards(&groups, device).unwrap(), None, Baseline::LeaveOneOut, false);
-    let betas: Vec<f32> = (0..batch.episodes()).flat_map(|_| objective.betas(batch.attempts())).map(|beta| beta as f32).collect();
+    let betas = batch.spread_weights(&objective.betas(batch.attempts())).unwrap();
     let scores = score_tokens(policy, Some(reference), &batch, &Scoring::default());
-    loss(&scores, batch.spread(&values(gains)).unwrap(), batch.spread(&betas).unwrap(), batch.episodes())
+    loss(&scores, batch.spread(&values(gains)).unwrap(), betas, batch.episodes())
 }
 
 pub(crate) fn objectives_agree(backend: &dyn Backend) {
@@ -96,7 +93,7 @@ pub(crate) fn objectives_agree(backend: &dyn Backend) {
             let policy = policy.train();
             let loss = objective_loss(objective, &policy, &reference, device);
             let value = loss.clone().into_scalar::<f32>();
-            (value, gradients(&policy, &mut GradientsParams::from_grads(loss.backward(), &policy)))
+            (value, gradients(&policy, GradientsParams::from_grads(loss.backward(), &policy)))
         };
         let (here, cpu) = (run(&device(backend)), run(&palinode_flex::device()));
         assert!(close(&[here.0], &[cpu.0], tolerance), "{} against {}", here.0, cpu.0);
@@ -110,17 +107,8 @@ pub(crate) fn objectives_agree(backend: &dyn Backend) {
 }
 
 /// The gradient of every parameter, in the order of the model.
-fn gradients(model: &Decoder, gradients: &mut GradientsParams) -> Vec<Vec<f32>> {
-    struct List<'a>(&'a mut GradientsParams, Vec<Vec<f32>>);
-    impl ModuleVisitor for List<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let gradient = self.0.remove::<D>(param.id).expect("every parameter takes part");
-            self.1.push(values(gradient));
-        }
-    }
-    let mut list = List(gradients, Vec::new());
-    model.visit(&mut list);
-    list.1
+fn gradients(model: &Decoder, gradients: GradientsParams) -> Vec<Vec<f32>> {
+    list_gradients(model, gradients).into_iter().map(|gradient| gradient.expect("every parameter takes part")).collect()
 }
 
 pub(crate) fn checks_pass(backend: &dyn Backend) {

@@ -29,9 +29,7 @@ proptest! {
                 let scoring = Scoring { temperature, kl, ..Scoring::default() };
                 let gains = advantages(objective, rewards(&groups, &device()).unwrap(), None, Baseline::LeaveOneOut, false);
                 let gains = batch.spread(&values(gains)).unwrap();
-                let betas: Vec<f32> =
-                    episodes.iter().flat_map(|_| objective.betas(batch.attempts())).map(|beta| beta as f32).collect();
-                let betas = batch.spread(&betas).unwrap();
+                let betas = batch.spread_weights(&objective.betas(batch.attempts())).unwrap();
                 let of = |policy: &FreeLogits| {
                     loss(&score_tokens(policy, Some(&reference), &batch, &scoring), gains.clone(), betas.clone(), episodes.len())
                 };

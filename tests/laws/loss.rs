@@ -77,13 +77,9 @@ proptest! {
         let episodes = episodes(&groups);
         let batch = batch(&episodes);
         let (policy, reference) = (FreeLogits::new(positions(&batch), seed).tracked(), FreeLogits::new(positions(&batch), !seed));
-        let betas: Vec<f32> = episodes
-            .iter()
-            .flat_map(|_| StageOne::new(0.0, 0.1).unwrap().betas(batch.attempts()))
-            .map(|beta| beta as f32)
-            .collect();
-        let nothing = batch.spread(&vec![0.0; betas.len()]).unwrap();
-        let anchor = loss(&score(&policy, &reference, &batch), nothing, batch.spread(&betas).unwrap(), episodes.len());
+        let betas = batch.spread_weights(&StageOne::new(0.0, 0.1).unwrap().betas(batch.attempts())).unwrap();
+        let nothing = betas.clone().mul_scalar(0.0);
+        let anchor = loss(&score(&policy, &reference, &batch), nothing, betas, episodes.len());
         let gradient = policy.gradient(&anchor);
         for attempt in 0..batch.attempts() {
             for position in predicting(&batch, attempt) {
@@ -107,9 +103,9 @@ proptest! {
         let gradient = |rewards: Tensor<3>| {
             let stage = StageOne::default();
             let gains = values(advantages(&stage, rewards, None, Baseline::LeaveOneOut, true));
-            let betas: Vec<f32> = (0..p * g).flat_map(|_| stage.betas(k)).map(|beta| beta as f32).collect();
+            let betas = batch.spread_weights(&stage.betas(k)).unwrap();
             let tracked = policy.tracked();
-            let loss = loss(&score(&tracked, &reference, &batch), batch.spread(&gains).unwrap(), batch.spread(&betas).unwrap(), p * g);
+            let loss = loss(&score(&tracked, &reference, &batch), batch.spread(&gains).unwrap(), betas, p * g);
             tracked.gradient(&loss)
         };
         prop_assert_eq!(gradient(rewards), gradient(other));

@@ -4,7 +4,7 @@
 //! here: fusion with cached decoding (burn #5257), gradients where only some parameters have one (burn #5162).
 
 use burn::{
-    module::{ModuleMapper, ModuleVisitor, Param},
+    module::{ModuleMapper, Param},
     optim::GradientsParams,
     tensor::Tensor,
 };
@@ -21,7 +21,12 @@ use palinode_core::{
 };
 use palinode_tasks::TextTask;
 
-use crate::{error::TrainError, learner::Trainable, play::rollout_config, reinforce::device_of};
+use crate::{
+    error::TrainError,
+    learner::{Trainable, list_gradients},
+    play::rollout_config,
+    reinforce::{device_of, episodes_of, sampled},
+};
 
 /// What a check measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,7 +98,7 @@ impl<'a, M: Trainable> Checks<'a, M> {
     /// [`TrainError::Core`] when the episodes can't be laid out.
     pub fn cached_decoding(&self, bound: f32) -> Result<Check, TrainError> {
         let full = self.score(self.model)?.into_data();
-        Ok(Check { name: "cached decoding = full forward", measured: self.gap(full.iter::<f32>()), bound })
+        Ok(Check { name: "cached decoding = full forward", measured: logprob_gap(&self.groups, full.iter::<f32>()), bound })
     }
 
     /// Log-probabilities while sampling against those that training differentiates, nats.
@@ -102,7 +107,7 @@ impl<'a, M: Trainable> Checks<'a, M> {
     /// As [`Checks::cached_decoding`].
     pub fn sampler_and_trainer(&self, bound: f32) -> Result<Check, TrainError> {
         let trained = self.score(&self.model.clone().train())?.inner().into_data();
-        Ok(Check { name: "sampler = trainer", measured: self.gap(trained.iter::<f32>()), bound })
+        Ok(Check { name: "sampler = trainer", measured: logprob_gap(&self.groups, trained.iter::<f32>()), bound })
     }
 
     /// Gradients of some parameters while the others are frozen, against the same with none frozen; relative to the largest.
@@ -136,29 +141,25 @@ impl<'a, M: Trainable> Checks<'a, M> {
     }
 
     fn score<P: Policy>(&self, policy: &P) -> Result<Tensor<1>, TrainError> {
-        let episodes: Vec<&Trajectory> = self.groups.iter().flat_map(Group::trajectories).collect();
+        let episodes: Vec<&Trajectory> = episodes_of(&self.groups).collect();
         let batch = TokenBatch::new(&episodes, &device_of(self.model))?;
         let scoring = Scoring { temperature: self.temperature, ..Scoring::default() };
         Ok(score_tokens(policy, None::<&P>, &batch, &scoring).logprob)
     }
 
-    fn gap(&self, scored: impl Iterator<Item = f32>) -> f32 {
-        let attempts = self.groups.iter().flat_map(Group::trajectories).flat_map(Trajectory::attempts);
-        let sampled = attempts.flat_map(|attempt| attempt.sampling_logprobs());
-        sampled.zip(scored).map(|(a, b)| (a - b).abs()).fold(0.0, worse)
-    }
-
     /// Gradient of the mean log-probability for every parameter that has one, in the order of the model.
     fn gradients(&self, model: &M) -> Result<Vec<Option<Vec<f32>>>, TrainError> {
-        let mut gradients = GradientsParams::from_grads(self.score(model)?.mean().backward(), model);
-        let mut listed = ListGradients { gradients: &mut gradients, found: Vec::new() };
-        model.visit(&mut listed);
-        Ok(listed.found)
+        Ok(list_gradients(model, GradientsParams::from_grads(self.score(model)?.mean().backward(), model)))
     }
 }
 
+/// The largest difference between the log-probabilities of sampling and those scored for the same tokens, nats.
+pub(crate) fn logprob_gap(groups: &[Group], scored: impl Iterator<Item = f32>) -> f32 {
+    sampled(groups).into_iter().zip(scored).map(|(a, b)| (a - b).abs()).fold(0.0, worse)
+}
+
 /// The larger of two differences, where NaN is the largest.
-fn worse(a: f32, b: f32) -> f32 {
+pub(crate) fn worse(a: f32, b: f32) -> f32 {
     if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) }
 }
 
@@ -177,18 +178,6 @@ impl ModuleMapper for FreezeEverySecond {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         self.seen += 1;
         if self.seen.is_multiple_of(2) { param.set_require_grad(false) } else { param }
-    }
-}
-
-struct ListGradients<'a> {
-    gradients: &'a mut GradientsParams,
-    found: Vec<Option<Vec<f32>>>,
-}
-
-impl ModuleVisitor for ListGradients<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let gradient = self.gradients.remove::<D>(param.id);
-        self.found.push(gradient.map(|gradient| gradient.into_data().iter::<f32>().collect()));
     }
 }
 

@@ -49,17 +49,6 @@ pub enum TrainError {
         /// The step within it.
         step: usize,
     },
-    /// The sampler and the trainer disagree about the same tokens.
-    #[error(
-        "log-probabilities while sampling and while training differ by {gap:.2e} nats (at most {bound:.0e} allowed): this device computes \
-         cached decoding wrongly; try another one"
-    )]
-    Parity {
-        /// Largest difference seen.
-        gap: f32,
-        /// Largest difference allowed.
-        bound: f32,
-    },
     /// The device fails a check (see [`crate::checks`]).
     #[error(
         "check failed: {check}: the difference is {measured:.1e}, at most {bound:.0e} is allowed; this device computes wrongly: try another one, or \

@@ -101,6 +101,26 @@ impl<M: Trainable> Learner<M> {
     }
 }
 
+/// The gradient of every parameter that has one, in the order of the model.
+pub fn list_gradients<M: Module>(model: &M, gradients: GradientsParams) -> Vec<Option<Vec<f32>>> {
+    let mut list = GradientList { gradients, found: Vec::new() };
+    model.visit(&mut list);
+    list.found
+}
+
+/// Copies gradients to the host.
+struct GradientList {
+    gradients: GradientsParams,
+    found: Vec<Option<Vec<f32>>>,
+}
+
+impl ModuleVisitor for GradientList {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradient = self.gradients.remove::<D>(param.id);
+        self.found.push(gradient.map(|gradient| gradient.into_data().iter::<f32>().collect()));
+    }
+}
+
 /// Adds the micro-batches' gradients, first to last.
 struct GradientSum<'a> {
     parts: &'a mut [GradientsParams],

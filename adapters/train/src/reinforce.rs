@@ -19,6 +19,7 @@ use palinode_tasks::TextTask;
 
 use crate::{
     arm::Stage,
+    checks::{Check, logprob_gap, worse},
     config::TrainConfig,
     error::TrainError,
     event::StepMetrics,
@@ -83,7 +84,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
     /// Takes step `step` (from 0) of the stage, the `rl_step`-th (from 0) of the run, and returns its measures and its episodes.
     ///
     /// # Errors
-    /// [`TrainError::NotFinite`] when loss or gradient are not finite (the model is unchanged), [`TrainError::Parity`] when sampling and
+    /// [`TrainError::NotFinite`] when loss or gradient are not finite (the model is unchanged), [`TrainError::Check`] when sampling and
     /// training disagree about log-probabilities.
     pub fn step(&self, learner: &mut Learner<M>, step: usize, rl_step: usize) -> Result<(StepMetrics, Vec<Group>), TrainError> {
         let rl = &self.config.reinforce;
@@ -95,7 +96,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
 
         let attempts = self.stage.attempts;
         let episodes = groups.len() * rl.samples;
-        let betas: Vec<f32> = self.stage.objective.betas(attempts).into_iter().map(|beta| beta as f32).collect();
+        let betas = self.stage.objective.betas(attempts);
         let advantages = self.advantages(&groups, &betas)?;
 
         let together = (EPISODES_A_MICRO_BATCH / rl.samples).max(1);
@@ -110,10 +111,8 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
                 return Err(TrainError::NotFinite { what, value, stage, step: step + 1 });
             }
         }
-        let gap = report.extras.iter().map(|scored| scored.gap).fold(0.0, f32::max);
-        if gap > PARITY_BOUND {
-            return Err(TrainError::Parity { gap, bound: PARITY_BOUND });
-        }
+        let gap = report.extras.iter().map(|scored| scored.gap).fold(0.0, worse);
+        Check { name: "sampler = trainer", measured: gap, bound: PARITY_BOUND }.require()?;
         let kl: Vec<f32> = report.extras.into_iter().flat_map(|scored| scored.kl).collect();
         let mut metrics = self.measure(&groups, &kl);
         (metrics.step, metrics.rl_step) = (step + 1, rl_step + 1);
@@ -122,7 +121,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
     }
 
     /// Advantages of all episodes, [P·G·K] in order.
-    fn advantages(&self, groups: &[Group], betas: &[f32]) -> Result<Vec<f32>, TrainError> {
+    fn advantages(&self, groups: &[Group], betas: &[f64]) -> Result<Vec<f32>, TrainError> {
         let rewards = rewards(groups, &self.device)?;
         let shape = rewards.dims();
         let tensor = |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, shape), &self.device);
@@ -133,7 +132,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
     }
 
     /// β_k Σ_t (log π − log π_ref) of each attempt: the K1 penalty, which belongs into the reward.
-    fn kl_penalty(&self, groups: &[Group], betas: &[f32]) -> Result<Vec<f32>, TrainError> {
+    fn kl_penalty(&self, groups: &[Group], betas: &[f64]) -> Result<Vec<f32>, TrainError> {
         let together = (EPISODES_A_MICRO_BATCH / self.rollout.samples()).max(1);
         let pieces: Vec<&[Group]> = groups.chunks(together).collect();
         let sums = self.workers.map(&pieces, |groups| -> Result<Vec<f32>, TrainError> {
@@ -143,7 +142,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
             Ok(batch.sum_by_attempt(sampled - scores.logprob))
         });
         let sums: Vec<f32> = sums.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        Ok(sums.iter().zip(betas.iter().cycle()).map(|(sum, beta)| sum * beta).collect())
+        Ok(sums.iter().zip(betas.iter().cycle()).map(|(sum, &beta)| sum * beta as f32).collect())
     }
 
     fn micro_batch_loss(
@@ -151,19 +150,18 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         model: &M,
         groups: &[Group],
         advantages: &[f32],
-        betas: &[f32],
+        betas: &[f64],
         episodes: usize,
     ) -> (Tensor<1>, Scored) {
         let batch = self.batch(groups).expect("groups of one rollout share their number of attempts");
         let scores = score_tokens(model, Some(self.reference), &batch, &self.scoring);
-        let spread = |values: &[f32]| batch.spread(values).expect("one value an attempt");
-        let betas: Vec<f32> = betas.iter().copied().cycle().take(batch.episodes() * batch.attempts()).collect();
+        let advantages = batch.spread(advantages).expect("one advantage an attempt");
         // K1 has done its work in the reward.
-        let cost = if self.scoring.kl == KlEstimator::K1 { vec![0.0; betas.len()] } else { betas };
-        let loss = loss(&scores, spread(advantages), spread(&cost), episodes);
+        let share = if self.scoring.kl == KlEstimator::K1 { 0.0 } else { 1.0 };
+        let betas: Vec<f64> = betas.iter().map(|beta| share * beta).collect();
+        let loss = loss(&scores, advantages, batch.spread_weights(&betas).expect("one weight an attempt"), episodes);
         let kl = scores.kl.map_or_else(Vec::new, |kl| batch.sum_by_attempt(kl.inner()));
-        let scored: Vec<f32> = scores.logprob.inner().into_data().iter::<f32>().collect();
-        let gap = scored.iter().zip(sampled(groups)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let gap = logprob_gap(groups, scores.logprob.inner().into_data().iter::<f32>());
         (loss, Scored { kl, gap })
     }
 
@@ -212,7 +210,7 @@ pub(crate) fn episodes_of(groups: &[Group]) -> impl Iterator<Item = &Trajectory>
 }
 
 /// Log-probabilities while sampling of all policy-written tokens, in the order of a [`TokenBatch`].
-fn sampled(groups: &[Group]) -> Vec<f32> {
+pub(crate) fn sampled(groups: &[Group]) -> Vec<f32> {
     episodes_of(groups).flat_map(Trajectory::attempts).flat_map(|attempt| attempt.sampling_logprobs()).copied().collect()
 }
 

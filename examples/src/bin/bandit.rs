@@ -86,12 +86,12 @@ fn main() -> Result<(), Error> {
             let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
             let batch = TokenBatch::new(&episodes, &device)?;
             let gains = advantages(objective, rewards(&groups, &device)?, None, Baseline::LeaveOneOut, true);
-            let betas: Vec<f32> = episodes.iter().flat_map(|_| objective.betas(2)).map(|beta| beta as f32).collect();
+            let betas = batch.spread_weights(&objective.betas(2))?;
 
             let policy = Table(table.0.autodiff().require_grad());
             let scores = score_tokens(&policy, Some(&reference), &batch, &Scoring::default());
             let gains: Vec<f32> = gains.into_data().iter::<f32>().collect();
-            let loss = loss(&scores, batch.spread(&gains)?, batch.spread(&betas)?, episodes.len());
+            let loss = loss(&scores, batch.spread(&gains)?, betas, episodes.len());
             let gradients = loss.backward();
             let gradient = policy.0.grad(&gradients).expect("the loss depends on the table");
             table = Table(policy.0.inner() - gradient);

@@ -181,8 +181,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let batch = TokenBatch::new(&episodes, &device)?;
             let gains = advantages(objective.as_ref(), rewards(&groups, &device)?, None, Baseline::LeaveOneOut, true);
             let gains = batch.spread(&gains.into_data().iter::<f32>().collect::<Vec<_>>())?;
-            let betas: Vec<f32> = episodes.iter().flat_map(|_| objective.betas(2)).map(|beta| beta as f32).collect();
-            let betas = batch.spread(&betas)?;
+            let betas = batch.spread_weights(&objective.betas(2))?;
             learner.step(&[batch], 3e-3, &workers, |model, batch| {
                 let scores = score_tokens(model, Some(&base), batch, &Scoring::default());
                 (loss(&scores, gains.clone(), betas.clone(), batch.episodes()), ())
