@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use burn_tensor::{DType, Device, FloatDType};
+use burn_tensor::{Device, FloatDType};
 
 /// A family of devices: the CPU by one library, or the GPUs by one interface.
 ///
@@ -23,16 +23,27 @@ pub trait Backend: Sync {
     /// [`DeviceError::Name`] for a name it can't read, [`DeviceError::Unavailable`] when there is no such device.
     fn open(&self, name: &str) -> Result<Device, DeviceError>;
 
-    /// How far its results may lie from exact arithmetic, in f32.
-    fn tolerance(&self) -> Tolerance;
+    /// What an open device can do.
+    fn capabilities(&self, device: &Device) -> Capabilities;
 
-    /// Whether operations are fused into common kernels, which has been silently wrong for cached decoding (burn #5257).
-    fn fuses(&self) -> bool {
-        false
-    }
+    /// How far its results may lie from exact arithmetic when weights are of this type.
+    fn tolerance(&self, dtype: FloatDType) -> Tolerance;
 }
 
-/// How far results in f32 may lie from those of another device, or of another way to compute them.
+/// What a device can do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Capabilities {
+    /// What the hardware calls itself, where it is asked for that.
+    pub hardware: Option<String>,
+    /// The floating-point types it computes with.
+    pub dtypes: Vec<FloatDType>,
+    /// Whether operations are fused into common kernels, which has been silently wrong for cached decoding (burn #5257).
+    pub fusion: bool,
+    /// Memory in bytes, where it is known.
+    pub memory: Option<u64>,
+}
+
+/// How far results may lie from those of another device, or of another way to compute them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
     /// Log-probabilities, nats, absolute.
@@ -41,6 +52,18 @@ pub struct Tolerance {
     pub gradient: f32,
     /// Losses of a short training run, relative: errors add up from step to step.
     pub training: f32,
+}
+
+impl Tolerance {
+    /// The same for weights of another type: no result is nearer than some units of that type's rounding.
+    pub fn at(self, dtype: FloatDType) -> Self {
+        let unit = dtype.finfo().epsilon as f32;
+        Self {
+            logprob: self.logprob.max(8.0 * unit),
+            gradient: self.gradient.max(16.0 * unit),
+            training: self.training.max(32.0 * unit),
+        }
+    }
 }
 
 /// Why a device can't be had.
@@ -68,12 +91,8 @@ pub enum DeviceError {
 }
 
 /// The floating-point types a device computes with, of those that models come in.
-pub fn float_dtypes(device: &Device) -> Vec<DType> {
-    [FloatDType::F32, FloatDType::BF16, FloatDType::F16]
-        .into_iter()
-        .map(DType::from)
-        .filter(|&dtype| device.supports_dtype(dtype))
-        .collect()
+pub fn float_dtypes(device: &Device) -> Vec<FloatDType> {
+    [FloatDType::F32, FloatDType::BF16, FloatDType::F16].into_iter().filter(|&dtype| device.supports_dtype(dtype)).collect()
 }
 
 /// What follows the backend's own name in a device name: `cuda:1` has the selector `1`, `cuda` has none.
@@ -103,6 +122,14 @@ mod tests {
 
     #[test]
     fn the_cpu_computes_in_f32() {
-        assert!(float_dtypes(&Device::flex()).contains(&DType::F32));
+        assert!(float_dtypes(&Device::flex()).contains(&FloatDType::F32));
+    }
+
+    #[test]
+    fn tolerances_follow_the_rounding_of_the_type() {
+        let f32 = Tolerance { logprob: 1e-4, gradient: 1e-4, training: 1e-3 };
+        assert_eq!(f32.at(FloatDType::F32), f32);
+        // bf16 holds 8 bits: ε = 2⁻⁷.
+        assert_eq!(f32.at(FloatDType::BF16), Tolerance { logprob: 0.0625, gradient: 0.125, training: 0.25 });
     }
 }

@@ -17,7 +17,7 @@
 //! | [`task`], [`verifier`], [`policy`] | the traits a user implements |
 //! | [`attempt`], [`trajectory`], [`batch`] | what was said, who said it, and how it is laid out for scoring |
 //! | [`rollout`], [`rng`], [`sampling`] | playing K attempts, reproducibly |
-//! | [`logprob`], [`kl`] | log π(token) and KL(π‖π_ref) |
+//! | [`logprob`], [`kl`], [`precision`] | log π(token) and KL(π‖π_ref), and the precision they are taken in |
 //! | [`shaping`], [`credit`], [`advantage`] | from verdicts to what each attempt is paid |
 //! | [`objective`] | Stage I and Stage II, one equation each |
 //! | [`sandbagging`], [`transitions`] | the danger, and the measures of success |
@@ -42,6 +42,7 @@ pub mod kl;
 pub mod logprob;
 pub mod objective;
 pub mod policy;
+pub mod precision;
 pub mod rng;
 pub mod rollout;
 pub mod sampling;

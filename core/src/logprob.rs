@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use burn_tensor::{Int, Tensor, activation::log_softmax};
 
-use crate::{batch::TokenBatch, kl::KlEstimator, policy::Policy};
+use crate::{batch::TokenBatch, kl::KlEstimator, policy::Policy, precision::widen};
 
 /// What scoring found for each policy-written token of a batch.
 #[derive(Debug, Clone)]
@@ -32,11 +32,12 @@ impl Default for Scoring {
     }
 }
 
-/// log softmax(logits / temperature).
+/// log softmax(logits / temperature), in f32 at least.
 ///
 /// # Shapes
 /// `[N, V]` to `[N, V]`, nats.
 pub fn log_distribution(logits: Tensor<2>, temperature: f64) -> Tensor<2> {
+    let logits = widen(logits);
     let logits = if temperature == 1.0 { logits } else { logits.div_scalar(temperature) };
     log_softmax(logits, 1)
 }

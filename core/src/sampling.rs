@@ -2,9 +2,12 @@
 
 use alloc::vec::Vec;
 
-use burn_tensor::{DType, FloatDType, Int, Tensor, TensorData, activation::log_softmax};
+use burn_tensor::{Int, Tensor, TensorData};
 
-use crate::error::{Error, check_range};
+use crate::{
+    error::{Error, check_range},
+    logprob::log_distribution,
+};
 
 /// How the next token is chosen from logits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,9 +57,8 @@ pub struct Choice {
 /// [`Error::Length`] when `uniforms` are not one a row; [`Error::NotFinite`] when the logits hold NaN.
 pub fn choose(logits: Tensor<2>, sampling: Sampling, uniforms: &[f32]) -> Result<Vec<Choice>, Error> {
     let [rows, vocabulary] = logits.dims();
-    // Half precision can neither hold token ids nor a cumulative sum.
-    let logits = if logits.dtype() == DType::F64 { logits } else { logits.cast(FloatDType::F32) };
-    let logprobs = log_softmax(logits.div_scalar(sampling.scoring_temperature()), 1);
+    // In f32 at least: half precision can neither hold token ids nor a cumulative sum.
+    let logprobs = log_distribution(logits, sampling.scoring_temperature());
     let tokens = match sampling {
         Sampling::Greedy => logprobs.clone().argmax(1),
         Sampling::Temperature(_) => {

@@ -1,23 +1,20 @@
-//! What every backend must do alike. Shapes are small: on a software GPU every new one costs a shader.
+//! What every backend must do alike: the recorded values of `tests/golden`, in every floating-point type the device computes with, and the
+//! checks of `palinode doctor`. Shapes are small: on a software GPU every new one costs a shader.
 
 use burn::{module::Module, optim::GradientsParams};
-use burn_tensor::{Device, Tensor};
+use burn_tensor::{Device, FloatDType, Tensor};
 use palinode_core::{
-    advantage::Baseline,
-    attempt::{Attempt, StopReason},
     backend::Backend,
-    batch::TokenBatch,
     kl::KlEstimator,
-    logprob::{Scoring, score_tokens},
-    objective::{Objective, StageOne, StageTwo, advantages, loss},
     sampling::{Sampling, choose},
-    task::Problem,
-    trajectory::{Group, Trajectory, rewards},
-    verifier::Verdict,
 };
 use palinode_lm::{Decoder, DecoderConfig};
 use palinode_tasks::{Ledger, TextTask};
-use palinode_tests::{VOCABULARY, close, values};
+use palinode_tests::{
+    close,
+    golden::{ESTIMATORS, Fixture},
+    values,
+};
 use palinode_train::{
     checks::Checks,
     learner::{AdamW, Learner, list_gradients},
@@ -32,117 +29,121 @@ fn device(backend: &dyn Backend) -> Device {
     }
 }
 
-/// A policy and another as its reference, with the same weights on every device.
-fn models(device: &Device) -> [Decoder; 2] {
-    let sizes = DecoderConfig { kv_heads: 1, ..DecoderConfig::small(VOCABULARY, 8, 2, 2, 32) };
-    [5, 6].map(|seed| Decoder::new(&sizes, seed, device).unwrap())
+/// The types the device computes with: f32 at least.
+fn dtypes(backend: &dyn Backend, device: &Device) -> Vec<FloatDType> {
+    let dtypes = backend.capabilities(device).dtypes;
+    assert!(dtypes.contains(&FloatDType::F32), "{dtypes:?}");
+    dtypes
 }
 
-/// Two problems of two episodes each, of various lengths, right and wrong.
-fn groups() -> Vec<Group> {
-    let attempt = |tokens: &[u32], reward: f32| {
-        Attempt::new(tokens.to_vec(), vec![-1.0; tokens.len()], StopReason::FixedLength, Verdict::partial(reward).unwrap())
-            .unwrap()
-    };
-    let group = |prompt: &[u32], episodes: [[(&[u32], f32); 2]; 2]| {
-        let episode = |attempts: [(&[u32], f32); 2]| {
-            Trajectory::new(prompt.to_vec(), vec![5], attempts.map(|(t, r)| attempt(t, r)).to_vec()).unwrap()
-        };
-        Group::new(Problem::new(0, prompt.to_vec(), vec![]).unwrap(), episodes.map(episode).to_vec()).unwrap()
-    };
-    vec![
-        group(&[1, 2], [[(&[3, 4], 0.0), (&[0], 1.0)], [(&[2], 1.0), (&[2, 2, 1], 0.5)]]),
-        group(&[4], [[(&[0], 0.0), (&[1, 3], 0.0)], [(&[3], 0.25), (&[3], 1.0)]]),
-    ]
+fn single(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&x| x as f32).collect()
 }
 
-fn batch(groups: &[Group], device: &Device) -> TokenBatch {
-    TokenBatch::new(&palinode_tests::episodes(groups), device).unwrap()
-}
-
-pub(crate) fn scores_agree(backend: &dyn Backend) {
-    let tolerance = backend.tolerance().logprob;
-    for kl in [KlEstimator::Exact, KlEstimator::K1, KlEstimator::K2, KlEstimator::K3] {
-        let scored = |device: &Device| {
-            let [policy, reference] = models(device);
-            let scoring = Scoring { temperature: 0.7, kl, ..Scoring::default() };
-            let scores = score_tokens(&policy, Some(&reference), &batch(&groups(), device), &scoring);
-            (values(scores.logprob), values(scores.kl.unwrap()))
-        };
-        let (here, cpu) = (scored(&device(backend)), scored(&palinode_flex::device()));
-        assert!(close(&here.0, &cpu.0, tolerance), "log-probabilities: {:?}\nagainst {:?}", here.0, cpu.0);
-        assert!(close(&here.1, &cpu.1, tolerance), "{kl:?}: {:?}\nagainst {:?}", here.1, cpu.1);
-    }
-}
-
-/// The loss of an objective on the fixed groups.
-fn objective_loss(objective: &dyn Objective, policy: &Decoder, reference: &Decoder, device: &Device) -> Tensor<1> {
-    let (groups, batch) = (groups(), batch(&groups(), device));
-    let gains = advantages(objective, rewards(&groups, device).unwrap(), None, Baseline::LeaveOneOut, false);
-    let betas = batch.spread_weights(&objective.betas(batch.attempts())).unwrap();
-    let scores = score_tokens(policy, Some(reference), &batch, &Scoring::default());
-    loss(&scores, batch.spread(&values(gains)).unwrap(), betas, batch.episodes())
-}
-
-pub(crate) fn objectives_agree(backend: &dyn Backend) {
-    let tolerance = backend.tolerance().gradient;
-    let objectives: [&dyn Objective; 2] = [&StageOne::default(), &StageTwo::default()];
-    for objective in objectives {
-        let run = |device: &Device| {
-            let [policy, reference] = models(device);
-            let policy = policy.train();
-            let loss = objective_loss(objective, &policy, &reference, device);
-            let value = loss.clone().into_scalar::<f32>();
-            (value, gradients(&policy, GradientsParams::from_grads(loss.backward(), &policy)))
-        };
-        let (here, cpu) = (run(&device(backend)), run(&palinode_flex::device()));
-        assert!(close(&[here.0], &[cpu.0], tolerance), "{} against {}", here.0, cpu.0);
-        let size = cpu.1.iter().flatten().map(|g| g.abs()).fold(f32::MIN_POSITIVE, f32::max);
-        assert!(size > 1e-3, "the fixture has a gradient");
-        for (i, (here, cpu)) in here.1.iter().zip(&cpu.1).enumerate() {
-            let worst = here.iter().zip(cpu).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(here.len() == cpu.len() && worst <= tolerance * size, "parameter {i}: {worst} of {size}");
+/// Log-probabilities and the terms of every estimator, without gradients and with.
+pub(crate) fn scores_are_the_recorded(backend: &dyn Backend) {
+    let (fixture, device) = (Fixture::load(), device(backend));
+    let case = &fixture.cases[0];
+    for dtype in dtypes(backend, &device) {
+        let tolerance = backend.tolerance(dtype).logprob;
+        // The terms of an estimator follow d with a slope of up to |d|.
+        let steep = case.scores["k1"].iter().fold(1.0, |most: f32, d| most.max(d.abs() as f32));
+        let [policy, reference] = fixture.models(&device, dtype);
+        for policy in [policy.clone(), policy.train()] {
+            for (name, kl) in ESTIMATORS {
+                let scores = fixture.score(&policy, &reference, case, kl, &device);
+                let kl = scores.kl.expect("scored against a reference");
+                for (name, found, tolerance) in [("logprob", scores.logprob, tolerance), (name, kl, tolerance * steep)] {
+                    let (found, expected) = (values(found), single(&case.scores[name]));
+                    assert!(close(&found, &expected, tolerance), "{dtype:?} {name}: {found:?}\nrecorded: {expected:?}");
+                }
+            }
         }
     }
 }
 
-/// The gradient of every parameter, in the order of the model.
-fn gradients(model: &Decoder, gradients: GradientsParams) -> Vec<Vec<f32>> {
-    list_gradients(model, gradients).into_iter().map(|gradient| gradient.expect("every parameter takes part")).collect()
-}
+/// Advantages, losses, and the gradient of every parameter, of both stages and every estimator.
+pub(crate) fn objectives_are_the_recorded(backend: &dyn Backend) {
+    let (fixture, device) = (Fixture::load(), device(backend));
+    let case = &fixture.cases[0];
+    for dtype in dtypes(backend, &device) {
+        let tolerance = backend.tolerance(dtype).gradient;
+        let [policy, reference] = fixture.models(&device, dtype);
+        for recorded in &case.losses {
+            let of = format!("{dtype:?} {} {}", recorded.objective, recorded.kl);
+            let policy = policy.clone().train();
+            let objective = fixture.objectives[&recorded.objective].objective();
+            let (gains, loss) = fixture.loss(&policy, &reference, case, (objective.as_ref(), recorded.estimator()), &device);
+            let expected: Vec<f32> = recorded.advantages.iter().flatten().flatten().map(|&x| x as f32).collect();
+            assert!(close(&gains, &expected, tolerance), "{of}: {gains:?}\nrecorded: {expected:?}");
+            assert!(close(&values(loss.clone()), &[recorded.loss as f32], tolerance), "{of}: {loss}\n{}", recorded.loss);
 
-pub(crate) fn checks_pass(backend: &dyn Backend) {
-    let task = Ledger::new(3, 0.5).unwrap();
-    let sizes = DecoderConfig { kv_heads: 1, ..DecoderConfig::small(task.vocabulary().len(), 8, 2, 2, task.context(2)) };
-    let model = Decoder::new(&sizes, 1, &device(backend)).unwrap();
-    for check in Checks::new(&model, &task, 2, 0.7).unwrap().all(backend.tolerance()).unwrap() {
-        assert!(check.passes(), "{check:?}");
+            let found = list_gradients(&policy, GradientsParams::from_grads(loss.backward(), &policy));
+            let expected = case.gradients(recorded);
+            let size = expected.iter().flatten().map(|g| g.abs()).fold(0.0, f32::max);
+            for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                let found = found.as_deref().expect("every parameter takes part");
+                let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(found.len() == expected.len() && worst <= tolerance * size, "{of}, parameter {i}: {worst} of {size}");
+            }
+        }
     }
 }
 
-pub(crate) fn training_agrees(backend: &dyn Backend) {
-    let run = |device: &Device| -> Vec<f32> {
-        let [policy, reference] = models(device);
-        let workers = Workers::new(1).unwrap();
-        let mut learner = Learner::new(policy, AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
-        let mut step = |objective: &(dyn Objective + Sync)| {
-            learner.step(&[()], 1e-2, &workers, |model, ()| (objective_loss(objective, model, &reference, device), ())).loss
-                as f32
-        };
-        (0..20).map(|i| if i < 10 { step(&StageOne::default()) } else { step(&StageTwo::default()) }).collect()
-    };
-    let (here, cpu) = (run(&device(backend)), run(&palinode_flex::device()));
-    assert!(cpu[9] < cpu[0] && cpu[19] < cpu[10], "it learns: {cpu:?}");
-    assert!(close(&here, &cpu, backend.tolerance().training), "{here:?}\nagainst {cpu:?}");
+/// Cached decoding = full forward, sampler = trainer, gradients beside frozen parameters (LoRA's case), the same gradients twice.
+pub(crate) fn checks_pass(backend: &dyn Backend) {
+    let (task, device) = (Ledger::new(3, 0.5).unwrap(), device(backend));
+    let sizes = DecoderConfig { kv_heads: 1, ..DecoderConfig::small(task.vocabulary().len(), 8, 2, 2, task.context(2)) };
+    for dtype in dtypes(backend, &device) {
+        let model = Decoder::new(&sizes, 1, &device).unwrap().cast(dtype);
+        for check in Checks::new(&model, &task, 2, 0.7).unwrap().all(backend.tolerance(dtype)).unwrap() {
+            assert!(check.passes(), "{dtype:?} {check:?}");
+        }
+    }
+}
+
+/// Ten steps of Stage I and ten of Stage II follow the recorded losses and gradient norms. In f32: AdamW's second moments need it.
+pub(crate) fn training_is_the_recorded(backend: &dyn Backend) {
+    let (fixture, device) = (Fixture::load(), device(backend));
+    let tolerance = backend.tolerance(FloatDType::F32).training;
+    let [policy, reference] = fixture.models(&device, FloatDType::F32);
+    let workers = Workers::new(1).unwrap();
+    let mut learner = Learner::new(policy, AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
+    let (mut losses, mut norms) = (Vec::new(), Vec::new());
+    for step in 0..20 {
+        let recipe = &fixture.objectives[if step < 10 { "stage_one" } else { "stage_two" }];
+        let report = learner.step(&[()], 1e-2, &workers, |model, ()| {
+            let objective = recipe.objective();
+            (fixture.loss(model, &reference, &fixture.cases[0], (objective.as_ref(), KlEstimator::Exact), &device).1, ())
+        });
+        losses.push(report.loss as f32);
+        norms.push(report.grad_norm as f32);
+    }
+    let recorded = &fixture.training;
+    assert!(close(&losses, &single(&recorded.losses), tolerance), "{losses:?}\nrecorded: {:?}", recorded.losses);
+    assert!(close(&norms, &single(&recorded.norms), tolerance), "{norms:?}\nrecorded: {:?}", recorded.norms);
 }
 
 pub(crate) fn impossible_tokens_are_never_sampled(backend: &dyn Backend) {
     let device = device(backend);
     let row = [f32::NEG_INFINITY, 0.0, f32::NEG_INFINITY, 1.0];
     let uniforms: Vec<f32> = (0..16).map(|i| i as f32 / 16.0).collect();
-    let logits = Tensor::<2>::from_data([row; 16], &device);
-    let chosen = choose(logits, Sampling::temperature(1.3).unwrap(), &uniforms).unwrap();
-    assert!(chosen.iter().all(|choice| choice.token == 1 || choice.token == 3), "{chosen:?}");
-    assert!(chosen.windows(2).all(|pair| pair[0].token <= pair[1].token), "larger numbers choose later tokens");
-    assert_eq!((chosen[0].token, chosen[15].token), (1, 3));
+    for dtype in dtypes(backend, &device) {
+        let logits = Tensor::<2>::from_data([row; 16], &device).cast(dtype);
+        let chosen = choose(logits, Sampling::temperature(1.3).unwrap(), &uniforms).unwrap();
+        assert!(chosen.iter().all(|choice| choice.token == 1 || choice.token == 3), "{dtype:?} {chosen:?}");
+        assert!(chosen.windows(2).all(|pair| pair[0].token <= pair[1].token), "larger numbers choose later tokens");
+        assert_eq!((chosen[0].token, chosen[15].token), (1, 3));
+    }
+}
+
+pub(crate) fn listed_devices_open(backend: &dyn Backend) {
+    let listed = backend.list();
+    assert!(!listed.is_empty(), "a backend under test has a device");
+    for name in listed {
+        assert!(name.starts_with(backend.name()), "{name}");
+        let device = backend.open(&name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let sum: f32 = Tensor::<1>::ones([3], &device).sum().into_scalar();
+        assert_eq!(sum, 3.0, "{name}");
+    }
 }

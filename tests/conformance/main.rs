@@ -1,4 +1,4 @@
-//! One suite for every backend: the same bodies, against the CPU and against themselves, within the tolerances that the backend owns.
+//! One suite for every backend: the same bodies, against recorded values and against themselves, within the tolerances that the backend owns.
 //!
 //! `cargo test -p palinode-tests --test conformance` runs it on flex and ndarray; `--features wgpu` and `--features cuda` add GPUs. A backend that
 //! was asked for and has no device is a failure, not a skip.
@@ -13,13 +13,13 @@ macro_rules! conform {
             use crate::bodies;
 
             #[test]
-            fn log_probabilities_and_kl_agree_with_the_cpu() {
-                bodies::scores_agree(&$backend);
+            fn log_probabilities_and_kl_are_the_recorded() {
+                bodies::scores_are_the_recorded(&$backend);
             }
 
             #[test]
-            fn losses_and_gradients_of_both_stages_agree_with_the_cpu() {
-                bodies::objectives_agree(&$backend);
+            fn losses_and_gradients_of_both_stages_are_the_recorded() {
+                bodies::objectives_are_the_recorded(&$backend);
             }
 
             #[test]
@@ -28,13 +28,18 @@ macro_rules! conform {
             }
 
             #[test]
-            fn twenty_steps_of_training_follow_the_same_losses() {
-                bodies::training_agrees(&$backend);
+            fn twenty_steps_of_training_follow_the_recorded_losses() {
+                bodies::training_is_the_recorded(&$backend);
             }
 
             #[test]
             fn impossible_tokens_are_never_sampled() {
                 bodies::impossible_tokens_are_never_sampled(&$backend);
+            }
+
+            #[test]
+            fn every_listed_device_opens() {
+                bodies::listed_devices_open(&$backend);
             }
 
             #[test]

@@ -1,3 +1,4 @@
+use burn_tensor::FloatDType;
 use palinode_core::{
     attempt::StopReason,
     backend::Backend,
@@ -127,6 +128,6 @@ proptest! {
         let sizes = DecoderConfig { kv_heads: 1, ..DecoderConfig::small(VOCABULARY, 16, 2, 2, 64) };
         let policy = Decoder::new(&sizes, seed, &device()).unwrap();
         let groups = rollout(&policy, &Even, &problems, &config, key(seed, 0)).unwrap();
-        prop_assert!(gap(&policy, &groups, config.sampling().scoring_temperature()) < Flex.tolerance().logprob);
+        prop_assert!(gap(&policy, &groups, config.sampling().scoring_temperature()) < Flex.tolerance(FloatDType::F32).logprob);
     }
 }

@@ -1,5 +1,7 @@
 //! What the laws are tried on: strategies for rewards and episodes, and two policies that are small enough to reason about.
 
+pub mod golden;
+
 use burn_tensor::{Device, Int, Tensor, TensorData};
 use palinode_core::{
     Error,

@@ -4,6 +4,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Tensor, activation::softmax},
 };
+use palinode_core::precision::widen;
 
 use crate::{cache::LayerCache, rotary::Rotation};
 
@@ -71,12 +72,13 @@ impl Attention {
 
     fn attend(&self, query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, mask: Option<Tensor<4>>, tokens: usize) -> Tensor<2> {
         let [rows, _, _, width] = query.dims();
-        let scores = query.matmul(key.swap_dims(2, 3));
+        let scores = widen(query.matmul(key.swap_dims(2, 3)));
         let scores = match mask {
-            Some(mask) => scores + mask,
+            Some(mask) => scores.clone() + mask.cast(scores.dtype()),
             None => scores,
         };
         softmax(scores, 3)
+            .cast(value.dtype())
             .matmul(value)
             .reshape([rows, self.heads, tokens, width])
             .swap_dims(1, 2)

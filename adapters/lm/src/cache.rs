@@ -1,6 +1,6 @@
 //! What was read so far: keys and values of a batch of rows, in preallocated columns.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::config::DecoderConfig;
 
@@ -13,8 +13,8 @@ pub(crate) struct LayerCache {
 
 impl LayerCache {
     /// No column filled yet.
-    pub(crate) fn empty(rows: usize, config: &DecoderConfig, capacity: usize, device: &Device) -> Self {
-        let zeros = || Tensor::zeros([rows, config.kv_heads, capacity, config.head_width()], device);
+    pub(crate) fn empty(rows: usize, config: &DecoderConfig, capacity: usize, options: (&Device, DType)) -> Self {
+        let zeros = || Tensor::zeros([rows, config.kv_heads, capacity, config.head_width()], options);
         Self { key: zeros(), value: zeros() }
     }
 
@@ -22,7 +22,7 @@ impl LayerCache {
     pub(crate) fn repeated(self, copies: usize, capacity: usize) -> Self {
         let repeat = |filled: Tensor<4>| {
             let [rows, heads, columns, width] = filled.dims();
-            let room = Tensor::<4>::zeros([rows * copies, heads, capacity, width], &filled.device()).cast(filled.dtype());
+            let room = Tensor::<4>::zeros([rows * copies, heads, capacity, width], (&filled.device(), filled.dtype()));
             let copied = filled.unsqueeze_dim::<5>(1).expand([rows, copies, heads, columns, width]);
             let copied = copied.reshape([rows * copies, heads, columns, width]);
             room.slice_assign([0..rows * copies, 0..heads, 0..columns, 0..width], copied)

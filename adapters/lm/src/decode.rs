@@ -35,7 +35,7 @@ impl Decode for Decoder {
         let mut x = self.embed(tokens);
         let mut layers = Vec::with_capacity(self.blocks.len());
         for block in &self.blocks {
-            let mut layer = LayerCache::empty(prompts.len(), self.config(), columns, &device);
+            let mut layer = LayerCache::empty(prompts.len(), self.config(), columns, (&device, x.dtype()));
             let normed = block.attention_norm.forward(x.clone());
             let attended = block.attention.cached(normed, prompts.len(), &rotation, Some(mask.clone()), &mut layer, 0);
             x = block.finish(x, attended);

@@ -1,8 +1,8 @@
 //! The model.
 
 use burn::{
-    module::{Module, Param},
-    tensor::{Device, Int, Tensor, TensorData},
+    module::{Module, ModuleMapper, Param},
+    tensor::{Device, FloatDType, Int, Tensor, TensorData},
 };
 use palinode_core::{
     policy::Policy,
@@ -88,6 +88,13 @@ impl Decoder {
         })
     }
 
+    /// The same model with its weights in another floating-point type, as far as that type can hold them.
+    ///
+    /// In bf16 and f16, norms, rotations and softmax are still taken in f32.
+    pub fn cast(self, dtype: FloatDType) -> Self {
+        self.map(&mut Cast(dtype))
+    }
+
     /// The model's sizes.
     pub fn config(&self) -> &DecoderConfig {
         &self.config
@@ -106,6 +113,15 @@ impl Decoder {
             .flat_map(|query| (0..tokens).map(move |key| if key <= query % tokens { 0.0 } else { MASKED }))
             .collect();
         Tensor::from_data(TensorData::new(values, [1, 1, group * tokens, tokens]), device)
+    }
+}
+
+/// Casts every parameter.
+struct Cast(FloatDType);
+
+impl ModuleMapper for Cast {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| tensor.cast(self.0))
     }
 }
 

@@ -4,6 +4,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
 };
+use palinode_core::precision::widen;
 
 /// x / √(mean(x²) + ε) · weight.
 ///
@@ -21,7 +22,9 @@ impl RmsNorm {
 
     /// `[N, width]` to the same.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let dtype = x.dtype();
+        let x = widen(x);
         let scale = x.clone().square().mean_dim(1).add_scalar(self.epsilon).sqrt().recip();
-        x * scale * self.weight.val().unsqueeze()
+        (x * scale).cast(dtype) * self.weight.val().unsqueeze()
     }
 }

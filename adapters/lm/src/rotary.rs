@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use palinode_core::precision::widen;
 
 /// Cosines and sines of every position, kept on the host and sent where they are needed.
 ///
@@ -50,9 +51,11 @@ impl Rotation {
     /// Turns each pair of features by its position's angle; `[R, T, heads, 2·half]` to the same.
     pub(crate) fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let half = x.dims()[3] / 2;
+        let dtype = x.dtype();
+        let x = widen(x);
+        let (cos, sin) = (self.cos.clone().cast(x.dtype()), self.sin.clone().cast(x.dtype()));
         let first = x.clone().narrow(3, 0, half);
         let second = x.narrow(3, half, half);
-        let (cos, sin) = (self.cos.clone(), self.sin.clone());
-        Tensor::cat(vec![first.clone() * cos.clone() - second.clone() * sin.clone(), second * cos + first * sin], 3)
+        Tensor::cat(vec![first.clone() * cos.clone() - second.clone() * sin.clone(), second * cos + first * sin], 3).cast(dtype)
     }
 }

@@ -34,9 +34,21 @@ impl Decoder {
     /// [`LmError::Config`]; [`LmError::Io`]; [`LmError::Format`] for a damaged file; [`LmError::Tensors`] lists every missing, extra and
     /// mis-shaped tensor.
     pub fn load(config: &DecoderConfig, path: &Path, device: &Device) -> Result<Self, LmError> {
-        config.check()?;
         let bytes = fs::read(path).map_err(|source| LmError::Io { path: path.into(), source })?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
+        Self::parse(config, &bytes, path, device)
+    }
+
+    /// As [`Decoder::load`], from the bytes of such a file, which an application may have embedded.
+    ///
+    /// # Errors
+    /// As [`Decoder::load`], with `<memory>` for the path.
+    pub fn from_bytes(config: &DecoderConfig, bytes: &[u8], device: &Device) -> Result<Self, LmError> {
+        Self::parse(config, bytes, Path::new("<memory>"), device)
+    }
+
+    fn parse(config: &DecoderConfig, bytes: &[u8], path: &Path, device: &Device) -> Result<Self, LmError> {
+        config.check()?;
+        let file = SafeTensors::deserialize(bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
         let expected = shapes(config);
         let mut differences = Vec::new();
         for (name, shape) in &expected {

@@ -183,7 +183,7 @@ impl ModuleMapper for FreezeEverySecond {
 
 #[cfg(test)]
 mod tests {
-    use burn::module::Module;
+    use burn::{module::Module, tensor::FloatDType};
     use palinode_core::{backend::Backend, error::Error, policy::Decode};
     use palinode_lm::{Decoder, DecoderConfig};
     use palinode_tasks::Ledger;
@@ -199,7 +199,7 @@ mod tests {
     fn the_cpu_passes_all_checks() {
         let task = Ledger::new(4, 0.5).unwrap();
         let model = model(&task);
-        for check in Checks::new(&model, &task, 2, 0.7).unwrap().all(palinode_flex::Flex.tolerance()).unwrap() {
+        for check in Checks::new(&model, &task, 2, 0.7).unwrap().all(palinode_flex::Flex.tolerance(FloatDType::F32)).unwrap() {
             assert!(check.passes(), "{check:?}");
         }
     }
@@ -238,7 +238,7 @@ mod tests {
         let task = Ledger::new(4, 0.5).unwrap();
         let model = Forgetful { inner: model(&task) };
         let checks = Checks::new(&model, &task, 2, 1.0).unwrap();
-        let tolerance = palinode_flex::Flex.tolerance();
+        let tolerance = palinode_flex::Flex.tolerance(FloatDType::F32);
         for check in [checks.cached_decoding(tolerance.logprob).unwrap(), checks.sampler_and_trainer(tolerance.logprob).unwrap()]
         {
             assert!(!check.passes(), "{check:?}");

@@ -43,7 +43,7 @@ pub struct StepReport<R> {
     pub extras: Vec<R>,
 }
 
-impl<M: Trainable> Learner<M> {
+impl<M: Module + Sync> Learner<M> {
     /// A learner with fresh optimiser state.
     pub fn new(model: M, settings: AdamW) -> Self {
         let optimizer = AdamWConfig::new()

@@ -4,9 +4,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
-    kl::KlEstimator,
     logprob::{Scoring, score_tokens},
-    objective::{advantages, loss},
+    objective::{advantages, batch_loss, kl_penalty},
     policy::Policy,
     rng::RandomKey,
     rollout::RolloutConfig,
@@ -96,14 +95,13 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
 
         let attempts = self.stage.attempts;
         let episodes = groups.len() * rl.samples;
-        let betas = self.stage.objective.betas(attempts);
-        let advantages = self.advantages(&groups, &betas)?;
+        let advantages = self.advantages(&groups)?;
 
         let together = (EPISODES_A_MICRO_BATCH / rl.samples).max(1);
         let micro_batches: Vec<(&[Group], &[f32])> =
             groups.chunks(together).zip(advantages.chunks(together * rl.samples * attempts)).collect();
         let report = learner.step(&micro_batches, rl.learning_rate, self.workers, |model, (groups, advantages)| {
-            self.micro_batch_loss(model, groups, advantages, &betas, episodes)
+            self.micro_batch_loss(model, groups, advantages, episodes)
         });
         for (what, value) in [("the loss", report.loss), ("the gradient's norm", report.grad_norm)] {
             if !value.is_finite() {
@@ -121,28 +119,27 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
     }
 
     /// Advantages of all episodes, [P·G·K] in order.
-    fn advantages(&self, groups: &[Group], betas: &[f64]) -> Result<Vec<f32>, TrainError> {
+    fn advantages(&self, groups: &[Group]) -> Result<Vec<f32>, TrainError> {
         let rewards = rewards(groups, &self.device)?;
         let shape = rewards.dims();
         let tensor = |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, shape), &self.device);
-        let penalty = (!self.scoring.kl.is_loss()).then(|| self.kl_penalty(groups, betas)).transpose()?.map(tensor);
+        let penalty = (!self.scoring.kl.is_loss()).then(|| self.kl_penalty(groups)).transpose()?.map(tensor);
         let scale = self.config.reinforce.scale_advantages;
         let advantages = advantages(self.stage.objective.as_ref(), rewards, penalty, self.baseline, scale);
         Ok(advantages.into_data().iter::<f32>().collect())
     }
 
-    /// β_k Σ_t (log π − log π_ref) of each attempt: the K1 penalty, which belongs into the reward.
-    fn kl_penalty(&self, groups: &[Group], betas: &[f64]) -> Result<Vec<f32>, TrainError> {
+    /// The K1 penalty of each attempt, from what was sampled.
+    fn kl_penalty(&self, groups: &[Group]) -> Result<Vec<f32>, TrainError> {
         let together = (EPISODES_A_MICRO_BATCH / self.rollout.samples()).max(1);
         let pieces: Vec<&[Group]> = groups.chunks(together).collect();
-        let sums = self.workers.map(&pieces, |groups| -> Result<Vec<f32>, TrainError> {
+        let penalties = self.workers.map(&pieces, |groups| -> Result<Vec<f32>, TrainError> {
             let batch = self.batch(groups)?;
             let scores = score_tokens(self.reference, None::<&M>, &batch, &self.scoring);
             let sampled = Tensor::<1>::from_data(TensorData::new(sampled(groups), [batch.scored()]), &self.device);
-            Ok(batch.sum_by_attempt(sampled - scores.logprob))
+            Ok(kl_penalty(self.stage.objective.as_ref(), &batch, sampled - scores.logprob))
         });
-        let sums: Vec<f32> = sums.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        Ok(sums.iter().zip(betas.iter().cycle()).map(|(sum, &beta)| sum * beta as f32).collect())
+        Ok(penalties.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     fn micro_batch_loss(
@@ -150,16 +147,12 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         model: &M,
         groups: &[Group],
         advantages: &[f32],
-        betas: &[f64],
         episodes: usize,
     ) -> (Tensor<1>, Scored) {
         let batch = self.batch(groups).expect("groups of one rollout share their number of attempts");
         let scores = score_tokens(model, Some(self.reference), &batch, &self.scoring);
-        let advantages = batch.spread(advantages).expect("one advantage an attempt");
-        // K1 has done its work in the reward.
-        let share = if self.scoring.kl == KlEstimator::K1 { 0.0 } else { 1.0 };
-        let betas: Vec<f64> = betas.iter().map(|beta| share * beta).collect();
-        let loss = loss(&scores, advantages, batch.spread_weights(&betas).expect("one weight an attempt"), episodes);
+        let loss = batch_loss(self.stage.objective.as_ref(), self.scoring.kl, &batch, &scores, advantages, episodes)
+            .expect("one advantage and one weight an attempt");
         let kl = scores.kl.map_or_else(Vec::new, |kl| batch.sum_by_attempt(kl.inner()));
         let gap = logprob_gap(groups, scores.logprob.inner().into_data().iter::<f32>());
         (loss, Scored { kl, gap })

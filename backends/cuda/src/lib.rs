@@ -4,8 +4,8 @@
 
 use std::{env, fs, path::Path};
 
-use burn_tensor::{Device, DeviceType};
-use palinode_core::backend::{Backend, DeviceError, Tolerance, selector};
+use burn_tensor::{Device, DeviceType, FloatDType};
+use palinode_core::backend::{Backend, Capabilities, DeviceError, Tolerance, float_dtypes, selector};
 
 /// NVIDIA GPUs as `cuda` (the first) and `cuda:N`.
 #[derive(Debug, Clone, Copy)]
@@ -46,9 +46,15 @@ impl Backend for Cuda {
         }
     }
 
-    fn tolerance(&self) -> Tolerance {
+    fn capabilities(&self, device: &Device) -> Capabilities {
+        // burn does not tell how much memory a GPU has.
+        let hardware = device.identity().map(|identity| identity.name);
+        Capabilities { hardware, dtypes: float_dtypes(device), fusion: false, memory: None }
+    }
+
+    fn tolerance(&self, dtype: FloatDType) -> Tolerance {
         // Matrix products may run in TF32 on tensor cores.
-        Tolerance { logprob: 5e-3, gradient: 5e-3, training: 2e-2 }
+        Tolerance { logprob: 5e-3, gradient: 5e-3, training: 2e-2 }.at(dtype)
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A backend crate opens a device, says what it can do, and owns its tolerances; it holds no mathematics.
 
-use burn_tensor::Device;
-use palinode_core::backend::{Backend, DeviceError, Tolerance, selector};
+use burn_tensor::{Device, FloatDType};
+use palinode_core::backend::{Backend, Capabilities, DeviceError, Tolerance, float_dtypes, selector};
 
 /// The CPU, as `flex`.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,18 @@ impl Backend for Flex {
         }
     }
 
-    fn tolerance(&self) -> Tolerance {
-        Tolerance { logprob: 1e-4, gradient: 1e-4, training: 1e-3 }
+    fn capabilities(&self, device: &Device) -> Capabilities {
+        Capabilities { hardware: None, dtypes: float_dtypes(device), fusion: false, memory: Some(memory()) }
     }
+
+    fn tolerance(&self, dtype: FloatDType) -> Tolerance {
+        Tolerance { logprob: 1e-4, gradient: 1e-4, training: 1e-3 }.at(dtype)
+    }
+}
+
+/// The machine's main memory in bytes.
+fn memory() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    system.total_memory()
 }

@@ -2,8 +2,8 @@
 //!
 //! burn deprecates it in favour of flex and drops it after 0.22. It is kept as an independent implementation to check others against.
 
-use burn_tensor::Device;
-use palinode_core::backend::{Backend, DeviceError, Tolerance, selector};
+use burn_tensor::{Device, FloatDType};
+use palinode_core::backend::{Backend, Capabilities, DeviceError, Tolerance, float_dtypes, selector};
 
 /// The CPU, as `ndarray`.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,18 @@ impl Backend for NdArray {
         }
     }
 
-    fn tolerance(&self) -> Tolerance {
-        Tolerance { logprob: 1e-4, gradient: 1e-4, training: 1e-3 }
+    fn capabilities(&self, device: &Device) -> Capabilities {
+        Capabilities { hardware: None, dtypes: float_dtypes(device), fusion: false, memory: Some(memory()) }
     }
+
+    fn tolerance(&self, dtype: FloatDType) -> Tolerance {
+        Tolerance { logprob: 1e-4, gradient: 1e-4, training: 1e-3 }.at(dtype)
+    }
+}
+
+/// The machine's main memory in bytes.
+fn memory() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    system.total_memory()
 }

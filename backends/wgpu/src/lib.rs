@@ -4,10 +4,10 @@
 //! crate enables neither.
 
 use burn_tensor::{
-    Device, DeviceKind,
+    Device, DeviceKind, DeviceType, FloatDType,
     wgpu::{WgpuBackend, WgpuInitError},
 };
-use palinode_core::backend::{Backend, DeviceError, Tolerance, selector};
+use palinode_core::backend::{Backend, Capabilities, DeviceError, Tolerance, float_dtypes, selector};
 
 /// GPUs as `wgpu` (the best one), `wgpu:vulkan` and so on (the best one behind that interface), `wgpu:discrete:0`, `wgpu:integrated:0`,
 /// `wgpu:virtual:0` and `wgpu:cpu` (a software driver).
@@ -17,16 +17,19 @@ pub struct Wgpu;
 const EXPECTED: &str = "there are `wgpu`, `wgpu:vulkan`, `wgpu:metal`, `wgpu:webgpu`, `wgpu:cpu`, `wgpu:discrete:N`, `wgpu:integrated:N` and \
                         `wgpu:virtual:N`";
 
+/// GPUs of one kind that are looked for.
+const MOST: usize = 16;
+
 impl Backend for Wgpu {
     fn name(&self) -> &'static str {
         "wgpu"
     }
 
     fn list(&self) -> Vec<String> {
-        match self.open("wgpu") {
-            Ok(_) => vec![self.name().to_owned()],
-            Err(_) => Vec::new(),
-        }
+        let found = Device::enumerate(DeviceType::Wgpu).into_vec();
+        let best = (!found.is_empty()).then(|| self.name().to_owned());
+        let each = kinds().filter(|(_, kind)| found.contains(&Device::wgpu(kind.clone())));
+        best.into_iter().chain(each.map(|(selector, _)| format!("{}:{selector}", self.name()))).collect()
     }
 
     fn open(&self, name: &str) -> Result<Device, DeviceError> {
@@ -46,9 +49,27 @@ impl Backend for Wgpu {
         }
     }
 
-    fn tolerance(&self) -> Tolerance {
-        Tolerance { logprob: 1e-3, gradient: 1e-3, training: 1e-2 }
+    fn capabilities(&self, device: &Device) -> Capabilities {
+        // burn does not tell how much memory a GPU has.
+        let hardware = device.identity().map(|identity| identity.name);
+        Capabilities { hardware, dtypes: float_dtypes(device), fusion: false, memory: None }
     }
+
+    fn tolerance(&self, dtype: FloatDType) -> Tolerance {
+        Tolerance { logprob: 1e-3, gradient: 1e-3, training: 1e-2 }.at(dtype)
+    }
+}
+
+/// Selectors of single devices, and what burn calls them.
+fn kinds() -> impl Iterator<Item = (String, DeviceKind)> {
+    let numbered = |i: usize| {
+        [
+            (format!("discrete:{i}"), DeviceKind::DiscreteGpu(i)),
+            (format!("integrated:{i}"), DeviceKind::IntegratedGpu(i)),
+            (format!("virtual:{i}"), DeviceKind::VirtualGpu(i)),
+        ]
+    };
+    (0..MOST).flat_map(numbered).chain([("cpu".to_owned(), DeviceKind::Cpu)])
 }
 
 /// The kind of device and the interface that a selector names.

@@ -12,6 +12,9 @@ pub use stage_two::StageTwo;
 
 use crate::{
     advantage::{Baseline, scale_by_deviation},
+    batch::TokenBatch,
+    error::Error,
+    kl::KlEstimator,
     logprob::TokenScores,
 };
 
@@ -44,7 +47,7 @@ impl<O: Objective + ?Sized> Objective for &O {
 /// From task rewards to advantages: returns, minus the K1 penalty if there is one, minus the baseline, scaled if asked.
 ///
 /// # Shapes
-/// `rewards: [P, G, K]`; `kl_penalty: [P, G, K]` is β_k Σ_t d_t of each attempt, for [`crate::kl::KlEstimator::K1`] only;
+/// `rewards: [P, G, K]`; `penalty: [P, G, K]` is that of [`kl_penalty`], for [`KlEstimator::K1`] only;
 /// returns `[P, G, K]`.
 ///
 /// # Panics
@@ -52,17 +55,26 @@ impl<O: Objective + ?Sized> Objective for &O {
 pub fn advantages<O: Objective + ?Sized>(
     objective: &O,
     rewards: Tensor<3>,
-    kl_penalty: Option<Tensor<3>>,
+    penalty: Option<Tensor<3>>,
     baseline: Baseline,
     scale: bool,
 ) -> Tensor<3> {
     let returns = objective.returns(rewards.clone());
-    let returns = match kl_penalty {
+    let returns = match penalty {
         Some(penalty) => returns - penalty,
         None => returns,
     };
     let advantages = baseline.advantages(returns, rewards);
     if scale { scale_by_deviation(advantages) } else { advantages }
+}
+
+/// β_k Σ_t d_t of each attempt: the [`KlEstimator::K1`] penalty, which [`advantages`] takes out of the returns; reads from the device.
+///
+/// # Shapes
+/// `d: [N]`, log π − log π_ref of the batch's tokens; returns B·K numbers.
+pub fn kl_penalty<O: Objective + ?Sized>(objective: &O, batch: &TokenBatch, d: Tensor<1>) -> Vec<f32> {
+    let betas = objective.betas(batch.attempts());
+    batch.sum_by_attempt(d).iter().zip(betas.iter().cycle()).map(|(sum, &beta)| sum * beta as f32).collect()
 }
 
 /// L = (1/B) Σ_t ( β_t KL_t − A_t log π(token_t) ), over the policy-written tokens of B episodes.
@@ -76,12 +88,35 @@ pub fn advantages<O: Objective + ?Sized>(
 /// # Source
 /// REINFORCE with a KL penalty, arXiv 2409.12917 Eq. 2; the per-token form of arXiv 2402.14740.
 pub fn loss(scores: &TokenScores, advantages: Tensor<1>, betas: Tensor<1>, episodes: usize) -> Tensor<1> {
-    let gain = (advantages * scores.logprob.clone()).sum();
+    let dtype = scores.logprob.dtype();
+    let gain = (advantages.cast(dtype) * scores.logprob.clone()).sum();
     let cost = match &scores.kl {
-        Some(kl) => (betas * kl.clone()).sum() - gain,
+        Some(kl) => (betas.cast(dtype) * kl.clone()).sum() - gain,
         None => gain.neg(),
     };
     cost.div_scalar(episodes as f64)
+}
+
+/// [`loss`] of a batch whose attempts have these advantages, with the objective's KL weights.
+///
+/// A [`KlEstimator::K1`] penalty has done its work in the advantages, so it is left out here.
+///
+/// # Shapes
+/// `scores` of the batch's `[N]` tokens; `advantages`: B·K numbers, episode after episode; returns `[1]`.
+///
+/// # Errors
+/// [`Error::Length`] when there is not one advantage an attempt, or the objective does not give one weight an attempt.
+pub fn batch_loss<O: Objective + ?Sized>(
+    objective: &O,
+    estimator: KlEstimator,
+    batch: &TokenBatch,
+    scores: &TokenScores,
+    advantages: &[f32],
+    episodes: usize,
+) -> Result<Tensor<1>, Error> {
+    let share = if estimator.is_loss() { 1.0 } else { 0.0 };
+    let betas: Vec<f64> = objective.betas(batch.attempts()).iter().map(|beta| share * beta).collect();
+    Ok(loss(scores, batch.spread(advantages)?, batch.spread_weights(&betas)?, episodes))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! `palinode doctor`: which devices there are, and whether one computes rightly.
 
 use anstyle::AnsiColor;
+use burn::tensor::FloatDType;
 use palinode::{
     config::RunConfig,
-    core::backend::float_dtypes,
     device::{self, Opened},
     lm::Decoder,
     train::checks::Checks,
@@ -32,25 +32,29 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         }
     };
     let Opened { device, backend } = device::open(&name)?;
-    let dtypes: Vec<String> = float_dtypes(&device).iter().map(|dtype| format!("{dtype:?}").to_lowercase()).collect();
+    let can = backend.capabilities(&device);
+    let dtypes: Vec<String> = can.dtypes.iter().map(|dtype| format!("{dtype:?}").to_lowercase()).collect();
 
     // The default model on the default task, untrained: the checks are about arithmetic.
     let config = RunConfig::default();
     let task = config.open_task()?;
     let model = Decoder::new(&config.decoder(task.as_ref())?, config.train.seed, &device)?;
     let checks = Checks::new(&model, task.as_ref(), config.train.attempts, config.train.reinforce.temperature)?;
-    let checks = checks.all(backend.tolerance())?;
+    let checks = checks.all(backend.tolerance(FloatDType::F32))?;
     if args.json {
         let checks: Vec<_> = checks
             .iter()
             .map(|check| json!({"name": check.name, "measured": check.measured, "bound": check.bound, "passes": check.passes()}))
             .collect();
         progress::print_json(&json!({
-            "devices": listed, "missing_features": missing, "device": name, "dtypes": dtypes, "fusion": backend.fuses(), "checks": checks,
+            "devices": listed, "missing_features": missing, "device": name, "hardware": can.hardware, "dtypes": dtypes,
+            "fusion": can.fusion, "memory": can.memory, "checks": checks,
         }))?;
     } else {
-        let fusion = if backend.fuses() { "with" } else { "without" };
-        anstream::println!("\n{name}: {}, {fusion} fusion", dtypes.join(", "));
+        let hardware = can.hardware.map(|hardware| format!("{hardware}, ")).unwrap_or_default();
+        let fusion = if can.fusion { "with" } else { "without" };
+        let memory = can.memory.map_or("memory unknown".to_owned(), |bytes| format!("{:.1} GiB", bytes as f64 / 1024f64.powi(3)));
+        anstream::println!("\n{name}: {hardware}{}, {fusion} fusion, {memory}", dtypes.join(", "));
         for check in &checks {
             let (color, mark) = if check.passes() { (AnsiColor::Green, "ok") } else { (AnsiColor::Red, "WRONG") };
             let style = color.on_default().bold();
