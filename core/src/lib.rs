@@ -22,6 +22,7 @@
 //! | [`objective`] | Stage I and Stage II, one equation each |
 //! | [`sandbagging`], [`transitions`] | the danger, and the measures of success |
 //! | [`backend`] | what a backend crate says about itself |
+//! | `laws` | with the feature of that name: property tests for implementations of your own |
 //!
 //! Letters in shapes: `P` problems, `G` samples of one problem, `K` attempts, `B = P·G` episodes, `T` padded tokens,
 //! `N` scored tokens, `V` vocabulary, `H` hidden width.
@@ -39,6 +40,8 @@ pub mod batch;
 pub mod credit;
 pub mod error;
 pub mod kl;
+#[cfg(any(test, feature = "laws"))]
+pub mod laws;
 pub mod logprob;
 pub mod objective;
 pub mod policy;

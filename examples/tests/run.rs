@@ -32,6 +32,31 @@ fn a_policy_of_ones_own_trains() {
 }
 
 #[test]
+fn broken_verifiers_are_caught_and_a_sound_one_is_not() {
+    let out = run(env!("CARGO_BIN_EXE_broken_verifier"), &[]);
+    for (name, law) in [
+        ("ComparesAPrefix", "an empty answer is not right"),
+        ("PaysByTheToken", "a reward lies in [0, 1]"),
+        ("Indexes", "a verifier never panics"),
+    ] {
+        assert!(out.contains(&format!("{name}: broken law: {law}")), "{out}");
+    }
+    assert!(out.contains("Sound: obeys the contract") && out.contains("Sound: ignores spaces"), "{out}");
+}
+
+#[test]
+fn sandbagging_shows_in_three_numbers() {
+    let out = run(env!("CARGO_BIN_EXE_sandbagging"), &[]);
+    let row = |start: &str| -> Vec<u32> {
+        let line = out.lines().find(|line| line.starts_with(start)).unwrap_or_default();
+        line[34..].split('%').take(2).filter_map(|part| part.trim().parse().ok()).collect()
+    };
+    assert_eq!(row("per turn, alpha 10"), [60, 80], "{out}");
+    assert_eq!(row("joint, alpha 10"), [0, 50], "{out}");
+    assert_eq!(row("joint, telescoped"), [60, 80], "{out}");
+}
+
+#[test]
 fn the_ledger_runs_through_the_library() {
     let out = run(env!("CARGO_BIN_EXE_ledger"), &["4", "2", "2"]);
     assert!(out.contains("base") && out.contains("stage_two") && out.contains("attempt 2 gains"), "{out}");

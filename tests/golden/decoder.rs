@@ -39,8 +39,7 @@ fn losses_and_gradients_are_those_of_pytorch() {
             let of = format!("{} {} {}", case.name, recorded.objective, recorded.kl);
             let policy = burn::module::Module::train(policy.clone());
             let objective = fixture.objectives[&recorded.objective].objective();
-            let (gains, loss) =
-                fixture.loss(&policy, &reference, case, (objective.as_ref(), recorded.estimator()), &device);
+            let (gains, loss) = fixture.loss(&policy, &reference, case, (objective.as_ref(), recorded.estimator()), &device);
             let expected: Vec<f32> = recorded.advantages.iter().flatten().flatten().map(|&x| x as f32).collect();
             assert!(close(&gains, &expected, TOLERANCE), "{of}: {gains:?}\nPyTorch: {expected:?}");
             assert!(close(&values(loss.clone()), &[recorded.loss as f32], TOLERANCE), "{of}: {loss} {}", recorded.loss);

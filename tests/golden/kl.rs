@@ -53,7 +53,11 @@ fn estimators_are_those_of_pytorch() {
                 // K1 has no gradient of its own; adding something that has one leaves room to see that.
                 let gradients = (term + logits.clone().sum().mul_scalar(0.0)).backward();
                 let gradient = doubles(logits.grad(&gradients).expect("tracked"));
-                assert!(near(&gradient, &terms.gradients[token]), "{estimator:?} {token}: {gradient:?} {:?}", terms.gradients[token]);
+                assert!(
+                    near(&gradient, &terms.gradients[token]),
+                    "{estimator:?} {token}: {gradient:?} {:?}",
+                    terms.gradients[token]
+                );
             }
         }
     }

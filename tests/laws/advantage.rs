@@ -1,5 +1,9 @@
 use burn_tensor::{Int, Tensor};
-use palinode_core::advantage::{Baseline, group_mean, leave_one_out, scale_by_deviation};
+use palinode_core::{
+    advantage::{Baseline, group_mean, leave_one_out, scale_by_deviation},
+    objective::{Objective, StageOne, StageTwo, advantages},
+    shaping::Shaping,
+};
 use palinode_tests::{Rewards, close, device, rewards, values};
 use proptest::prelude::*;
 
@@ -16,7 +20,7 @@ proptest! {
     /// A baseline of siblings only compares: Ahmadian et al. 2024, arXiv 2402.14740.
     #[test]
     fn advantages_of_a_group_sum_to_zero((_, r) in returns()) {
-        for advantages in [leave_one_out(r.tensor()), group_mean(r.tensor())] {
+        for advantages in [leave_one_out(r.tensor(&device())), group_mean(r.tensor(&device()))] {
             prop_assert!(values(advantages.sum_dim(1)).iter().all(|sum| sum.abs() < 1e-3));
         }
     }
@@ -26,13 +30,13 @@ proptest! {
     fn leave_one_out_is_a_scaled_group_mean((_, r) in returns()) {
         let samples = r.shape[1] as f64;
         prop_assert!(close(
-            &values(leave_one_out(r.tensor())),
-            &values(group_mean(r.tensor()).mul_scalar(samples / (samples - 1.0))),
+            &values(leave_one_out(r.tensor(&device()))),
+            &values(group_mean(r.tensor(&device())).mul_scalar(samples / (samples - 1.0))),
             1e-5,
         ));
         // And it is what its name says.
         let [_, g, k] = r.shape;
-        let advantages = values(leave_one_out(r.tensor()));
+        let advantages = values(leave_one_out(r.tensor(&device())));
         for (i, (&own, &advantage)) in r.values.iter().zip(&advantages).enumerate() {
             let group = i / (g * k) * g * k;
             let siblings: f32 = (0..g).map(|s| r.values[group + s * k + i % k]).sum::<f32>() - own;
@@ -44,9 +48,21 @@ proptest! {
     #[test]
     fn a_constant_added_to_all_returns_changes_no_advantage((rewards, r) in returns(), constant in -10.0f64..10.0) {
         for baseline in ALL {
-            let plain = values(baseline.advantages(r.tensor(), rewards.tensor()));
-            let raised = values(baseline.advantages(r.tensor().add_scalar(constant), rewards.tensor()));
+            let plain = values(baseline.advantages(r.tensor(&device()), rewards.tensor(&device())));
+            let raised = values(baseline.advantages(r.tensor(&device()).add_scalar(constant), rewards.tensor(&device())));
             prop_assert!(close(&plain, &raised, 1e-4), "{:?}", baseline);
+        }
+    }
+
+    /// So does a constant added to all task rewards, under either stage and with any bonus: only differences are paid.
+    #[test]
+    fn a_constant_added_to_all_rewards_changes_no_advantage(r in rewards(), constant in -3.0f64..3.0, alpha in 0.0f64..20.0) {
+        let bonus = StageTwo::new(0.01, Shaping::ProgressBonus { alpha }).unwrap();
+        let objectives: [&dyn Objective; 2] = [&StageOne::default(), &bonus];
+        for objective in objectives {
+            let of = |rewards: Tensor<3>| values(advantages(objective, rewards, None, Baseline::LeaveOneOut, false));
+            let (plain, raised) = (of(r.tensor(&device())), of(r.tensor(&device()).add_scalar(constant)));
+            prop_assert!(plain.iter().zip(&raised).all(|(a, b)| (a - b).abs() < 1e-4 * (1.0 + alpha as f32)), "{:?} {:?}", plain, raised);
         }
     }
 
@@ -57,8 +73,8 @@ proptest! {
         let order: Vec<i32> = (0..g).map(|i| ((i + shift) % g) as i32).rev().collect();
         let permuted = |tensor: Tensor<3>| tensor.select(1, Tensor::<1, Int>::from_data(&order[..], &device()));
         for baseline in ALL {
-            let after = permuted(baseline.advantages(r.tensor(), rewards.tensor()));
-            let before = baseline.advantages(permuted(r.tensor()), permuted(rewards.tensor()));
+            let after = permuted(baseline.advantages(r.tensor(&device()), rewards.tensor(&device())));
+            let before = baseline.advantages(permuted(r.tensor(&device())), permuted(rewards.tensor(&device())));
             prop_assert!(close(&values(after), &values(before), 1e-4), "{:?}", baseline);
         }
     }
@@ -71,8 +87,8 @@ proptest! {
         let mut paid = r.values.clone();
         paid[index] += extra;
         for baseline in [Baseline::LeaveOneOut, Baseline::ConditionedOnFirst] {
-            let before = values(baseline.advantages(r.tensor(), rewards.tensor()))[index];
-            let after = values(baseline.advantages(r.with(paid.clone()), rewards.tensor()))[index];
+            let before = values(baseline.advantages(r.tensor(&device()), rewards.tensor(&device())))[index];
+            let after = values(baseline.advantages(r.with(paid.clone()).tensor(&device()), rewards.tensor(&device())))[index];
             prop_assert!((after - before - extra).abs() < 1e-3, "{:?}: {} {} {}", baseline, before, after, extra);
         }
     }
@@ -87,8 +103,8 @@ proptest! {
             (0..g).filter(|s| rewards.values[group + s * k] == first(i)).count()
         };
         let shifted: Vec<f32> = r.values.iter().enumerate().map(|(i, v)| if i % k == 0 { *v } else { v - alpha * first(i) }).collect();
-        let advantages = |returns: Tensor<3>| values(Baseline::ConditionedOnFirst.advantages(returns, rewards.tensor()));
-        let (plain, shifted) = (advantages(r.tensor()), advantages(r.with(shifted)));
+        let advantages = |returns: Tensor<3>| values(Baseline::ConditionedOnFirst.advantages(returns, rewards.tensor(&device())));
+        let (plain, shifted) = (advantages(r.tensor(&device())), advantages(r.with(shifted).tensor(&device())));
         for i in 0..plain.len() {
             // An episode that began like no other falls back to plain leave-one-out.
             if siblings(i) > 1 {
@@ -100,7 +116,7 @@ proptest! {
     /// Scaling by the deviation cancels a common factor of one attempt's returns (the 1 + alpha of the bonus) and flips no sign.
     #[test]
     fn scaling_cancels_a_common_factor((_, r) in returns(), factor in 0.5f64..20.0) {
-        let centred = leave_one_out(r.tensor());
+        let centred = leave_one_out(r.tensor(&device()));
         let scaled = values(scale_by_deviation(centred.clone()));
         prop_assert!(close(&scaled, &values(scale_by_deviation(centred.clone().mul_scalar(factor))), 1e-3));
         for (before, after) in values(centred).iter().zip(&scaled) {

@@ -28,7 +28,7 @@ proptest! {
     fn per_turn_credit_keeps_the_bonus_off_attempt_one(r in rewards(), alpha in 0.0f64..50.0) {
         let stage = StageTwo::new(0.01, Shaping::ProgressBonus { alpha }).unwrap();
         let first: Vec<f32> = r.episodes().map(|episode| episode[0]).collect();
-        prop_assert_eq!(values(stage.returns(r.tensor()).narrow(2, 0, 1)), first);
+        prop_assert_eq!(values(stage.returns(r.tensor(&device())).narrow(2, 0, 1)), first);
     }
 
     /// So the best first attempt is the right one, by the same margin at any alpha.
@@ -78,7 +78,7 @@ proptest! {
     #[test]
     fn returns_are_discounted_sums(r in rewards(), gamma in 0.0f64..=1.0) {
         let k = r.shape[2];
-        let returns = values(Credit::Discounted { gamma }.returns(r.tensor()));
+        let returns = values(Credit::Discounted { gamma }.returns(r.tensor(&device())));
         for (episode, returns) in r.episodes().zip(returns.chunks(k)) {
             let expected: Vec<f32> = (0..k)
                 .map(|from| (from..k).map(|j| f64::from(episode[j]) * gamma.powi((j - from) as i32)).sum::<f64>() as f32)
@@ -91,8 +91,8 @@ proptest! {
     #[test]
     fn joint_credit_is_one_number_an_episode(r in rewards()) {
         let k = r.shape[2];
-        let joint = values(Credit::Joint.returns(r.tensor()));
-        let undiscounted = values(Credit::Discounted { gamma: 1.0 }.returns(r.tensor()));
+        let joint = values(Credit::Joint.returns(r.tensor(&device())));
+        let undiscounted = values(Credit::Discounted { gamma: 1.0 }.returns(r.tensor(&device())));
         for (joint, undiscounted) in joint.chunks(k).zip(undiscounted.chunks(k)) {
             prop_assert!(joint.iter().all(|value| (value - undiscounted[0]).abs() < 1e-5));
         }
@@ -104,6 +104,6 @@ proptest! {
         let k = r.shape[2];
         let changed = r.values.iter().enumerate().map(|(i, &value)| if i % k == 0 { other } else { value }).collect();
         let stage = StageOne::default();
-        prop_assert_eq!(values(stage.returns(r.tensor())), values(stage.returns(r.with(changed))));
+        prop_assert_eq!(values(stage.returns(r.tensor(&device()))), values(stage.returns(r.with(changed).tensor(&device()))));
     }
 }

@@ -1,15 +1,26 @@
+use burn_tensor::{DType, Tensor, TensorData};
 use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
     credit::Credit,
     kl::KlEstimator,
     logprob::{Scoring, score_tokens},
-    objective::{Objective, StageOne, StageTwo, advantages, loss},
+    objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
     shaping::Shaping,
     trajectory::rewards,
 };
 use palinode_tests::{FreeLogits, VOCABULARY, device, episodes, groups, values};
 use proptest::prelude::*;
+
+/// Logits in f64, where differences of a loss are still worth something.
+fn free_logits(values: Vec<f64>) -> FreeLogits {
+    let shape = [values.len() / VOCABULARY, VOCABULARY];
+    FreeLogits { logits: Tensor::from_data(TensorData::new(values, shape), (&device(), DType::F64)) }
+}
+
+fn doubles<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f64>().collect()
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
@@ -20,33 +31,37 @@ proptest! {
         let episodes = episodes(&groups);
         let batch = TokenBatch::new(&episodes, &device()).unwrap();
         let positions: usize = batch.tokens().dims().iter().product();
-        let (policy, reference) = (FreeLogits::new(positions, seed), FreeLogits::new(positions, !seed));
-        let joint = StageTwo::with_credit(0.3, Shaping::Telescoped { alpha: 2.0 }, Credit::Discounted { gamma: 1.0 }, false).unwrap();
-        let objectives: [&dyn Objective; 3] = [&StageOne::new(0.2, 0.7).unwrap(), &StageTwo::default(), &joint];
+        let noise = |seed| doubles(FreeLogits::new(positions, seed, &device()).logits);
+        let (logits, reference) = (noise(seed), free_logits(noise(!seed)));
+        let (bonus, telescoped) = (Shaping::ProgressBonus { alpha: 10.0 }, Shaping::Telescoped { alpha: 2.0 });
+        let joint = StageTwo::with_credit(0.1, bonus, Credit::Joint, true).unwrap();
+        let discounted = StageTwo::with_credit(0.3, telescoped, Credit::Discounted { gamma: 0.9 }, false).unwrap();
+        let objectives: [&dyn Objective; 4] = [&StageOne::new(0.2, 0.7).unwrap(), &StageTwo::default(), &joint, &discounted];
         for objective in objectives {
-            // K2's value is what its gradient differentiates; K3 borrows that gradient, so differences of its value are another thing.
-            for kl in [KlEstimator::Exact, KlEstimator::K2] {
+            // K2's value is what its gradient differentiates; K3 borrows that gradient, so differences of its value are another thing; K1 is in the
+            // advantages, so it leaves the policy gradient alone.
+            for kl in [KlEstimator::Exact, KlEstimator::K1, KlEstimator::K2] {
                 let scoring = Scoring { temperature, kl, ..Scoring::default() };
                 let gains = advantages(objective, rewards(&groups, &device()).unwrap(), None, Baseline::LeaveOneOut, false);
-                let gains = batch.spread(&values(gains)).unwrap();
-                let betas = batch.spread_weights(&objective.betas(batch.attempts())).unwrap();
+                let gains = values(gains);
                 let of = |policy: &FreeLogits| {
-                    loss(&score_tokens(policy, Some(&reference), &batch, &scoring), gains.clone(), betas.clone(), episodes.len())
+                    let scores = score_tokens(policy, Some(&reference), &batch, &scoring);
+                    batch_loss(objective, kl, &batch, &scores, &gains, episodes.len()).unwrap()
                 };
-                let tracked = policy.tracked();
-                let gradient = tracked.gradient(&of(&tracked));
-                let logits = values(policy.logits.clone());
-                let size = gradient.iter().map(|g| g.abs()).fold(1.0, f32::max);
+                let tracked = free_logits(logits.clone()).tracked();
+                let gradients = of(&tracked).backward();
+                let gradient = doubles(tracked.logits.grad(&gradients).unwrap());
+                let size = gradient.iter().map(|g| g.abs()).fold(1.0, f64::max);
                 for at in (0..logits.len()).step_by(VOCABULARY + 1) {
-                    let moved = |by: f32| {
+                    let moved = |by: f64| {
                         let mut logits = logits.clone();
                         logits[at] += by;
-                        f64::from(values(of(&FreeLogits::from_values(logits)))[0])
+                        doubles(of(&free_logits(logits)))[0]
                     };
-                    let step = 1e-2;
-                    let difference = (moved(step) - moved(-step)) / f64::from(2.0 * step);
+                    let step = 1e-4;
+                    let difference = (moved(step) - moved(-step)) / (2.0 * step);
                     prop_assert!(
-                        (difference as f32 - gradient[at]).abs() < 3e-3 * size,
+                        (difference - gradient[at]).abs() < 1e-6 * size,
                         "{} against {} at {}", difference, gradient[at], at
                     );
                 }

@@ -1,6 +1,6 @@
 use burn_tensor::{Int, Tensor, TensorData, activation::log_softmax};
 use palinode_core::kl::{self, KlEstimator};
-use palinode_tests::{FreeLogits, VOCABULARY, close, values};
+use palinode_tests::{FreeLogits, VOCABULARY, close, device, values};
 use proptest::prelude::*;
 
 /// Logits of one context under the policy and under the reference.
@@ -16,7 +16,7 @@ fn repeated(policy: &FreeLogits) -> Tensor<2> {
 
 fn every_token() -> Tensor<1, Int> {
     let ids: Vec<i32> = (0..VOCABULARY as i32).collect();
-    Tensor::from_data(TensorData::new(ids, [VOCABULARY]), &palinode_tests::device())
+    Tensor::from_data(TensorData::new(ids, [VOCABULARY]), &device())
 }
 
 /// E_{v ~ π}[ f(v) ] with the probabilities held fixed, as a sampled loss has it.
@@ -39,7 +39,7 @@ proptest! {
     /// Gibbs' inequality; K2 and K3 are nonnegative token by token (Schulman 2020).
     #[test]
     fn kl_is_nonnegative_and_zero_at_equality((p, q) in pair()) {
-        let (policy, reference) = (FreeLogits::from_values(p), FreeLogits::from_values(q));
+        let (policy, reference) = (FreeLogits::from_values(p, &device()), FreeLogits::from_values(q, &device()));
         for estimator in [KlEstimator::Exact, KlEstimator::K2, KlEstimator::K3] {
             let terms = values(estimator.per_token(repeated(&policy), repeated(&reference), every_token()));
             prop_assert!(terms.iter().all(|term| *term >= -1e-6), "{:?} {:?}", estimator, terms);
@@ -54,7 +54,7 @@ proptest! {
     #[test]
     fn exact_kl_equals_the_enumeration((p, q) in pair()) {
         let expected = enumerated(&p, &q) as f32;
-        let (policy, reference) = (FreeLogits::from_values(p), FreeLogits::from_values(q));
+        let (policy, reference) = (FreeLogits::from_values(p, &device()), FreeLogits::from_values(q, &device()));
         let terms = values(KlEstimator::Exact.per_token(repeated(&policy), repeated(&reference), every_token()));
         prop_assert!(close(&terms, &[expected; VOCABULARY], 1e-5));
     }
@@ -63,7 +63,7 @@ proptest! {
     #[test]
     fn k1_and_k3_have_the_expectation_of_kl((p, q) in pair()) {
         let expected = enumerated(&p, &q) as f32;
-        let (policy, reference) = (FreeLogits::from_values(p), FreeLogits::from_values(q));
+        let (policy, reference) = (FreeLogits::from_values(p, &device()), FreeLogits::from_values(q, &device()));
         for estimator in [KlEstimator::K1, KlEstimator::K3] {
             let terms = estimator.per_token(repeated(&policy), repeated(&reference), every_token());
             let mean = values(expectation(&policy, terms))[0];
@@ -75,9 +75,9 @@ proptest! {
     /// (Tang & Munos 2025, arXiv 2506.09477).
     #[test]
     fn offered_gradients_are_those_of_reverse_kl((p, q) in pair()) {
-        let reference = FreeLogits::from_values(q);
+        let reference = FreeLogits::from_values(q, &device());
         let gradient = |loss: &dyn Fn(&FreeLogits) -> Tensor<1>| {
-            let policy = FreeLogits::from_values(p.clone()).tracked();
+            let policy = FreeLogits::from_values(p.clone(), &device()).tracked();
             policy.gradient(&loss(&policy))
         };
         let d = |policy: &FreeLogits| {
@@ -104,7 +104,7 @@ proptest! {
         let k1_as_loss = gradient(&|policy| expectation(policy, kl::k1(d(policy))));
         prop_assert!(k1_as_loss.iter().all(|g| g.abs() < 1e-5));
         let k3_as_loss = gradient(&|policy| expectation(policy, kl::k3(d(policy))));
-        let forward: Vec<f32> = values(log_softmax(FreeLogits::from_values(p.clone()).logits, 1).exp()
+        let forward: Vec<f32> = values(log_softmax(FreeLogits::from_values(p.clone(), &device()).logits, 1).exp()
             - log_softmax(reference.logits.clone(), 1).exp());
         prop_assert!(close(&k3_as_loss, &forward, 1e-4), "K3 as a loss pulls toward forward KL: π − π_ref");
         if size > 0.1 {
@@ -115,7 +115,7 @@ proptest! {
     /// A collapsed policy can't overflow K3.
     #[test]
     fn k3_stays_finite_whatever_the_gap(gap in -1e4f32..1e4) {
-        let d = Tensor::<1>::from_data([gap], &palinode_tests::device());
+        let d = Tensor::<1>::from_data([gap], &device());
         prop_assert!(values(kl::k3(d))[0].is_finite());
     }
 }

@@ -60,7 +60,7 @@ proptest! {
     fn tokens_outside_the_action_mask_have_zero_gradient(groups in groups(), seed: u32) {
         let episodes = episodes(&groups);
         let batch = batch(&episodes);
-        let (policy, reference) = (FreeLogits::new(positions(&batch), seed).tracked(), FreeLogits::new(positions(&batch), !seed));
+        let (policy, reference) = (FreeLogits::new(positions(&batch), seed, &device()).tracked(), FreeLogits::new(positions(&batch), !seed, &device()));
         let weights = batch.spread(&weights(episodes.len(), batch.attempts(), seed % 11)).unwrap();
         let loss = loss(&score(&policy, &reference, &batch), weights.clone(), weights.abs(), episodes.len());
         let gradient = policy.gradient(&loss);
@@ -76,7 +76,7 @@ proptest! {
     fn the_anchor_reaches_earlier_attempts_and_only_them(groups in groups(), seed: u32) {
         let episodes = episodes(&groups);
         let batch = batch(&episodes);
-        let (policy, reference) = (FreeLogits::new(positions(&batch), seed).tracked(), FreeLogits::new(positions(&batch), !seed));
+        let (policy, reference) = (FreeLogits::new(positions(&batch), seed, &device()).tracked(), FreeLogits::new(positions(&batch), !seed, &device()));
         let betas = batch.spread_weights(&StageOne::new(0.0, 0.1).unwrap().betas(batch.attempts())).unwrap();
         let nothing = betas.clone().mul_scalar(0.0);
         let anchor = loss(&score(&policy, &reference, &batch), nothing, betas, episodes.len());
@@ -93,7 +93,7 @@ proptest! {
     fn stage_one_is_blind_to_the_first_reward(groups in groups(), seed: u32) {
         let episodes = episodes(&groups);
         let batch = batch(&episodes);
-        let (policy, reference) = (FreeLogits::new(positions(&batch), seed), FreeLogits::new(positions(&batch), !seed));
+        let (policy, reference) = (FreeLogits::new(positions(&batch), seed, &device()), FreeLogits::new(positions(&batch), !seed, &device()));
         let rewards = rewards(&groups, &device()).unwrap();
         let [p, g, k] = rewards.dims();
         let other = Tensor::cat(vec![
@@ -116,11 +116,11 @@ proptest! {
     fn beta_zero_removes_the_reference(groups in groups(), seed: u32) {
         let episodes = episodes(&groups);
         let batch = batch(&episodes);
-        let policy = FreeLogits::new(positions(&batch), seed);
+        let policy = FreeLogits::new(positions(&batch), seed, &device());
         let gains = batch.spread(&weights(episodes.len(), batch.attempts(), seed % 11)).unwrap();
         let gradient = |reference: u32| {
             let tracked = policy.tracked();
-            let reference = FreeLogits::new(positions(&batch), reference);
+            let reference = FreeLogits::new(positions(&batch), reference, &device());
             tracked.gradient(&loss(&score(&tracked, &reference, &batch), gains.clone(), gains.clone().mul_scalar(0.0), episodes.len()))
         };
         prop_assert!(close(&gradient(!seed), &gradient(!seed ^ 1), 1e-7));
@@ -135,7 +135,7 @@ proptest! {
     fn per_turn_credit_keeps_the_bonus_off_attempt_one(groups in groups(), seed: u32) {
         let episodes = episodes(&groups);
         let batch = batch(&episodes);
-        let policy = FreeLogits::new(positions(&batch), seed).tracked();
+        let policy = FreeLogits::new(positions(&batch), seed, &device()).tracked();
         let rewards = rewards(&groups, &device()).unwrap();
         let k = rewards.dims()[2];
         let tied = Tensor::cat(vec![rewards.clone().narrow(2, 0, 1).mul_scalar(0.0), rewards.narrow(2, 1, k - 1)], 2);

@@ -6,6 +6,7 @@ mod gradient;
 mod kl;
 mod loss;
 mod oracle;
+mod own;
 mod rollout;
 mod shaping;
 mod transitions;

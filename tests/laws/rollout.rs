@@ -9,7 +9,7 @@ use palinode_core::{
     rollout::{AnswerLimit, RolloutConfig, rollout},
     sampling::Sampling,
     task::Problem,
-    trajectory::Group,
+    trajectory::{Group, Trajectory},
     verifier::{Verdict, Verifier},
 };
 use palinode_flex::Flex;
@@ -66,7 +66,7 @@ proptest! {
     /// (arXiv 2409.12917, section 3); token ids are never re-encoded.
     #[test]
     fn contexts_are_prompt_attempts_and_revisions(problems in problems(), config in config(), seed: u64) {
-        let groups = rollout(&Hashed { seed: 1 }, &Even, &problems, &config, key(seed, 0)).unwrap();
+        let groups = rollout(&Hashed::new(1, &device()), &Even, &problems, &config, key(seed, 0)).unwrap();
         prop_assert_eq!(groups.len(), problems.len());
         for (problem, group) in problems.iter().zip(&groups) {
             prop_assert_eq!(group.trajectories().len(), config.samples());
@@ -88,7 +88,7 @@ proptest! {
     /// A reward needs an end: a truncated attempt is never judged right.
     #[test]
     fn truncated_attempts_earn_nothing(problems in problems(), config in config(), seed: u64) {
-        let groups = rollout(&Hashed { seed: 2 }, &Even, &problems, &config, key(seed, 0)).unwrap();
+        let groups = rollout(&Hashed::new(2, &device()), &Even, &problems, &config, key(seed, 0)).unwrap();
         for attempt in episodes(&groups).into_iter().flat_map(|e| e.attempts()) {
             match attempt.stop() {
                 StopReason::Truncated => prop_assert_eq!(attempt.verdict(), Verdict::Truncated),
@@ -101,7 +101,7 @@ proptest! {
     /// the batch, for a policy whose logits do not depend on the batch.
     #[test]
     fn rollouts_with_the_same_key_are_identical_whatever_the_batch(problems in problems(), config in config(), seed: u64, step: u32) {
-        let policy = Hashed { seed: 3 };
+        let policy = Hashed::new(3, &device());
         let together = rollout(&policy, &Even, &problems, &config, key(seed, step)).unwrap();
         for (problem, group) in problems.iter().zip(&together) {
             let alone = rollout(&policy, &Even, std::slice::from_ref(problem), &config, key(seed, step)).unwrap();
@@ -113,7 +113,7 @@ proptest! {
     /// The temperature of sampling is the temperature of scoring.
     #[test]
     fn sampling_logprobs_equal_scoring_at_the_same_temperature(problems in problems(), config in config(), seed: u64) {
-        let policy = Hashed { seed: 4 };
+        let policy = Hashed::new(4, &device());
         let groups = rollout(&policy, &Even, &problems, &config, key(seed, 0)).unwrap();
         prop_assert!(gap(&policy, &groups, config.sampling().scoring_temperature()) < 1e-5);
     }
@@ -121,6 +121,36 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// The same key plays the same episodes of a transformer, whatever the batch: the same log-probabilities within the device's tolerance, and the
+    /// same tokens for as long as no draw was closer to the edge of two tokens than that.
+    #[test]
+    fn transformer_rollouts_do_not_depend_on_the_batch(problems in problems(), config in config(), seed: u64, step: u32) {
+        let tolerance = Flex.tolerance(FloatDType::F32).logprob;
+        let sizes = DecoderConfig { kv_heads: 1, ..DecoderConfig::small(VOCABULARY, 16, 2, 2, 64) };
+        let policy = Decoder::new(&sizes, seed, &device()).unwrap();
+        let together = rollout(&policy, &Even, &problems, &config, key(seed, step)).unwrap();
+        let (mut compared, mut written) = (0, 0);
+        for (problem, group) in problems.iter().zip(&together) {
+            let alone = rollout(&policy, &Even, std::slice::from_ref(problem), &config, key(seed, step)).unwrap();
+            for (a, b) in alone[0].trajectories().iter().zip(group.trajectories()) {
+                let tokens = |episode: &Trajectory| -> Vec<(u32, f32)> {
+                    let attempts = episode.attempts().iter();
+                    attempts.flat_map(|a| a.tokens().iter().copied().zip(a.sampling_logprobs().iter().copied()).collect::<Vec<_>>()).collect()
+                };
+                let (a, b) = (tokens(a), tokens(b));
+                written += a.len();
+                for ((token, logprob), (other, other_logprob)) in a.into_iter().zip(b) {
+                    if token != other {
+                        break;
+                    }
+                    prop_assert!((logprob - other_logprob).abs() <= tolerance, "{} {}", logprob, other_logprob);
+                    compared += 1;
+                }
+            }
+        }
+        prop_assert!(compared * 10 >= written * 9, "{} of {} tokens are the same", compared, written);
+    }
 
     /// The same for the transformer and its cache, within the device's tolerance.
     #[test]

@@ -142,13 +142,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         Ok(penalties.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
-    fn micro_batch_loss(
-        &self,
-        model: &M,
-        groups: &[Group],
-        advantages: &[f32],
-        episodes: usize,
-    ) -> (Tensor<1>, Scored) {
+    fn micro_batch_loss(&self, model: &M, groups: &[Group], advantages: &[f32], episodes: usize) -> (Tensor<1>, Scored) {
         let batch = self.batch(groups).expect("groups of one rollout share their number of attempts");
         let scores = score_tokens(model, Some(self.reference), &batch, &self.scoring);
         let loss = batch_loss(self.stage.objective.as_ref(), self.scoring.kl, &batch, &scores, advantages, episodes)

@@ -9,8 +9,9 @@ use palinode_core::{
     Error,
     advantage::Baseline,
     batch::TokenBatch,
+    kl::KlEstimator,
     logprob::{Scoring, score_tokens},
-    objective::{Objective, StageOne, StageTwo, advantages, loss},
+    objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
     rollout::{AnswerLimit, RolloutConfig, rollout},
@@ -86,12 +87,11 @@ fn main() -> Result<(), Error> {
             let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
             let batch = TokenBatch::new(&episodes, &device)?;
             let gains = advantages(objective, rewards(&groups, &device)?, None, Baseline::LeaveOneOut, true);
-            let betas = batch.spread_weights(&objective.betas(2))?;
 
             let policy = Table(table.0.autodiff().require_grad());
             let scores = score_tokens(&policy, Some(&reference), &batch, &Scoring::default());
             let gains: Vec<f32> = gains.into_data().iter::<f32>().collect();
-            let loss = loss(&scores, batch.spread(&gains)?, betas, episodes.len());
+            let loss = batch_loss(objective, KlEstimator::Exact, &batch, &scores, &gains, episodes.len())?;
             let gradients = loss.backward();
             let gradient = policy.0.grad(&gradients).expect("the loss depends on the table");
             table = Table(policy.0.inner() - gradient);

@@ -17,8 +17,9 @@ use palinode_core::{
     Error,
     advantage::Baseline,
     batch::TokenBatch,
+    kl::KlEstimator,
     logprob::{Scoring, score_tokens},
-    objective::{Objective, StageOne, StageTwo, advantages, loss},
+    objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
     rollout::{AnswerLimit, RolloutConfig, rollout},
@@ -180,11 +181,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
             let batch = TokenBatch::new(&episodes, &device)?;
             let gains = advantages(objective.as_ref(), rewards(&groups, &device)?, None, Baseline::LeaveOneOut, true);
-            let gains = batch.spread(&gains.into_data().iter::<f32>().collect::<Vec<_>>())?;
-            let betas = batch.spread_weights(&objective.betas(2))?;
+            let gains: Vec<f32> = gains.into_data().iter::<f32>().collect();
             learner.step(&[batch], 3e-3, &workers, |model, batch| {
                 let scores = score_tokens(model, Some(&base), batch, &Scoring::default());
-                (loss(&scores, gains.clone(), betas.clone(), batch.episodes()), ())
+                let loss = batch_loss(objective.as_ref(), KlEstimator::Exact, batch, &scores, &gains, batch.episodes());
+                (loss.expect("one advantage an attempt"), ())
             });
         }
         report(name, learner.model())?;

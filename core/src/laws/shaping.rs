@@ -1,0 +1,53 @@
+//! Laws of a reward bonus.
+
+use alloc::{format, vec::Vec};
+
+use burn_tensor::Tensor;
+
+use super::{
+    Broken, Laws, close, ensure,
+    strategies::{Rewards, rewards},
+    values,
+};
+
+impl Laws {
+    /// A bonus that can't be farmed, `[P, G, K]` to `[P, G, K]`.
+    ///
+    /// Each episode's bonus follows from its own rewards; from the second attempt on, a tie pays nothing, and walking away from a reward and back to
+    /// it pays nothing in sum (Ng, Harada & Russell 1999: else the cycle itself is worth walking).
+    ///
+    /// # Errors
+    /// [`Broken`] names the first law that does not hold.
+    pub fn bonus(&self, bonus: impl Fn(Tensor<3>) -> Tensor<3>) -> Result<(), Broken> {
+        let of = |rewards: &Rewards| values(bonus(rewards.tensor(&self.device)));
+        self.hold("a bonus is one finite number an attempt", &rewards(), |rewards| {
+            let shape = bonus(rewards.tensor(&self.device)).dims();
+            ensure(shape == rewards.shape, || format!("the shape {shape:?}"))?;
+            ensure(of(&rewards).iter().all(|value| value.is_finite()), || "a bonus that is not finite".into())
+        })?;
+        self.hold("an episode's bonus follows from its own rewards", &rewards(), |rewards| {
+            let together = of(&rewards);
+            rewards.episodes().zip(together.chunks(rewards.shape[2])).try_for_each(|(episode, among)| {
+                let alone = of(&Rewards { shape: [1, 1, episode.len()], values: episode.to_vec() });
+                ensure(close(&alone, among, 1e-5), || format!("{alone:?} alone, {among:?} among others"))
+            })
+        })?;
+        self.hold("a tie pays nothing", &rewards(), |rewards| {
+            let k = rewards.shape[2];
+            let tied = rewards.with(rewards.episodes().flat_map(|episode| alloc::vec![episode[0]; k]).collect());
+            let paid = of(&tied);
+            ensure(paid.chunks(k).all(|paid| close(&paid[1..], &alloc::vec![0.0; k - 1], 1e-6)), || format!("{paid:?}"))
+        })?;
+        self.hold("there and back pays nothing", &rewards(), |rewards| {
+            let k = rewards.shape[2];
+            // r₁ … r_K … r₁
+            let path = |episode: &[f32]| episode.iter().chain(episode.iter().rev().skip(1)).copied().collect::<Vec<f32>>();
+            let [p, g, _] = rewards.shape;
+            let there_and_back = Rewards { shape: [p, g, 2 * k - 1], values: rewards.episodes().flat_map(path).collect() };
+            let paid = of(&there_and_back);
+            let sums: Vec<f32> = paid.chunks(2 * k - 1).map(|paid| paid[1..].iter().sum()).collect();
+            let size = paid.iter().map(|value| value.abs()).fold(1.0, f32::max);
+            ensure(sums.iter().all(|sum| sum.abs() <= 1e-4 * size), || format!("{sums:?}"))
+        })
+    }
+}
