@@ -15,6 +15,8 @@ use crate::error::Error;
 /// - Causal: the state at position t depends on tokens `0..=t` of its own row only. Rows are padded on the right, so padding
 ///   can't reach a real position.
 /// - The reference is any `Policy` whose parameters carry no gradient; nothing asks for one.
+///
+/// `laws::Laws::policy` (feature `laws`) tries it.
 pub trait Policy {
     /// Hidden states at the chosen positions.
     ///
@@ -46,6 +48,8 @@ impl<P: Policy + ?Sized> Policy for &P {
 /// - `extend` appends to the named rows and to no other. The logits equal those of a full forward pass over the row's
 ///   tokens, within the backend's tolerance, whatever other rows are in the batch.
 /// - Nothing that a row has read is read again.
+///
+/// `laws::Laws::decoding` (feature `laws`) tries the second.
 pub trait Decode {
     /// What was read so far, for a batch of rows.
     type Cache;

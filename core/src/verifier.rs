@@ -64,6 +64,9 @@ impl Verdict {
 /// - Bounded: it ends, in time and memory proportional to the attempt.
 /// - Total: it never panics, whatever the tokens are.
 /// - `answer` holds the attempt's tokens without its end token.
+/// - Indifferent to the problem's id, which keys random numbers and says nothing about the answer.
+///
+/// `laws::Laws::verifier` (feature `laws`) tries all of this but the time it takes.
 pub trait Verifier {
     /// The verdict on one attempt.
     fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict;

@@ -23,6 +23,10 @@ use crate::{
 /// # Contract
 /// - `returns` is pure and acts on each episode by itself.
 /// - `betas` gives one weight ≥ 0 an attempt.
+/// - A better reward never lowers the return of the attempt that earned it, all else equal; an objective that breaks this pays for being wrong
+///   (see [`crate::sandbagging`]).
+///
+/// `laws::Laws::objective` (feature `laws`) tries it.
 pub trait Objective {
     /// The return R_k that multiplies the score function of attempt k's tokens, before a baseline.
     ///
