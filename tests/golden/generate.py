@@ -51,11 +51,11 @@ def random_weights():
     weights = {"embedding": torch.randn(V, WIDTH).float().double(), "norm.weight": norm(), "output": matrix(WIDTH, V)}
     for i in range(LAYERS):
         weights[f"blocks.{i}.attention_norm.weight"] = norm()
-        weights[f"blocks.{i}.attention.query_key_value"] = matrix(WIDTH, (HEADS + 2 * KV_HEADS) * HEAD)
-        weights[f"blocks.{i}.attention.output"] = matrix(HEADS * HEAD, WIDTH)
+        weights[f"blocks.{i}.attention.query_key_value.weight"] = matrix(WIDTH, (HEADS + 2 * KV_HEADS) * HEAD)
+        weights[f"blocks.{i}.attention.output.weight"] = matrix(HEADS * HEAD, WIDTH)
         weights[f"blocks.{i}.mlp_norm.weight"] = norm()
-        weights[f"blocks.{i}.mlp.gate_up"] = matrix(WIDTH, 2 * INNER)
-        weights[f"blocks.{i}.mlp.down"] = matrix(INNER, WIDTH)
+        weights[f"blocks.{i}.mlp.gate_up.weight"] = matrix(WIDTH, 2 * INNER)
+        weights[f"blocks.{i}.mlp.down.weight"] = matrix(INNER, WIDTH)
     return weights
 
 
@@ -76,7 +76,7 @@ def forward(w, tokens):
     x = w["embedding"][torch.tensor(tokens)]
     length = len(tokens)
     for i in range(LAYERS):
-        h = rms(x, w[f"blocks.{i}.attention_norm.weight"]) @ w[f"blocks.{i}.attention.query_key_value"]
+        h = rms(x, w[f"blocks.{i}.attention_norm.weight"]) @ w[f"blocks.{i}.attention.query_key_value.weight"]
         q, k, v = h.split([HEADS * HEAD, KV_HEADS * HEAD, KV_HEADS * HEAD], -1)
         q = rotate(q.reshape(length, HEADS, HEAD))
         k = rotate(k.reshape(length, KV_HEADS, HEAD)).repeat_interleave(HEADS // KV_HEADS, 1)
@@ -84,9 +84,9 @@ def forward(w, tokens):
         scores = torch.einsum("qhd,khd->hqk", q, k) / math.sqrt(HEAD)
         scores = scores.masked_fill(torch.ones(length, length).triu(1).bool(), -math.inf)
         attended = torch.einsum("hqk,khd->qhd", scores.softmax(-1), v).reshape(length, HEADS * HEAD)
-        x = x + attended @ w[f"blocks.{i}.attention.output"]
-        gate, up = (rms(x, w[f"blocks.{i}.mlp_norm.weight"]) @ w[f"blocks.{i}.mlp.gate_up"]).split(INNER, -1)
-        x = x + (gate / (1 + torch.exp(-gate)) * up) @ w[f"blocks.{i}.mlp.down"]
+        x = x + attended @ w[f"blocks.{i}.attention.output.weight"]
+        gate, up = (rms(x, w[f"blocks.{i}.mlp_norm.weight"]) @ w[f"blocks.{i}.mlp.gate_up.weight"]).split(INNER, -1)
+        x = x + (gate / (1 + torch.exp(-gate)) * up) @ w[f"blocks.{i}.mlp.down.weight"]
     return rms(x, w["norm.weight"]) @ w["output"]
 
 
@@ -103,14 +103,14 @@ def compare_with_transformers(w):
     named = {"model.embed_tokens.weight": w["embedding"], "model.norm.weight": w["norm.weight"], "lm_head.weight": w["output"].T}
     for i in range(LAYERS):
         at = f"model.layers.{i}."
-        q, k, v = w[f"blocks.{i}.attention.query_key_value"].split([HEADS * HEAD, KV_HEADS * HEAD, KV_HEADS * HEAD], -1)
-        gate, up = w[f"blocks.{i}.mlp.gate_up"].split(INNER, -1)
+        q, k, v = w[f"blocks.{i}.attention.query_key_value.weight"].split([HEADS * HEAD, KV_HEADS * HEAD, KV_HEADS * HEAD], -1)
+        gate, up = w[f"blocks.{i}.mlp.gate_up.weight"].split(INNER, -1)
         named |= {
             at + "input_layernorm.weight": w[f"blocks.{i}.attention_norm.weight"],
             at + "self_attn.q_proj.weight": q.T, at + "self_attn.k_proj.weight": k.T, at + "self_attn.v_proj.weight": v.T,
-            at + "self_attn.o_proj.weight": w[f"blocks.{i}.attention.output"].T,
+            at + "self_attn.o_proj.weight": w[f"blocks.{i}.attention.output.weight"].T,
             at + "post_attention_layernorm.weight": w[f"blocks.{i}.mlp_norm.weight"],
-            at + "mlp.gate_proj.weight": gate.T, at + "mlp.up_proj.weight": up.T, at + "mlp.down_proj.weight": w[f"blocks.{i}.mlp.down"].T,
+            at + "mlp.gate_proj.weight": gate.T, at + "mlp.up_proj.weight": up.T, at + "mlp.down_proj.weight": w[f"blocks.{i}.mlp.down.weight"].T,
         }
     model.load_state_dict({k: v.contiguous() for k, v in named.items()}, strict=True)
     tokens = [1, 2, 3, 4, 5, 0, 5, 5, 2, 1, 1, 3]

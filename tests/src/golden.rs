@@ -214,8 +214,9 @@ impl Case {
     /// When there is none.
     pub fn gradients(&self, loss: &Loss) -> Vec<Vec<f32>> {
         let file = SafeTensors::deserialize(include_bytes!("../golden/gradients.safetensors")).expect("committed gradients");
-        let (layers, parts) = (2, ["attention_norm.weight", "attention.query_key_value", "attention.output", "mlp_norm.weight"]);
-        let block = |i: usize| parts.iter().chain(&["mlp.gate_up", "mlp.down"]).map(move |part| format!("blocks.{i}.{part}"));
+        let (layers, parts) = (2, ["attention_norm", "attention.query_key_value", "attention.output", "mlp_norm"]);
+        let block =
+            |i: usize| parts.iter().chain(&["mlp.gate_up", "mlp.down"]).map(move |part| format!("blocks.{i}.{part}.weight"));
         let names = std::iter::once("embedding".to_owned()).chain((0..layers).flat_map(block));
         names
             .chain(["norm.weight".to_owned(), "output".to_owned()])

@@ -1,22 +1,29 @@
 //! Grouped-query attention, over a whole sequence or on top of a cache.
 
 use burn::{
-    module::{Module, Param},
+    module::Module,
     tensor::{Tensor, activation::softmax},
 };
 use palinode_core::precision::widen;
 
-use crate::{cache::LayerCache, rotary::Rotation};
+use crate::{
+    cache::LayerCache, cap::cap, config::DecoderConfig, error::LmError, linear::Linear, norm::RmsNorm, rotary::Rotation,
+    source::WeightSource,
+};
 
 /// softmax(q·kᵀ / √d + mask)·v, with several query heads sharing a key and value head.
 ///
 /// Vaswani et al. 2017, arXiv 1706.03762; Ainslie et al. 2023, arXiv 2305.13245.
 #[derive(Module, Debug)]
 pub(crate) struct Attention {
-    pub(crate) query_key_value: Param<Tensor<2>>,
-    pub(crate) output: Param<Tensor<2>>,
-    pub(crate) heads: usize,
-    pub(crate) kv_heads: usize,
+    pub(crate) query_key_value: Linear,
+    pub(crate) output: Linear,
+    query_norm: Option<RmsNorm>,
+    key_norm: Option<RmsNorm>,
+    heads: usize,
+    kv_heads: usize,
+    scale: f64,
+    cap: Option<f64>,
 }
 
 /// Queries grouped by the head they attend to, and keys and values, each `[R, kv_heads, …, d]`.
@@ -27,6 +34,27 @@ struct Projected {
 }
 
 impl Attention {
+    pub(crate) fn new(source: &mut dyn WeightSource, name: &str, config: &DecoderConfig) -> Result<Self, LmError> {
+        let (width, head) = (config.width, config.head_width());
+        let projections = [width, (config.heads + 2 * config.kv_heads) * head];
+        let query_key_value = Linear::new(source, &format!("{name}.query_key_value"), projections, config.qkv_bias)?;
+        let output = Linear::new(source, &format!("{name}.output"), [config.heads * head, width], config.output_bias)?;
+        let mut norm = |part: &str| {
+            let name = format!("{name}.{part}_norm");
+            config.qk_norm.then(|| RmsNorm::new(source, &name, head, config)).transpose()
+        };
+        Ok(Self {
+            query_key_value,
+            output,
+            query_norm: norm("query")?,
+            key_norm: norm("key")?,
+            heads: config.heads,
+            kv_heads: config.kv_heads,
+            scale: config.attention_scale.unwrap_or((head as f64).powf(-0.5)),
+            cap: config.attention_cap,
+        })
+    }
+
     /// Attention of a whole sequence to itself, before the output projection.
     ///
     /// `x: [R·T, width]`; `mask: [1, 1, group·T, T]`, added to the scores; returns `[R·T, width]`.
@@ -56,15 +84,17 @@ impl Attention {
 
     fn project(&self, x: Tensor<2>, rows: usize, tokens: usize, rotation: &Rotation) -> Projected {
         let (heads, kv) = (self.heads, self.kv_heads);
-        let width = self.output.dims()[0] / heads;
-        let all = x.matmul(self.query_key_value.val()).reshape([rows, tokens, heads + 2 * kv, width]);
-        let turned = rotation.apply(all.clone().narrow(2, 0, heads + kv));
-        let query = turned.clone().narrow(2, 0, heads).mul_scalar((width as f64).powf(-0.5)).swap_dims(1, 2).reshape([
-            rows,
-            kv,
-            heads / kv * tokens,
-            width,
-        ]);
+        let width = self.output.inputs() / heads;
+        let all = self.query_key_value.forward(x).reshape([rows, tokens, heads + 2 * kv, width]);
+        let query_key = match (&self.query_norm, &self.key_norm) {
+            (Some(query), Some(key)) => {
+                Tensor::cat(vec![query.heads(all.clone().narrow(2, 0, heads)), key.heads(all.clone().narrow(2, heads, kv))], 2)
+            }
+            _ => all.clone().narrow(2, 0, heads + kv),
+        };
+        let turned = rotation.apply(query_key);
+        let query = turned.clone().narrow(2, 0, heads).mul_scalar(self.scale).swap_dims(1, 2);
+        let query = query.reshape([rows, kv, heads / kv * tokens, width]);
         let key = turned.narrow(2, heads, kv).swap_dims(1, 2);
         let value = all.narrow(2, heads + kv, kv).swap_dims(1, 2);
         Projected { query, key, value }
@@ -72,7 +102,7 @@ impl Attention {
 
     fn attend(&self, query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, mask: Option<Tensor<4>>, tokens: usize) -> Tensor<2> {
         let [rows, _, _, width] = query.dims();
-        let scores = widen(query.matmul(key.swap_dims(2, 3)));
+        let scores = cap(widen(query.matmul(key.swap_dims(2, 3))), self.cap);
         let scores = match mask {
             Some(mask) => scores.clone() + mask.cast(scores.dtype()),
             None => scores,

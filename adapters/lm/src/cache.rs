@@ -40,6 +40,10 @@ impl LayerCache {
         (self.key.clone().slice(filled.clone()), self.value.clone().slice(filled))
     }
 
+    fn capacity(&self) -> usize {
+        self.key.dims()[2]
+    }
+
     fn select(&self, rows: &[usize]) -> Self {
         let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
         let rows = Tensor::<1, Int>::from_data(TensorData::new(rows.clone(), [rows.len()]), &self.key.device());
@@ -67,8 +71,13 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    pub(crate) fn has_holes(&self) -> bool {
-        self.lengths.iter().any(|&length| length < self.columns)
+    /// Makes room for `new` more columns. Columns can run ahead of the rows' tokens when rows grow in turns.
+    pub(crate) fn make_room(&mut self, new: usize) {
+        let needed = self.columns + new;
+        if self.layers.first().is_some_and(|layer| layer.capacity() < needed) {
+            let layers = core::mem::take(&mut self.layers);
+            self.layers = layers.into_iter().map(|layer| layer.repeated(1, needed.next_power_of_two())).collect();
+        }
     }
 
     fn select(&self, indices: &[usize]) -> Self {

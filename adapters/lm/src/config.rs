@@ -1,10 +1,10 @@
-//! The sizes of a decoder.
+//! The sizes of a decoder, and where the families of today's models differ.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::LmError;
 
-/// The sizes of a [`crate::Decoder`].
+/// The shape of a [`crate::Decoder`]: one decoder expresses Llama, Mistral, Qwen and Gemma, each difference a field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecoderConfig {
@@ -14,20 +14,98 @@ pub struct DecoderConfig {
     pub width: usize,
     /// Blocks.
     pub layers: usize,
-    /// Query heads; `width` is a multiple of it, and the quotient is even.
+    /// Query heads.
     pub heads: usize,
     /// Key and value heads; `heads` is a multiple of it.
     pub kv_heads: usize,
-    /// Inner width of the SwiGLU block.
+    /// Width of one head, even; `width / heads` when absent.
+    #[serde(default)]
+    pub head_width: Option<usize>,
+    /// Inner width of the gated feed-forward block.
     pub feed_forward: usize,
     /// Longest context, in tokens.
     pub context: usize,
     /// Base of the rotary frequencies.
     pub rope_base: f64,
+    /// How rotary frequencies were stretched for longer contexts.
+    #[serde(default)]
+    pub rope_scaling: RopeScaling,
     /// ε of RMSNorm.
     pub norm_epsilon: f64,
     /// Whether the output matrix is the embedding.
     pub tied: bool,
+    /// The nonlinearity of the gate.
+    #[serde(default)]
+    pub activation: Activation,
+    /// Biases of the query, key and value projections (Qwen 2).
+    #[serde(default)]
+    pub qkv_bias: bool,
+    /// Bias of the attention's output projection (Llama with `attention_bias`).
+    #[serde(default)]
+    pub output_bias: bool,
+    /// Biases of the feed-forward projections (Llama with `mlp_bias`).
+    #[serde(default)]
+    pub mlp_bias: bool,
+    /// RMSNorm of each query and key head (Qwen 3).
+    #[serde(default)]
+    pub qk_norm: bool,
+    /// RMSNorm behind attention and feed-forward too (Gemma 2).
+    #[serde(default)]
+    pub post_norms: bool,
+    /// Norm weights are stored as their distance from 1 (Gemma 2).
+    #[serde(default)]
+    pub norm_offset: bool,
+    /// What embeddings are multiplied with (Gemma 2: the square root of the width).
+    #[serde(default)]
+    pub embedding_scale: Option<f64>,
+    /// What queries are multiplied with; `head_width^(−1/2)` when absent.
+    #[serde(default)]
+    pub attention_scale: Option<f64>,
+    /// Attention scores are held within ± this by a tanh (Gemma 2).
+    #[serde(default)]
+    pub attention_cap: Option<f64>,
+    /// Logits are held within ± this by a tanh (Gemma 2).
+    #[serde(default)]
+    pub logit_cap: Option<f64>,
+    /// For each layer the tokens it looks back over, its own among them; all, where absent or past the end of the list (Mistral, Gemma 2).
+    #[serde(default)]
+    pub windows: Vec<Option<usize>>,
+}
+
+/// The nonlinearity of a gated feed-forward block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// x · sigmoid(x): SwiGLU, Shazeer 2020, arXiv 2002.05202.
+    #[default]
+    Silu,
+    /// GELU by its tanh approximation: GeGLU.
+    GeluTanh,
+}
+
+/// How rotary frequencies are stretched.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum RopeScaling {
+    /// Not at all. Dynamic scaling is this too, within the context that the model was trained on.
+    #[default]
+    None,
+    /// All alike: frequency / factor.
+    Linear {
+        /// Stretch.
+        factor: f64,
+    },
+    /// Long waves by the factor, short ones not, those between in between (Llama 3).
+    Llama3 {
+        /// Stretch of long waves.
+        factor: f64,
+        /// Waves longer than `original_context / low` are long.
+        low: f64,
+        /// Waves shorter than `original_context / high` are short.
+        high: f64,
+        /// The context before stretching.
+        original_context: usize,
+    },
 }
 
 impl DecoderConfig {
@@ -40,17 +118,36 @@ impl DecoderConfig {
             layers,
             heads,
             kv_heads: heads,
+            head_width: None,
             feed_forward: (width * 8).div_ceil(3).next_multiple_of(8),
             context,
             rope_base: 10_000.0,
+            rope_scaling: RopeScaling::None,
             norm_epsilon: 1e-6,
             tied: false,
+            activation: Activation::Silu,
+            qkv_bias: false,
+            output_bias: false,
+            mlp_bias: false,
+            qk_norm: false,
+            post_norms: false,
+            norm_offset: false,
+            embedding_scale: None,
+            attention_scale: None,
+            attention_cap: None,
+            logit_cap: None,
+            windows: Vec::new(),
         }
     }
 
     /// Width of one head.
     pub fn head_width(&self) -> usize {
-        self.width / self.heads
+        self.head_width.unwrap_or(self.width / self.heads.max(1))
+    }
+
+    /// Tokens that a layer looks back over; all when `None`.
+    pub fn window(&self, layer: usize) -> Option<usize> {
+        self.windows.get(layer).copied().flatten()
     }
 
     /// Refuses sizes that no model can have, before anything is allocated.
@@ -73,13 +170,37 @@ impl DecoderConfig {
                 return refuse(name, &format!("within 1..={high}"), value);
             }
         }
-        if !self.width.is_multiple_of(self.heads) || !self.head_width().is_multiple_of(2) {
-            return refuse("width", &format!("an even multiple of heads ({})", self.heads), self.width);
+        match self.head_width {
+            Some(width) if width == 0 || width > 1 << 12 || !width.is_multiple_of(2) => {
+                return refuse("head_width", "even, and within 2..=4096", width);
+            }
+            None if !self.width.is_multiple_of(self.heads) || !self.head_width().is_multiple_of(2) => {
+                return refuse("width", &format!("an even multiple of heads ({})", self.heads), self.width);
+            }
+            _ => {}
         }
         if !self.heads.is_multiple_of(self.kv_heads) {
             return refuse("heads", &format!("a multiple of kv_heads ({})", self.kv_heads), self.heads);
         }
-        for (name, value) in [("rope_base", self.rope_base), ("norm_epsilon", self.norm_epsilon)] {
+        if let Some(&window) = self.windows.iter().flatten().find(|&&window| window == 0) {
+            return refuse("windows", "at least 1", window);
+        }
+        let factors = match self.rope_scaling {
+            RopeScaling::None => [1.0; 3],
+            RopeScaling::Linear { factor } => [factor, 1.0, 1.0],
+            RopeScaling::Llama3 { factor, low, high, .. } => [factor, low, high - low],
+        };
+        for (name, value) in [
+            ("rope_base", self.rope_base),
+            ("norm_epsilon", self.norm_epsilon),
+            ("rope_scaling's factor", factors[0]),
+            ("rope_scaling's low", factors[1]),
+            ("rope_scaling's high − low", factors[2]),
+            ("embedding_scale", self.embedding_scale.unwrap_or(1.0)),
+            ("attention_scale", self.attention_scale.unwrap_or(1.0)),
+            ("attention_cap", self.attention_cap.unwrap_or(1.0)),
+            ("logit_cap", self.logit_cap.unwrap_or(1.0)),
+        ] {
             if !(value.is_finite() && value > 0.0) {
                 return Err(LmError::Config { name, expected: "a positive number".into(), got: value.to_string() });
             }

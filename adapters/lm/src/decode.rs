@@ -11,7 +11,8 @@ use palinode_core::{
 
 use crate::{
     cache::{KvCache, LayerCache, Part},
-    decoder::{Decoder, MASKED},
+    decoder::Decoder,
+    mask::{Masks, additive, visible},
 };
 
 impl Decode for Decoder {
@@ -30,14 +31,15 @@ impl Decode for Decoder {
         let padded = prompts.iter().flat_map(|p| p.iter().copied().chain(core::iter::repeat_n(0, columns - p.len())));
         let tokens = token_tensor(padded, prompts.len(), columns, &device);
         let rotation = self.rotary.sequence(columns, &device);
-        let mask = self.causal_mask(columns, &device);
+        let mut masks = Masks::new(|window| self.causal_mask(columns, window, &device));
 
         let mut x = self.embed(tokens);
         let mut layers = Vec::with_capacity(self.blocks.len());
-        for block in &self.blocks {
+        for (i, block) in self.blocks.iter().enumerate() {
+            let mask = Some(masks.of(self.config().window(i), columns));
             let mut layer = LayerCache::empty(prompts.len(), self.config(), columns, (&device, x.dtype()));
             let normed = block.attention_norm.forward(x.clone());
-            let attended = block.attention.cached(normed, prompts.len(), &rotation, Some(mask.clone()), &mut layer, 0);
+            let attended = block.attention.cached(normed, prompts.len(), &rotation, mask, &mut layer, 0);
             x = block.finish(x, attended);
             layers.push(layer.repeated(samples, capacity));
         }
@@ -63,35 +65,40 @@ impl Decode for Decoder {
         let capacity = cache.capacity();
         let device = self.device();
         let part = cache.part_of(rows);
-        assert!(part.columns + new <= capacity, "{} tokens exceed the cache's capacity of {capacity}", part.columns + new);
+        part.make_room(new);
+        let Part { rows: held_rows, layers, columns, lengths, holds } = part;
+        let (filled, together) = (*columns, held_rows.len());
 
         // Rows that are still in the part but do not grow get placeholder columns that nobody looks at.
         let mut given = rows.iter().zip(tokens).peekable();
         let fed: Vec<Option<&Vec<u32>>> =
-            part.rows.iter().map(|row| given.next_if(|(r, _)| *r == row).map(|(_, tokens)| tokens)).collect();
+            held_rows.iter().map(|row| given.next_if(|(r, _)| *r == row).map(|(_, tokens)| tokens)).collect();
+        let longest =
+            lengths.iter().zip(&fed).filter(|(_, fed)| fed.is_some()).map(|(length, _)| length + new).max().unwrap_or(0);
+        assert!(longest <= capacity, "{longest} tokens exceed the cache's capacity of {capacity}");
         let flat = fed.iter().flat_map(|row| (0..new).map(move |i| row.map_or(0, |tokens| tokens[i])));
-        let tokens = token_tensor(flat, part.rows.len(), new, &device);
-        for (held, fed) in part.holds.iter_mut().zip(&fed) {
-            held.resize(part.columns + new, fed.is_some());
+        let tokens = token_tensor(flat, together, new, &device);
+        for (held, fed) in holds.iter_mut().zip(&fed) {
+            held.resize(filled + new, fed.is_some());
         }
-        let mask = self.extension_mask(part, new, &device);
-        let starts: Vec<usize> = part.lengths.iter().map(|&length| length.min(self.config().context - new)).collect();
+        let starts: Vec<usize> = lengths.iter().map(|&length| length.min(self.config().context - new)).collect();
         let rotation = self.rotary.rows(&starts, new, &device);
 
         let mut x = self.embed(tokens);
-        for (block, layer) in self.blocks.iter().zip(&mut part.layers) {
+        let mut masks = Masks::new(|window| self.extension_mask(holds, lengths, filled, new, window, &device));
+        for (i, (block, layer)) in self.blocks.iter().zip(layers).enumerate() {
+            let mask = masks.of(self.config().window(i), longest);
             let normed = block.attention_norm.forward(x.clone());
-            let attended = block.attention.cached(normed, part.rows.len(), &rotation, mask.clone(), layer, part.columns);
+            let attended = block.attention.cached(normed, together, &rotation, mask, layer, filled);
             x = block.finish(x, attended);
         }
-        part.columns += new;
-        for (length, fed) in part.lengths.iter_mut().zip(&fed) {
+        *columns += new;
+        for (length, fed) in lengths.iter_mut().zip(&fed) {
             *length += if fed.is_some() { new } else { 0 };
         }
-        let decoded = part.rows.len() * new;
         let asked = fed.iter().enumerate().filter(|(_, fed)| fed.is_some()).map(|(i, _)| i * new + new - 1);
-        let x = if new == 1 && rows.len() == part.rows.len() { x } else { x.select(0, index_tensor(asked, &device)) };
-        cache.count(decoded);
+        let x = if new == 1 && rows.len() == together { x } else { x.select(0, index_tensor(asked, &device)) };
+        cache.count(together * new);
         self.logits(x)
     }
 }
@@ -101,24 +108,39 @@ impl Decoder {
         Param::val(&self.embedding).device()
     }
 
-    /// `[R or 1, 1, group·new, columns + new]`, or nothing where every new token may see every column.
-    fn extension_mask(&self, part: &Part, new: usize, device: &Device) -> Option<Tensor<4>> {
-        let holes = part.has_holes() || part.holds.iter().any(|held| held.last() == Some(&false));
-        if new == 1 && !holes {
+    /// `[R or 1, 1, group·new, filled + new]`, or nothing where every new token may see every column.
+    ///
+    /// `holds` says which columns hold a token of a row, `lengths` how many tokens it had before, in the first `filled` columns.
+    fn extension_mask(
+        &self,
+        holds: &[Vec<bool>],
+        lengths: &[usize],
+        filled: usize,
+        new: usize,
+        window: Option<usize>,
+        device: &Device,
+    ) -> Option<Tensor<4>> {
+        let holes = lengths.iter().any(|&length| length < filled) || holds.iter().any(|held| held.last() == Some(&false));
+        if new == 1 && !holes && window.is_none() {
             return None;
         }
-        let columns = part.columns + new;
+        let columns = filled + new;
         let group = self.config().heads / self.config().kv_heads;
-        let rows = if holes { part.rows.len() } else { 1 };
-        let mut values = Vec::with_capacity(rows * group * new * columns);
-        for held in &part.holds[..rows] {
-            for query in 0..group * new {
-                let own = part.columns + query % new;
-                // A placeholder row looks at itself, so that its softmax has something to hold.
-                values.extend((0..columns).map(|key| if key == own || (key < own && held[key]) { 0.0 } else { MASKED }));
+        let rows = if holes { holds.len() } else { 1 };
+        let mut seen = Vec::with_capacity(rows * group * new * columns);
+        for (held, &length) in holds.iter().zip(lengths).take(rows) {
+            for query in (0..group * new).map(|query| query % new) {
+                let mut position = 0;
+                seen.extend((0..columns).map(|key| {
+                    let own = key == filled + query;
+                    let sees = held[key] && visible(length + query, position, window);
+                    position += usize::from(held[key]);
+                    // A placeholder row looks at itself, so that its softmax has something to hold.
+                    own || sees
+                }));
             }
         }
-        Some(Tensor::from_data(TensorData::new(values, [rows, 1, group * new, columns]), device))
+        Some(additive(seen.into_iter(), [rows, 1, group * new, columns], device))
     }
 }
 

@@ -2,33 +2,58 @@
 
 use burn::{
     module::{Module, ModuleMapper, Param},
-    tensor::{Device, FloatDType, Int, Tensor, TensorData},
+    tensor::{Device, FloatDType, Int, Tensor},
 };
-use palinode_core::{
-    policy::Policy,
-    rng::{RandomKey, Stream},
+use palinode_core::{policy::Policy, precision::widen};
+
+use crate::{
+    attention::Attention,
+    cap::cap,
+    config::DecoderConfig,
+    error::LmError,
+    mask::{Masks, additive, visible},
+    mlp::Gated,
+    norm::RmsNorm,
+    rotary::Rotary,
+    source::{Parameter, Random, Recorder, WeightSource},
 };
 
-use crate::{attention::Attention, config::DecoderConfig, error::LmError, mlp::SwiGlu, norm::RmsNorm, rotary::Rotary};
-
-/// A score that softmax turns into exactly zero, and that stays finite in any sum.
-pub(crate) const MASKED: f32 = -1e9;
-
-/// One block: attention and SwiGLU, each behind a norm and around a residual.
+/// One block: attention and a gated feed-forward, each behind a norm (and, in some families, in front of another) and around a residual.
 #[derive(Module, Debug)]
 pub(crate) struct Block {
     pub(crate) attention_norm: RmsNorm,
     pub(crate) attention: Attention,
-    pub(crate) mlp_norm: RmsNorm,
-    pub(crate) mlp: SwiGlu,
+    after_attention_norm: Option<RmsNorm>,
+    mlp_norm: RmsNorm,
+    mlp: Gated,
+    after_mlp_norm: Option<RmsNorm>,
 }
 
 impl Block {
-    /// What follows attention: output projection, residual, SwiGLU, residual. Rows are independent here.
+    fn new(source: &mut dyn WeightSource, name: &str, config: &DecoderConfig) -> Result<Self, LmError> {
+        fn norm(source: &mut dyn WeightSource, name: &str, part: &str, config: &DecoderConfig) -> Result<RmsNorm, LmError> {
+            RmsNorm::new(source, &format!("{name}.{part}"), config.width, config)
+        }
+        let after = |source: &mut dyn WeightSource, part| config.post_norms.then(|| norm(source, name, part, config)).transpose();
+        Ok(Self {
+            attention_norm: norm(source, name, "attention_norm", config)?,
+            attention: Attention::new(source, &format!("{name}.attention"), config)?,
+            after_attention_norm: after(source, "after_attention_norm")?,
+            mlp_norm: norm(source, name, "mlp_norm", config)?,
+            mlp: Gated::new(source, &format!("{name}.mlp"), config)?,
+            after_mlp_norm: after(source, "after_mlp_norm")?,
+        })
+    }
+
+    /// What follows attention: output projection, residual, feed-forward, residual. Rows are independent here.
     pub(crate) fn finish(&self, x: Tensor<2>, attended: Tensor<2>) -> Tensor<2> {
-        let x = x + attended.matmul(self.attention.output.val());
+        let after = |norm: &Option<RmsNorm>, x: Tensor<2>| match norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        };
+        let x = x + after(&self.after_attention_norm, self.attention.output.forward(attended));
         let inner = self.mlp.forward(self.mlp_norm.forward(x.clone()));
-        x + inner
+        x + after(&self.after_mlp_norm, inner)
     }
 }
 
@@ -37,8 +62,8 @@ impl Block {
 pub struct Decoder {
     pub(crate) embedding: Param<Tensor<2>>,
     pub(crate) blocks: Vec<Block>,
-    pub(crate) norm: RmsNorm,
-    pub(crate) output: Option<Param<Tensor<2>>>,
+    norm: RmsNorm,
+    output: Option<Param<Tensor<2>>>,
     #[module(skip)]
     pub(crate) rotary: Rotary,
     #[module(skip)]
@@ -52,38 +77,41 @@ impl Decoder {
     /// # Errors
     /// [`LmError::Config`] from [`DecoderConfig::check`].
     pub fn new(config: &DecoderConfig, seed: u64, device: &Device) -> Result<Self, LmError> {
+        Self::from_source(config, &mut Random { seed, device, drawn: 0 })
+    }
+
+    /// A model whose weights come from somewhere else.
+    ///
+    /// # Errors
+    /// [`LmError::Config`] from [`DecoderConfig::check`], and those of the source.
+    pub fn from_source(config: &DecoderConfig, source: &mut dyn WeightSource) -> Result<Self, LmError> {
         config.check()?;
-        let mut matrices = 0;
-        let mut matrix = |rows: usize, columns: usize, deviation: f64| {
-            matrices += 1;
-            let key = RandomKey { problem: matrices, ..RandomKey::new(seed, Stream::Init) };
-            let values: Vec<f32> =
-                (0..rows * columns).map(|i| RandomKey { token: i as u32, ..key }.normal() * deviation as f32).collect();
-            Param::from_tensor(Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), device))
-        };
-        let mut linear = |rows: usize, columns: usize| matrix(rows, columns, (3.0 * rows as f64).powf(-0.5));
-        let norm = || RmsNorm::new(config.width, config.norm_epsilon, device);
-        let (width, head) = (config.width, config.head_width());
-        let blocks = (0..config.layers)
-            .map(|_| Block {
-                attention_norm: norm(),
-                attention: Attention {
-                    query_key_value: linear(width, (config.heads + 2 * config.kv_heads) * head),
-                    output: linear(config.heads * head, width),
-                    heads: config.heads,
-                    kv_heads: config.kv_heads,
-                },
-                mlp_norm: norm(),
-                mlp: SwiGlu { gate_up: linear(width, 2 * config.feed_forward), down: linear(config.feed_forward, width) },
-            })
-            .collect();
-        let output = (!config.tied).then(|| linear(width, config.vocabulary));
+        Self::assemble(config, source, Rotary::new(config))
+    }
+
+    /// The parameters that a model of these sizes has, in the order in which it asks for them, without making it.
+    ///
+    /// # Errors
+    /// [`LmError::Config`] from [`DecoderConfig::check`].
+    pub fn parameters(config: &DecoderConfig, device: &Device) -> Result<Vec<Parameter>, LmError> {
+        config.check()?;
+        let mut recorder = Recorder { asked: Vec::new(), device };
+        let no_positions = Rotary::new(&DecoderConfig { context: 1, ..config.clone() });
+        Self::assemble(config, &mut recorder, no_positions)?;
+        Ok(recorder.asked)
+    }
+
+    fn assemble(config: &DecoderConfig, source: &mut dyn WeightSource, rotary: Rotary) -> Result<Self, LmError> {
+        let blocks =
+            (0..config.layers).map(|i| Block::new(source, &format!("blocks.{i}"), config)).collect::<Result<Vec<_>, _>>()?;
+        let (vocabulary, width) = (config.vocabulary, config.width);
+        let output = (!config.tied).then(|| source.matrix("output", [width, vocabulary])).transpose()?;
         Ok(Self {
-            embedding: matrix(config.vocabulary, width, 1.0),
+            embedding: Param::from_tensor(source.matrix("embedding", [vocabulary, width])?),
             blocks,
-            norm: norm(),
-            output,
-            rotary: Rotary::new(config.context, head, config.rope_base),
+            norm: RmsNorm::new(source, "norm", width, config)?,
+            output: output.map(Param::from_tensor),
+            rotary,
             config: config.clone(),
         })
     }
@@ -103,16 +131,18 @@ impl Decoder {
     /// Embeddings of flattened tokens, `[R·T, width]`.
     pub(crate) fn embed(&self, tokens: Tensor<2, Int>) -> Tensor<2> {
         let [rows, width] = tokens.dims();
-        self.embedding.val().select(0, tokens.reshape([rows * width]))
+        let x = self.embedding.val().select(0, tokens.reshape([rows * width]));
+        match self.config.embedding_scale {
+            Some(scale) => x.mul_scalar(scale),
+            None => x,
+        }
     }
 
-    /// `[1, 1, group·T, T]`: 0 where a token may look, [`MASKED`] at what comes after it.
-    pub(crate) fn causal_mask(&self, tokens: usize, device: &Device) -> Tensor<4> {
+    /// `[1, 1, group·T, T]`, to be added to scores: a token sees itself and what stands before it.
+    pub(crate) fn causal_mask(&self, tokens: usize, window: Option<usize>, device: &Device) -> Tensor<4> {
         let group = self.config.heads / self.config.kv_heads;
-        let values: Vec<f32> = (0..group * tokens)
-            .flat_map(|query| (0..tokens).map(move |key| if key <= query % tokens { 0.0 } else { MASKED }))
-            .collect();
-        Tensor::from_data(TensorData::new(values, [1, 1, group * tokens, tokens]), device)
+        let seen = (0..group * tokens).flat_map(|query| (0..tokens).map(move |key| visible(query % tokens, key, window)));
+        additive(seen, [1, 1, group * tokens, tokens], device)
     }
 }
 
@@ -133,9 +163,10 @@ impl Policy for Decoder {
         assert!(length <= self.config.context, "a row of {length} tokens exceeds the context of {}", self.config.context);
         let device = tokens.device();
         let rotation = self.rotary.sequence(length, &device);
-        let mask = self.causal_mask(length, &device);
+        let mut masks = Masks::new(|window| self.causal_mask(length, window, &device));
         let mut x = self.embed(tokens);
         for (i, block) in self.blocks.iter().enumerate() {
+            let mask = masks.of(self.config.window(i), length);
             let attended = block.attention.sequence(block.attention_norm.forward(x.clone()), rows, &rotation, &mask);
             // Behind the last attention, rows that are not asked for have no further use.
             x = if i + 1 == self.blocks.len() {
@@ -149,9 +180,13 @@ impl Policy for Decoder {
 
     fn logits(&self, states: Tensor<2>) -> Tensor<2> {
         let states = self.norm.forward(states);
-        match &self.output {
+        let logits = match &self.output {
             Some(output) => states.matmul(output.val()),
             None => states.matmul(self.embedding.val().transpose()),
+        };
+        match self.config.logit_cap {
+            Some(_) => cap(widen(logits), self.config.logit_cap),
+            None => logits,
         }
     }
 }

@@ -1,21 +1,26 @@
 //! A transformer policy for palinode: decoder-only, with a preallocated KV cache and incremental decoding.
 //!
-//! RMSNorm before each block, rotary positions, grouped-query attention, SwiGLU, tied or untied output: the shape of today's small
-//! language models. [`Decoder`] implements [`palinode_core::policy::Policy`] (scoring with gradients) and
+//! RMSNorm before each block, rotary positions, grouped-query attention, SwiGLU, tied or untied output: the shape of today's
+//! language models. What tells their families apart (biases, caps, windows, further norms) are fields of [`DecoderConfig`]. [`Decoder`] implements [`palinode_core::policy::Policy`] (scoring with gradients) and
 //! [`palinode_core::policy::Decode`] (one token after another). It names no backend: every tensor lives on the device it was made on.
 
 mod attention;
 mod cache;
+mod cap;
 mod config;
 mod decode;
 mod decoder;
 mod error;
+mod linear;
+mod mask;
 mod mlp;
 mod norm;
 mod rotary;
+mod source;
 mod weights;
 
 pub use cache::KvCache;
-pub use config::DecoderConfig;
+pub use config::{Activation, DecoderConfig, RopeScaling};
 pub use decoder::Decoder;
 pub use error::LmError;
+pub use source::{Parameter, WeightSource};

@@ -2,9 +2,11 @@
 
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Tensor},
+    tensor::Tensor,
 };
 use palinode_core::precision::widen;
+
+use crate::{config::DecoderConfig, error::LmError, source::WeightSource};
 
 /// x / √(mean(x²) + ε) · weight.
 ///
@@ -13,11 +15,13 @@ use palinode_core::precision::widen;
 pub(crate) struct RmsNorm {
     weight: Param<Tensor<1>>,
     epsilon: f64,
+    offset: bool,
 }
 
 impl RmsNorm {
-    pub(crate) fn new(width: usize, epsilon: f64, device: &Device) -> Self {
-        Self { weight: Param::from_tensor(Tensor::ones([width], device)), epsilon }
+    pub(crate) fn new(source: &mut dyn WeightSource, name: &str, width: usize, config: &DecoderConfig) -> Result<Self, LmError> {
+        let weight = source.vector(&format!("{name}.weight"), width, if config.norm_offset { 0.0 } else { 1.0 })?;
+        Ok(Self { weight: Param::from_tensor(weight), epsilon: config.norm_epsilon, offset: config.norm_offset })
     }
 
     /// `[N, width]` to the same.
@@ -25,6 +29,16 @@ impl RmsNorm {
         let dtype = x.dtype();
         let x = widen(x);
         let scale = x.clone().square().mean_dim(1).add_scalar(self.epsilon).sqrt().recip();
-        (x * scale).cast(dtype) * self.weight.val().unsqueeze()
+        let weight = self.weight.val();
+        if self.offset {
+            return (x * scale * widen(weight).add_scalar(1.0).unsqueeze()).cast(dtype);
+        }
+        (x * scale).cast(dtype) * weight.unsqueeze()
+    }
+
+    /// Over the last dimension.
+    pub(crate) fn heads(&self, x: Tensor<4>) -> Tensor<4> {
+        let [rows, tokens, heads, width] = x.dims();
+        self.forward(x.reshape([rows * tokens * heads, width])).reshape([rows, tokens, heads, width])
     }
 }

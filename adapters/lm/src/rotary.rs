@@ -5,6 +5,8 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use palinode_core::precision::widen;
 
+use crate::config::{DecoderConfig, RopeScaling};
+
 /// Cosines and sines of every position, kept on the host and sent where they are needed.
 ///
 /// Su et al. 2021, arXiv 2104.09864, in the layout of today's models: feature i is paired with feature i + half.
@@ -23,10 +25,12 @@ pub(crate) struct Rotation {
 }
 
 impl Rotary {
-    pub(crate) fn new(context: usize, head_width: usize, base: f64) -> Self {
-        let half = head_width / 2;
-        let angle = |i: usize| (i / half) as f64 * base.powf(-((i % half) as f64) / half as f64);
-        let table = |f: fn(f64) -> f64| (0..context * half).map(|i| f(angle(i)) as f32).collect();
+    pub(crate) fn new(config: &DecoderConfig) -> Self {
+        let half = config.head_width() / 2;
+        let frequencies: Vec<f64> =
+            (0..half).map(|i| stretched(config.rope_base.powf(-(i as f64) / half as f64), config.rope_scaling)).collect();
+        let angle = |i: usize| (i / half) as f64 * frequencies[i % half];
+        let table = |f: fn(f64) -> f64| (0..config.context * half).map(|i| f(angle(i)) as f32).collect();
         Self { cos: table(f64::cos), sin: table(f64::sin), half }
     }
 
@@ -44,6 +48,21 @@ impl Rotary {
             Tensor::<4>::from_data(TensorData::new(values, shape), device)
         };
         Rotation { cos: gather(&self.cos), sin: gather(&self.sin) }
+    }
+}
+
+/// A frequency, in radians a token, after scaling.
+///
+/// Linear: Chen et al. 2023, arXiv 2306.15595. Llama 3: by wavelength, with a linear ramp between short and long waves.
+fn stretched(frequency: f64, scaling: RopeScaling) -> f64 {
+    match scaling {
+        RopeScaling::None => frequency,
+        RopeScaling::Linear { factor } => frequency / factor,
+        RopeScaling::Llama3 { factor, low, high, original_context } => {
+            let turns = original_context as f64 * frequency / core::f64::consts::TAU;
+            let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
+            frequency * (kept + (1.0 - kept) / factor)
+        }
     }
 }
 

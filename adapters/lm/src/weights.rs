@@ -3,12 +3,17 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use burn::{
-    module::{Module, ModuleMapper, ModuleVisitor, Param},
+    module::{Module, ModuleVisitor, Param},
     tensor::{Device, Tensor, TensorData},
 };
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::{config::DecoderConfig, decoder::Decoder, error::LmError};
+use crate::{
+    config::DecoderConfig,
+    decoder::Decoder,
+    error::LmError,
+    source::{Parameter, WeightSource},
+};
 
 impl Decoder {
     /// Writes the weights as one safetensors file (f32).
@@ -47,11 +52,10 @@ impl Decoder {
     }
 
     fn parse(config: &DecoderConfig, bytes: &[u8], path: &Path, device: &Device) -> Result<Self, LmError> {
-        config.check()?;
         let file = SafeTensors::deserialize(bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
-        let expected = shapes(config);
+        let expected = Self::parameters(config, device)?;
         let mut differences = Vec::new();
-        for (name, shape) in &expected {
+        for Parameter { name, shape } in &expected {
             match file.tensor(name) {
                 Err(_) => differences.push(format!("{name} is missing")),
                 Ok(view) if view.dtype() != Dtype::F32 => {
@@ -63,34 +67,38 @@ impl Decoder {
                 Ok(_) => {}
             }
         }
-        let extra = file.names().into_iter().filter(|name| !expected.contains_key(*name));
+        let extra = file.names().into_iter().filter(|name| !expected.iter().any(|parameter| parameter.name == *name));
         differences.extend(extra.map(|name| format!("{name} is not part of the model")));
         if !differences.is_empty() {
             return Err(LmError::Tensors { path: path.into(), differences });
         }
-        Ok(Self::new(config, 0, device)?.map(&mut Writer { file: &file, device, path: Vec::new() }))
+        Self::from_source(config, &mut File { file: &file, path, device })
     }
 }
 
-/// The names and shapes a model of these sizes has, without making it.
-fn shapes(config: &DecoderConfig) -> BTreeMap<String, Vec<usize>> {
-    let (width, head) = (config.width, config.head_width());
-    let mut shapes =
-        BTreeMap::from([("embedding".to_owned(), vec![config.vocabulary, width]), ("norm.weight".to_owned(), vec![width])]);
-    if !config.tied {
-        shapes.insert("output".into(), vec![width, config.vocabulary]);
+/// A file whose tensors were checked before.
+struct File<'a> {
+    file: &'a SafeTensors<'a>,
+    path: &'a Path,
+    device: &'a Device,
+}
+
+impl File<'_> {
+    fn read<const D: usize>(&self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, LmError> {
+        let view = self.file.tensor(name).map_err(|e| LmError::Format { path: self.path.into(), reason: e.to_string() })?;
+        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        Ok(Tensor::from_data(TensorData::new(values, shape), self.device))
     }
-    for i in 0..config.layers {
-        shapes.extend([
-            (format!("blocks.{i}.attention_norm.weight"), vec![width]),
-            (format!("blocks.{i}.attention.query_key_value"), vec![width, (config.heads + 2 * config.kv_heads) * head]),
-            (format!("blocks.{i}.attention.output"), vec![config.heads * head, width]),
-            (format!("blocks.{i}.mlp_norm.weight"), vec![width]),
-            (format!("blocks.{i}.mlp.gate_up"), vec![width, 2 * config.feed_forward]),
-            (format!("blocks.{i}.mlp.down"), vec![config.feed_forward, width]),
-        ]);
+}
+
+impl WeightSource for File<'_> {
+    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>, LmError> {
+        self.read(name, shape)
     }
-    shapes
+
+    fn vector(&mut self, name: &str, length: usize, _: f32) -> Result<Tensor<1>, LmError> {
+        self.read(name, [length])
+    }
 }
 
 /// Collects every parameter as little-endian f32.
@@ -113,30 +121,6 @@ impl ModuleVisitor for Reader {
         let value = param.val();
         let bytes = value.to_data().iter::<f32>().flat_map(f32::to_le_bytes).collect();
         self.tensors.insert(self.path.join("."), (value.dims().to_vec(), bytes));
-    }
-}
-
-/// Replaces every parameter by the file's tensor of the same name, which was checked before.
-struct Writer<'a> {
-    file: &'a SafeTensors<'a>,
-    device: &'a Device,
-    path: Vec<String>,
-}
-
-impl ModuleMapper for Writer<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Ok(view) = self.file.tensor(&self.path.join(".")) else { return param };
-        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        let data = TensorData::new(values, view.shape().to_vec());
-        param.map(|_| Tensor::from_data(data, self.device))
     }
 }
 

@@ -56,7 +56,7 @@ impl Laws {
         let prompts = vec(tokens(vocabulary, 1..7), 1..4);
         // Each step feeds the rows whose number is drawn; rows are few, so a row is drawn more than once now and then.
         let step = (vec(any::<prop::sample::Index>(), 1..6), 1usize..4, any::<u32>());
-        let plays = (prompts, 1usize..4, vec(step, 1..6));
+        let plays = (prompts, 1usize..4, vec(step, 1..12));
         self.hold("cached decoding equals a full forward pass", &plays, |(prompts, samples, steps)| {
             let slices: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
             let (mut cache, logits) = policy.start(&slices, samples, CAPACITY).map_err(|error| format!("{error}"))?;
