@@ -7,8 +7,7 @@ use burn::{
 use palinode_core::precision::widen;
 
 use crate::{
-    cache::LayerCache, cap::cap, config::DecoderConfig, error::LmError, linear::Linear, norm::RmsNorm, rotary::Rotation,
-    source::WeightSource,
+    cache::LayerCache, cap::cap, config::DecoderConfig, linear::Linear, norm::RmsNorm, rotary::Rotation, source::WeightSource,
 };
 
 /// softmax(q·kᵀ / √d + mask)·v, with several query heads sharing a key and value head.
@@ -34,7 +33,7 @@ struct Projected {
 }
 
 impl Attention {
-    pub(crate) fn new(source: &mut dyn WeightSource, name: &str, config: &DecoderConfig) -> Result<Self, LmError> {
+    pub(crate) fn new<S: WeightSource>(source: &mut S, name: &str, config: &DecoderConfig) -> Result<Self, S::Error> {
         let (width, head) = (config.width, config.head_width());
         let projections = [width, (config.heads + 2 * config.kv_heads) * head];
         let query_key_value = Linear::new(source, &format!("{name}.query_key_value"), projections, config.qkv_bias)?;

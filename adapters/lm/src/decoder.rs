@@ -30,11 +30,11 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    fn new(source: &mut dyn WeightSource, name: &str, config: &DecoderConfig) -> Result<Self, LmError> {
-        fn norm(source: &mut dyn WeightSource, name: &str, part: &str, config: &DecoderConfig) -> Result<RmsNorm, LmError> {
+    fn new<S: WeightSource>(source: &mut S, name: &str, config: &DecoderConfig) -> Result<Self, S::Error> {
+        fn norm<S: WeightSource>(source: &mut S, name: &str, part: &str, config: &DecoderConfig) -> Result<RmsNorm, S::Error> {
             RmsNorm::new(source, &format!("{name}.{part}"), config.width, config)
         }
-        let after = |source: &mut dyn WeightSource, part| config.post_norms.then(|| norm(source, name, part, config)).transpose();
+        let after = |source: &mut S, part| config.post_norms.then(|| norm(source, name, part, config)).transpose();
         Ok(Self {
             attention_norm: norm(source, name, "attention_norm", config)?,
             attention: Attention::new(source, &format!("{name}.attention"), config)?,
@@ -84,7 +84,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`LmError::Config`] from [`DecoderConfig::check`], and those of the source.
-    pub fn from_source(config: &DecoderConfig, source: &mut dyn WeightSource) -> Result<Self, LmError> {
+    pub fn from_source<S: WeightSource>(config: &DecoderConfig, source: &mut S) -> Result<Self, S::Error> {
         config.check()?;
         Self::assemble(config, source, Rotary::new(config))
     }
@@ -101,7 +101,7 @@ impl Decoder {
         Ok(recorder.asked)
     }
 
-    fn assemble(config: &DecoderConfig, source: &mut dyn WeightSource, rotary: Rotary) -> Result<Self, LmError> {
+    fn assemble<S: WeightSource>(config: &DecoderConfig, source: &mut S, rotary: Rotary) -> Result<Self, S::Error> {
         let blocks =
             (0..config.layers).map(|i| Block::new(source, &format!("blocks.{i}"), config)).collect::<Result<Vec<_>, _>>()?;
         let (vocabulary, width) = (config.vocabulary, config.width);

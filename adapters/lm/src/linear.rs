@@ -5,7 +5,7 @@ use burn::{
     tensor::Tensor,
 };
 
-use crate::{error::LmError, source::WeightSource};
+use crate::source::WeightSource;
 
 /// x · weight + bias.
 #[derive(Module, Debug)]
@@ -15,12 +15,12 @@ pub(crate) struct Linear {
 }
 
 impl Linear {
-    pub(crate) fn new(
-        source: &mut dyn WeightSource,
+    pub(crate) fn new<S: WeightSource>(
+        source: &mut S,
         name: &str,
         [inputs, outputs]: [usize; 2],
         bias: bool,
-    ) -> Result<Self, LmError> {
+    ) -> Result<Self, S::Error> {
         let weight = Param::from_tensor(source.matrix(&format!("{name}.weight"), [inputs, outputs])?);
         let bias = bias.then(|| source.vector(&format!("{name}.bias"), outputs, 0.0)).transpose()?.map(Param::from_tensor);
         Ok(Self { weight, bias })

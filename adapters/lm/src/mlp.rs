@@ -10,7 +10,6 @@ use burn::{
 
 use crate::{
     config::{Activation, DecoderConfig},
-    error::LmError,
     linear::Linear,
     source::WeightSource,
 };
@@ -27,7 +26,7 @@ pub(crate) struct Gated {
 }
 
 impl Gated {
-    pub(crate) fn new(source: &mut dyn WeightSource, name: &str, config: &DecoderConfig) -> Result<Self, LmError> {
+    pub(crate) fn new<S: WeightSource>(source: &mut S, name: &str, config: &DecoderConfig) -> Result<Self, S::Error> {
         let (width, inner) = (config.width, config.feed_forward);
         Ok(Self {
             gate_up: Linear::new(source, &format!("{name}.gate_up"), [width, 2 * inner], config.mlp_bias)?,

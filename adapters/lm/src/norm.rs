@@ -6,7 +6,7 @@ use burn::{
 };
 use palinode_core::precision::widen;
 
-use crate::{config::DecoderConfig, error::LmError, source::WeightSource};
+use crate::{config::DecoderConfig, source::WeightSource};
 
 /// x / √(mean(x²) + ε) · weight.
 ///
@@ -19,7 +19,12 @@ pub(crate) struct RmsNorm {
 }
 
 impl RmsNorm {
-    pub(crate) fn new(source: &mut dyn WeightSource, name: &str, width: usize, config: &DecoderConfig) -> Result<Self, LmError> {
+    pub(crate) fn new<S: WeightSource>(
+        source: &mut S,
+        name: &str,
+        width: usize,
+        config: &DecoderConfig,
+    ) -> Result<Self, S::Error> {
         let weight = source.vector(&format!("{name}.weight"), width, if config.norm_offset { 0.0 } else { 1.0 })?;
         Ok(Self { weight: Param::from_tensor(weight), epsilon: config.norm_epsilon, offset: config.norm_offset })
     }

@@ -7,14 +7,17 @@ use palinode_core::precision::widen;
 
 use crate::config::{DecoderConfig, RopeScaling};
 
-/// Cosines and sines of every position, kept on the host and sent where they are needed.
+/// Positions whose cosines and sines are kept; those of later ones are computed when they are asked for.
+const KEPT: usize = 4096;
+
+/// Cosines and sines of positions, made on the host and sent where they are needed.
 ///
 /// Su et al. 2021, arXiv 2104.09864, in the layout of today's models: feature i is paired with feature i + half.
 #[derive(Debug, Clone)]
 pub(crate) struct Rotary {
+    frequencies: Arc<[f64]>,
     cos: Arc<[f32]>,
     sin: Arc<[f32]>,
-    half: usize,
 }
 
 /// The cosines and sines of the positions of a batch, `[R or 1, T, 1, half]` each.
@@ -27,11 +30,12 @@ pub(crate) struct Rotation {
 impl Rotary {
     pub(crate) fn new(config: &DecoderConfig) -> Self {
         let half = config.head_width() / 2;
-        let frequencies: Vec<f64> =
-            (0..half).map(|i| stretched(config.rope_base.powf(-(i as f64) / half as f64), config.rope_scaling)).collect();
-        let angle = |i: usize| (i / half) as f64 * frequencies[i % half];
-        let table = |f: fn(f64) -> f64| (0..config.context * half).map(|i| f(angle(i)) as f32).collect();
-        Self { cos: table(f64::cos), sin: table(f64::sin), half }
+        let frequency = |i: usize| stretched(config.rope_base.powf(-(i as f64) / half as f64), config.rope_scaling);
+        let frequencies: Arc<[f64]> = (0..half).map(frequency).collect();
+        let table = |f: fn(f64) -> f64| -> Arc<[f32]> {
+            (0..config.context.min(KEPT)).flat_map(|position| turned(&frequencies, position, f)).collect()
+        };
+        Self { cos: table(f64::cos), sin: table(f64::sin), frequencies: frequencies.clone() }
     }
 
     /// Positions `0..tokens` for every row.
@@ -41,14 +45,25 @@ impl Rotary {
 
     /// Positions `starts[r]..starts[r] + tokens` for row r.
     pub(crate) fn rows(&self, starts: &[usize], tokens: usize, device: &Device) -> Rotation {
-        let shape = [starts.len(), tokens, 1, self.half];
-        let gather = |table: &[f32]| {
-            let values: Vec<f32> =
-                starts.iter().flat_map(|&start| &table[start * self.half..(start + tokens) * self.half]).copied().collect();
+        let half = self.frequencies.len();
+        let shape = [starts.len(), tokens, 1, half];
+        let gather = |table: &[f32], f: fn(f64) -> f64| {
+            let mut values: Vec<f32> = Vec::with_capacity(starts.len() * tokens * half);
+            for position in starts.iter().flat_map(|&start| start..start + tokens) {
+                match table.get(position * half..(position + 1) * half) {
+                    Some(kept) => values.extend(kept),
+                    None => values.extend(turned(&self.frequencies, position, f)),
+                }
+            }
             Tensor::<4>::from_data(TensorData::new(values, shape), device)
         };
-        Rotation { cos: gather(&self.cos), sin: gather(&self.sin) }
+        Rotation { cos: gather(&self.cos, f64::cos), sin: gather(&self.sin, f64::sin) }
     }
+}
+
+/// The cosine or sine of each feature's angle at a position.
+fn turned(frequencies: &[f64], position: usize, f: fn(f64) -> f64) -> impl Iterator<Item = f32> {
+    frequencies.iter().map(move |frequency| f(position as f64 * frequency) as f32)
 }
 
 /// A frequency, in radians a token, after scaling.
@@ -76,5 +91,35 @@ impl Rotation {
         let first = x.clone().narrow(3, 0, half);
         let second = x.narrow(3, half, half);
         Tensor::cat(vec![first.clone() * cos.clone() - second.clone() * sin.clone(), second * cos + first * sin], 3).cast(dtype)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_beyond_the_table_are_computed_alike() {
+        let config = DecoderConfig::small(4, 8, 1, 1, KEPT + 4);
+        let (rotary, device) = (Rotary::new(&config), palinode_flex::device());
+        let rotation = rotary.rows(&[KEPT - 1, KEPT], 2, &device);
+        let cos: Vec<f32> = rotation.cos.into_data().iter::<f32>().collect();
+        let expected: Vec<f32> = [KEPT - 1, KEPT, KEPT, KEPT + 1]
+            .iter()
+            .flat_map(|&position| turned(&rotary.frequencies, position, f64::cos))
+            .collect();
+        assert_eq!(cos, expected);
+    }
+
+    #[test]
+    fn long_waves_are_stretched_and_short_ones_kept() {
+        let scaling = RopeScaling::Llama3 { factor: 8.0, low: 1.0, high: 4.0, original_context: 8192 };
+        let wave = |length: f64| core::f64::consts::TAU / length;
+        assert_eq!(stretched(wave(100.0), scaling), wave(100.0));
+        assert!((stretched(wave(10_000.0), scaling) - wave(80_000.0)).abs() < 1e-15);
+        // 8192 / 2.5: halfway between low and high.
+        let middle = wave(8192.0 / 2.5);
+        assert!((stretched(middle, scaling) - middle * (0.5 + 0.5 / 8.0)).abs() < 1e-12);
+        assert_eq!(stretched(1.0, RopeScaling::Linear { factor: 4.0 }), 0.25);
     }
 }

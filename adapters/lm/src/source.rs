@@ -10,17 +10,20 @@ use crate::error::LmError;
 /// A model asks in a fixed order, once for each parameter, and says what shape it must have. Matrices are `[inputs, outputs]`, and multiply from the
 /// right; embeddings are `[vocabulary, width]`.
 pub trait WeightSource {
+    /// Why a parameter can't be given.
+    type Error: From<LmError>;
+
     /// A matrix.
     ///
     /// # Errors
     /// When there is no such matrix of this shape.
-    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>, LmError>;
+    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>, Self::Error>;
 
     /// A vector; `start` is its value where nothing was learned yet.
     ///
     /// # Errors
     /// When there is no such vector of this length.
-    fn vector(&mut self, name: &str, length: usize, start: f32) -> Result<Tensor<1>, LmError>;
+    fn vector(&mut self, name: &str, length: usize, start: f32) -> Result<Tensor<1>, Self::Error>;
 }
 
 /// A parameter that a model asks for.
@@ -39,6 +42,8 @@ pub(crate) struct Recorder<'a> {
 }
 
 impl WeightSource for Recorder<'_> {
+    type Error = LmError;
+
     fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>, LmError> {
         self.asked.push(Parameter { name: name.to_owned(), shape: shape.to_vec() });
         Ok(Tensor::zeros([1, 1], self.device))
@@ -58,6 +63,8 @@ pub(crate) struct Random<'a> {
 }
 
 impl WeightSource for Random<'_> {
+    type Error = LmError;
+
     fn matrix(&mut self, name: &str, [rows, columns]: [usize; 2]) -> Result<Tensor<2>, LmError> {
         self.drawn += 1;
         let deviation = if name == "embedding" { 1.0 } else { (3.0 * rows as f64).powf(-0.5) };

@@ -21,16 +21,23 @@ impl Decoder {
     /// # Errors
     /// [`LmError::Io`] when the file can't be written.
     pub fn save(&self, path: &Path) -> Result<(), LmError> {
-        let mut reader = Reader::default();
-        self.visit(&mut reader);
-        let views: Result<Vec<_>, _> = reader
-            .tensors
+        let mut tensors = BTreeMap::new();
+        self.read_parameters(|name, data| {
+            let bytes: Vec<u8> = data.iter::<f32>().flat_map(f32::to_le_bytes).collect();
+            tensors.insert(name.to_owned(), (data.shape().to_vec(), bytes));
+        });
+        let views: Result<Vec<_>, _> = tensors
             .iter()
             .map(|(name, (shape, bytes))| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view)))
             .collect();
         let format = |e: safetensors::SafeTensorError| LmError::Format { path: path.into(), reason: e.to_string() };
         let bytes = safetensors::serialize(views.map_err(format)?, None).map_err(format)?;
         fs::write(path, bytes).map_err(|source| LmError::Io { path: path.into(), source })
+    }
+
+    /// Hands every parameter to `read`, by the names that [`Decoder::parameters`] lists, one at a time.
+    pub fn read_parameters(&self, read: impl FnMut(&str, TensorData)) {
+        self.visit(&mut Reader { path: Vec::new(), read });
     }
 
     /// Reads weights written by [`Decoder::save`] into a model of the given sizes.
@@ -92,6 +99,8 @@ impl File<'_> {
 }
 
 impl WeightSource for File<'_> {
+    type Error = LmError;
+
     fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>, LmError> {
         self.read(name, shape)
     }
@@ -101,14 +110,13 @@ impl WeightSource for File<'_> {
     }
 }
 
-/// Collects every parameter as little-endian f32.
-#[derive(Default)]
-struct Reader {
+/// Reads every parameter, one after another.
+struct Reader<F> {
     path: Vec<String>,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)>,
+    read: F,
 }
 
-impl ModuleVisitor for Reader {
+impl<F: FnMut(&str, TensorData)> ModuleVisitor for Reader<F> {
     fn enter_module(&mut self, name: &str, _: &str) {
         self.path.push(name.to_owned());
     }
@@ -118,9 +126,7 @@ impl ModuleVisitor for Reader {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let value = param.val();
-        let bytes = value.to_data().iter::<f32>().flat_map(f32::to_le_bytes).collect();
-        self.tensors.insert(self.path.join("."), (value.dims().to_vec(), bytes));
+        (self.read)(&self.path.join("."), param.val().into_data());
     }
 }
 

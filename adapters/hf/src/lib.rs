@@ -1,0 +1,26 @@
+//! Model folders in Hugging Face layout, in and out.
+//!
+//! [`Folder::open`] reads `config.json` and the headers of all weights files and compares them, before anything is allocated;
+//! [`Folder::load`] makes a [`palinode_lm::Decoder`]; [`Folder::save`] writes a trained one as a folder that `transformers` loads, with the original
+//! names and types. Families: Llama 2 and 3 (SmolLM2 is one), Mistral, Qwen 2, 2.5 and 3, Gemma 2. What is not supported is refused by name.
+//!
+//! Everything in a folder is untrusted: sizes are checked against the files before memory is asked for, paths stay inside the folder, and
+//! weights that are not finite are refused.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`spec`] | `config.json`, in both spellings, as a [`palinode_lm::DecoderConfig`] |
+//! | `layout` | which tensors of a folder make up a parameter of the decoder |
+//! | `shards` | safetensors files: headers first, then one tensor at a time |
+//! | `folder`, `save` | the whole folder, in and out |
+
+mod error;
+mod fields;
+mod folder;
+mod layout;
+mod save;
+mod shards;
+pub mod spec;
+
+pub use error::HfError;
+pub use folder::Folder;

@@ -1,0 +1,119 @@
+//! A trained model, written as a folder that transformers loads.
+
+use std::{borrow::Cow, fs, path::Path};
+
+use half::{bf16, f16};
+use palinode_lm::{Decoder, Parameter};
+use safetensors::{Dtype, View};
+
+use crate::{
+    error::HfError,
+    folder::Folder,
+    layout::{pieces, transpose},
+};
+
+/// Files that belong to a model besides its weights, copied as they are.
+const COPIED: [&str; 10] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+    "chat_template.jinja",
+];
+
+/// One tensor's bytes.
+struct Bytes {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for &Bytes {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Folder {
+    /// Writes a model of this folder's sizes to another folder, which is made: the original names and types, with configuration and tokenizer
+    /// copied. What was loaded and not trained is written bit for bit.
+    ///
+    /// # Errors
+    /// [`HfError::Io`], [`HfError::Tensors`] when the model has other parameters than the folder.
+    pub fn save(&self, model: &Decoder, to: &Path) -> Result<(), HfError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| HfError::Io { path, source }
+        };
+        let mut tensors: Vec<(String, Bytes)> = Vec::new();
+        let mut differences = Vec::new();
+        model.read_parameters(|name, data| match self.parameters().iter().find(|parameter| parameter.name == name) {
+            Some(parameter) if parameter.shape == data.shape().to_vec() => {
+                tensors.extend(self.unpack(parameter, &data.iter::<f32>().collect::<Vec<_>>()));
+            }
+            _ => differences.push(format!("{name} of shape {:?} is not part of the folder's model", data.shape())),
+        });
+        if !differences.is_empty() {
+            return Err(HfError::Tensors { path: self.path().to_owned(), differences });
+        }
+        fs::create_dir_all(to).map_err(io(to))?;
+        for name in COPIED {
+            let (from, to) = (self.path().join(name), to.join(name));
+            if from.is_file() {
+                fs::copy(&from, &to).map_err(io(&to))?;
+            }
+        }
+        // Under another name first, so that a folder never holds half a model.
+        let (written, path) = (to.join("model.safetensors.part"), to.join("model.safetensors"));
+        let metadata = Some([("format".to_owned(), "pt".to_owned())].into());
+        let views = tensors.iter().map(|(name, bytes)| (name.as_str(), bytes));
+        safetensors::serialize_to_file(views, metadata, &written)
+            .map_err(|error| HfError::Format { path: written.clone(), reason: error.to_string() })?;
+        fs::rename(&written, &path).map_err(io(&path))
+    }
+
+    /// A parameter's values as the folder's tensors.
+    fn unpack(&self, parameter: &Parameter, values: &[f32]) -> Vec<(String, Bytes)> {
+        let made_of = pieces(self.config(), parameter);
+        let turned;
+        let values = if made_of.transposed {
+            turned = transpose(values, parameter.shape[0], parameter.shape[1]);
+            turned.as_slice()
+        } else {
+            values
+        };
+        let mut rest = values;
+        made_of
+            .pieces
+            .into_iter()
+            .map(|piece| {
+                let (own, behind) = rest.split_at(piece.shape.iter().product());
+                rest = behind;
+                let dtype = self.dtype_of(&piece.name);
+                let bytes = match dtype {
+                    Dtype::BF16 => own.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
+                    Dtype::F16 => own.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
+                    _ => own.iter().flat_map(|x| x.to_le_bytes()).collect(),
+                };
+                (piece.name, Bytes { dtype, shape: piece.shape, bytes })
+            })
+            .collect()
+    }
+}

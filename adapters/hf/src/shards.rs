@@ -1,0 +1,163 @@
+//! Safetensors files: all headers first, then one tensor at a time.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{Read, Seek, SeekFrom},
+    path::{Component, Path, PathBuf},
+};
+
+use half::{bf16, f16};
+use safetensors::{
+    Dtype,
+    tensor::{Metadata, TensorInfo},
+};
+use serde_json::Value;
+
+use crate::error::HfError;
+
+/// Longest header that is read, in bytes; that of a model with 10 000 tensors is about 1 MB.
+const LONGEST_HEADER: u64 = 32 << 20;
+/// Longest index file that is read.
+const LONGEST_INDEX: u64 = 32 << 20;
+/// Most files of one model.
+const MOST_FILES: usize = 1000;
+
+/// Where a tensor lies.
+#[derive(Debug, Clone)]
+struct Place {
+    file: PathBuf,
+    info: TensorInfo,
+    /// First byte of the tensor within the file.
+    start: u64,
+}
+
+/// The tensors of a model, over one or several files.
+#[derive(Debug, Clone)]
+pub(crate) struct Shards {
+    places: BTreeMap<String, Place>,
+}
+
+impl Shards {
+    /// Reads the headers of `model.safetensors`, or of all files that `model.safetensors.index.json` names.
+    pub(crate) fn open(folder: &Path) -> Result<Self, HfError> {
+        let single = folder.join("model.safetensors");
+        let index = folder.join("model.safetensors.index.json");
+        let files = if single.exists() || !index.exists() { vec![single] } else { listed(folder, &index)? };
+        let mut places = BTreeMap::new();
+        for file in files {
+            for (name, place) in header(&file)? {
+                if places.insert(name.clone(), place).is_some() {
+                    let reason = format!("tensor {name} stands in another file of this model too");
+                    return Err(HfError::Format { path: file, reason });
+                }
+            }
+        }
+        Ok(Self { places })
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
+    }
+
+    /// Shape and type of a tensor.
+    pub(crate) fn info(&self, name: &str) -> Option<(&[usize], Dtype)> {
+        self.places.get(name).map(|place| (place.info.shape.as_slice(), place.info.dtype))
+    }
+
+    /// The numbers of a tensor, in f32. Its size was checked against its file's when the header was read.
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<f32>, HfError> {
+        let Some(Place { file: path, info, start }) = self.places.get(name) else {
+            return Err(HfError::Tensors { path: name.into(), differences: vec![format!("{name} is missing")] });
+        };
+        let io = |source| HfError::Io { path: path.clone(), source };
+        let mut file = File::open(path).map_err(io)?;
+        file.seek(SeekFrom::Start(*start)).map_err(io)?;
+        let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
+        file.read_exact(&mut bytes).map_err(io)?;
+        let pairs = || bytes.as_chunks::<2>().0.iter();
+        let values: Vec<f32> = match info.dtype {
+            Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            Dtype::BF16 => pairs().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
+            Dtype::F16 => pairs().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+            other => {
+                return Err(HfError::Unsupported {
+                    path: path.clone(),
+                    what: format!("tensor {name} in {other:?}"),
+                    supported: "F32, BF16, F16".into(),
+                });
+            }
+        };
+        if values.iter().all(|value| value.is_finite()) {
+            Ok(values)
+        } else {
+            Err(HfError::NotFinite { path: path.clone(), tensor: name.to_owned() })
+        }
+    }
+}
+
+/// The files that an index names, each once; none may lie outside of the folder.
+fn listed(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, HfError> {
+    let format = |reason: String| HfError::Format { path: index.to_owned(), reason };
+    let text = bounded(index, LONGEST_INDEX)?;
+    let value: Value = serde_json::from_slice(&text).map_err(|error| format(format!("not JSON: {error}")))?;
+    let Some(map) = value.get("weight_map").and_then(Value::as_object) else {
+        return Err(format("has no object `weight_map`".into()));
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for (tensor, file) in map {
+        let file = file.as_str().ok_or_else(|| format(format!("weight_map: the file of {tensor} is not a string")))?;
+        let plain = Path::new(file).components().count() == 1
+            && matches!(Path::new(file).components().next(), Some(Component::Normal(_)));
+        if !plain {
+            return Err(format(format!("weight_map: `{file}` is not the name of a file in this folder")));
+        }
+        names.push(file);
+    }
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() || names.len() > MOST_FILES {
+        return Err(format(format!("names {} files, expected 1 to {MOST_FILES}", names.len())));
+    }
+    if let Some(missing) = names.iter().find(|name| !folder.join(name).is_file()) {
+        return Err(format(format!("names `{missing}`, which is not in this folder")));
+    }
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+/// Reads one file's header and checks it against the file's size: no hole, no overlap, nothing beyond the end.
+fn header(path: &Path) -> Result<Vec<(String, Place)>, HfError> {
+    let io = |source| HfError::Io { path: path.to_owned(), source };
+    let format = |reason: String| HfError::Format { path: path.to_owned(), reason };
+    let mut file = File::open(path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(|_| format(format!("has {size} bytes, too few for a safetensors file")))?;
+    let length = u64::from_le_bytes(length);
+    if length > LONGEST_HEADER || length > size.saturating_sub(8) {
+        return Err(format(format!("claims a header of {length} bytes, and the file has {size}")));
+    }
+    let mut text = vec![0; length as usize];
+    file.read_exact(&mut text).map_err(io)?;
+    let metadata: Metadata = serde_json::from_slice(&text).map_err(|error| format(format!("its header is damaged: {error}")))?;
+    let expected = 8 + length + metadata.data_len() as u64;
+    if expected != size {
+        return Err(format(format!("its header describes {expected} bytes, and the file has {size}: was it cut off?")));
+    }
+    let place = |(name, info): (String, &TensorInfo)| {
+        let start = 8 + length + info.data_offsets.0 as u64;
+        (name, Place { file: path.to_owned(), info: info.clone(), start })
+    };
+    Ok(metadata.tensors().into_iter().map(place).collect())
+}
+
+/// A small file's bytes.
+pub(crate) fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, HfError> {
+    let io = |source| HfError::Io { path: path.to_owned(), source };
+    let size = fs::metadata(path).map_err(io)?.len();
+    if size > most {
+        let reason = format!("has {size} bytes, expected {most} at most");
+        return Err(HfError::Format { path: path.to_owned(), reason });
+    }
+    fs::read(path).map_err(io)
+}
