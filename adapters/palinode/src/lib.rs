@@ -1,6 +1,6 @@
 //! palinode: language models that learn to take back a wrong first answer.
 //!
-//! The facade of the workspace. It re-exports the method ([`core`]), a transformer policy ([`lm`]), tasks ([`tasks`]) and the training loop
+//! The facade of the workspace. It re-exports the method ([`core`]), a transformer policy ([`lm`]), model folders in Hugging Face layout ([`hf`]), tasks ([`tasks`]) and the training loop
 //! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`]), device names ([`device`]) and the report
 //! ([`report`]).
 //!
@@ -18,6 +18,7 @@
 //! ```
 
 pub use palinode_core as core;
+pub use palinode_hf as hf;
 pub use palinode_lm as lm;
 pub use palinode_tasks as tasks;
 pub use palinode_train as train;

@@ -260,6 +260,60 @@ fn doctor_checks_a_device_and_says_what_others_need() {
     assert!(fail(palinode(folder.path(), &["doctor", "--device", "cuda:0"]), 2).contains("--features cuda"));
 }
 
+/// A tiny checkpoint of a true architecture, and what transformers makes of it.
+fn checkpoint(name: &str) -> (String, Value) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hf/tests/models").join(name);
+    let expected = fs::read_to_string(folder.join("expected.json")).unwrap();
+    (folder.to_str().unwrap().to_owned(), serde_json::from_str(&expected).unwrap())
+}
+
+fn spaced(ids: &Value) -> String {
+    ids.as_array().unwrap().iter().map(Value::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn logprobs_and_generate_give_what_transformers_gives() {
+    let folder = folder();
+    for name in ["qwen2", "gemma2"] {
+        let (model, expected) = checkpoint(name);
+        let ids = spaced(&expected["ids"]);
+        let out = succeed(palinode(folder.path(), &["logprobs", "--model", &model, "--ids", &ids, "--json"]));
+        let found: Value = serde_json::from_str(&out).unwrap();
+        let (found, logprobs) = (found["logprobs"].as_array().unwrap(), expected["logprobs"].as_array().unwrap());
+        assert_eq!(found.len(), logprobs.len());
+        assert!(found.iter().zip(logprobs).all(|(a, b)| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-4), "{found:?}");
+
+        let prompt = spaced(&Value::from(expected["ids"].as_array().unwrap()[..6].to_vec()));
+        let generate = ["generate", "--model", &model, "--ids", &prompt, "--max-new", "18", "--json"];
+        let greedy = [&generate[..], &["--greedy", "--ignore-eos"]].concat();
+        let found: Value = serde_json::from_str(&succeed(palinode(folder.path(), &greedy))).unwrap();
+        assert_eq!(found["ids"], expected["greedy"], "{name}");
+        let sampled = [&generate[..], &["--temperature", "0.7", "--seed", "3"]].concat();
+        assert_eq!(succeed(palinode(folder.path(), &sampled)), succeed(palinode(folder.path(), &sampled)));
+    }
+    // qwen3's continuation holds its end token (1) early.
+    let (model, expected) = checkpoint("qwen3");
+    let prompt = spaced(&Value::from(expected["ids"].as_array().unwrap()[..6].to_vec()));
+    let out = succeed(palinode(folder.path(), &["generate", "--model", &model, "--ids", &prompt, "--greedy", "--json"]));
+    let found: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(found["ids"].as_array().unwrap().last().unwrap(), 1);
+    assert!(found["ids"].as_array().unwrap().len() < 64);
+}
+
+#[test]
+fn wrong_model_folders_and_ids_are_refused() {
+    let folder = folder();
+    let (model, _) = checkpoint("llama2");
+    let logprobs = |model: &str, ids: &str| palinode(folder.path(), &["logprobs", "--model", model, "--ids", ids]);
+    assert!(fail(logprobs("nowhere", "1 2"), 3).contains("config.json"));
+    assert!(fail(logprobs(&model, "1 x"), 2).contains("`x` is not a token id"));
+    assert!(fail(logprobs(&model, ""), 2).contains("at least one token id"));
+    assert!(fail(logprobs(&model, "1 32"), 2).contains("not below the vocabulary size 32"));
+    assert!(fail(logprobs(&model, &"1 ".repeat(65)), 2).contains("exceeds the decoder's capacity of 64"));
+    let generate = ["generate", "--model", &model, "--ids", "1", "--max-new", "4000000000"];
+    assert!(fail(palinode(folder.path(), &generate), 2).contains("exceeds"));
+}
+
 #[test]
 fn help_shows_examples_and_exit_codes() {
     let folder = folder();

@@ -21,24 +21,24 @@ mod learning;
 
 use burn_tensor::Device;
 
-/// What did not hold. The numbers are exit statuses; a panic's is 101.
+/// What did not hold. The numbers are exit statuses; 1 is left to what runs the program, and 101 is a panic's.
 #[derive(Debug, Clone, Copy)]
 #[repr(u32)]
 enum Failure {
     /// The core refused something that is valid.
-    Refused = 1,
+    Refused = 2,
     /// A loss is not the one worked out by hand.
-    Loss = 2,
+    Loss = 3,
     /// A gradient is not the one worked out by hand.
-    Gradient = 3,
+    Gradient = 4,
     /// Stage I's anchor did not bring the first attempt back to the reference.
-    Anchor = 4,
+    Anchor = 5,
     /// Stage I did not teach the second attempt.
-    SecondStayed = 5,
+    SecondStayed = 6,
     /// Stage II did not lift the first attempt.
-    FirstStayed = 6,
+    FirstStayed = 7,
     /// Stage II lost what the second attempt had learnt.
-    SecondLost = 7,
+    SecondLost = 8,
 }
 
 impl From<palinode_core::Error> for Failure {

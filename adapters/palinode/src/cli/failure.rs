@@ -3,6 +3,7 @@
 use palinode::{
     config::ConfigError,
     core::{Error as CoreError, backend::DeviceError},
+    hf::HfError,
     lm::LmError,
     report::ReportError,
     tasks::TaskError,
@@ -65,6 +66,12 @@ impl From<LmError> for Failure {
     fn from(error: LmError) -> Self {
         let code = if matches!(error, LmError::Config { .. }) { USAGE } else { INPUT };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<HfError> for Failure {
+    fn from(error: HfError) -> Self {
+        Self::new(INPUT, error.to_string())
     }
 }
 

@@ -4,6 +4,7 @@ mod chat;
 mod doctor;
 mod eval;
 mod failure;
+mod model;
 mod open;
 mod progress;
 mod report;
@@ -53,6 +54,17 @@ Examples:
     Try(TryArgs),
     /// Write a run's report: one HTML file that needs no network.
     Report(ReportArgs),
+    /// Print the log-probability of each token id, given those before it, under a model folder.
+    #[command(after_help = "\
+Examples:
+  palinode logprobs --model Qwen2.5-0.5B --ids \"3 14 15\" --json     {\"logprobs\": [of 14, of 15]}, in nats")]
+    Logprobs(LogprobsArgs),
+    /// Continue token ids with a model folder.
+    #[command(after_help = "\
+Examples:
+  palinode generate --model Qwen2.5-0.5B --ids \"3 14 15\" --max-new 18 --greedy
+  palinode generate --model Qwen2.5-0.5B --ids \"3 14 15\" --temperature 0.7 --seed 1 --ignore-eos --json")]
+    Generate(GenerateArgs),
     /// List devices, and check that one computes rightly.
     #[command(after_help = "\
 Examples:
@@ -184,6 +196,49 @@ struct DoctorArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct ModelArgs {
+    /// Model folder in Hugging Face layout: config.json and safetensors
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Token ids, separated by spaces or commas
+    #[arg(long, value_name = "IDS")]
+    ids: String,
+    /// Device to compute on; `palinode doctor` lists them
+    #[arg(long, default_value = "flex", value_name = "NAME")]
+    device: String,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct LogprobsArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+struct GenerateArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Most new ids [default: 64, or what the context has room for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_new: Option<u32>,
+    /// Take the most likely id each time
+    #[arg(long, conflicts_with = "temperature")]
+    greedy: bool,
+    /// Sampling temperature
+    #[arg(long, default_value_t = 1.0, value_name = "T")]
+    temperature: f64,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Go on behind the ids that end an answer
+    #[arg(long)]
+    ignore_eos: bool,
+}
+
 /// [`Arm`] as a command-line value.
 #[derive(Debug, Clone, Copy)]
 struct ArmName(Arm);
@@ -221,6 +276,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Try(args) => chat::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Logprobs(args) => model::logprobs(&args),
+        Command::Generate(args) => model::generate(&args),
         Command::Doctor(args) => doctor::run(&args),
     };
     match done {
