@@ -141,9 +141,10 @@ mod tests {
 
     #[test]
     fn scaling_gives_unit_deviation_and_keeps_zeros() {
-        let scaled = scale_by_deviation(tensor([[3.0, 0.0], [-3.0, 0.0], [0.0, 0.0]]));
+        // About a mean of 10, which stays: only the size is scaled.
+        let scaled = scale_by_deviation(tensor([[13.0, 0.0], [7.0, 0.0], [10.0, 0.0]]));
         let unit = 1.5f32.sqrt();
-        close(scaled, &[unit, 0.0, -unit, 0.0, 0.0, 0.0]);
+        close(scaled, &[13.0 * unit / 3.0, 0.0, 7.0 * unit / 3.0, 0.0, 10.0 * unit / 3.0, 0.0]);
     }
 
     #[test]

@@ -106,6 +106,8 @@ mod tests {
         assert_eq!([at(0.0).token, at(0.2).token, at(0.3).token, at(0.7).token, at(0.8).token], [0, 0, 1, 1, 2]);
         assert!((at(0.5).logprob - 0.5f32.ln()).abs() < 1e-6);
         assert_eq!(at(1.0 - f32::EPSILON / 2.0).token, 2);
+        // 1 is no such number; should one come, it names a token of the vocabulary all the same.
+        assert_eq!(at(1.0).token, 2);
     }
 
     #[test]

@@ -85,3 +85,43 @@ impl<T: Task + ?Sized> Task for &T {
         (**self).len(split)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A task of three problems to learn from, and none to judge by.
+    struct Three;
+
+    impl Task for Three {
+        fn problem(&self, _: u64, _: Split, index: u64) -> Problem {
+            Problem::new((index % 3) as u32, alloc::vec![1], Vec::new()).unwrap()
+        }
+
+        fn len(&self, split: Split) -> Option<u64> {
+            Some(if split == Split::Train { 3 } else { 0 })
+        }
+    }
+
+    struct Endless;
+
+    impl Task for Endless {
+        fn problem(&self, _: u64, _: Split, _: u64) -> Problem {
+            Problem::new(0, alloc::vec![1], Vec::new()).unwrap()
+        }
+    }
+
+    #[test]
+    fn tasks_are_finite_when_they_say_so() {
+        assert_eq!((Endless.len(Split::Train), Endless.is_empty(Split::Train)), (None, false));
+        let three = &Three;
+        assert_eq!((Task::len(&three, Split::Train), Task::is_empty(&three, Split::Train)), (Some(3), false));
+        assert!(Task::is_empty(&three, Split::HeldOut));
+        assert_eq!(Task::problem(&three, 0, Split::Train, 4).id(), 1);
+    }
+
+    #[test]
+    fn a_problem_needs_a_prompt() {
+        assert_eq!(Problem::new(0, Vec::new(), alloc::vec![1]).unwrap_err(), Error::Empty("a problem's prompt"));
+    }
+}

@@ -185,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn a_group_without_spread_earned_the_same_everywhere() {
+        let judged = |verdict| Attempt::new(vec![3], vec![0.0], StopReason::FixedLength, verdict).unwrap();
+        let episode = |a, b| Trajectory::new(vec![1], vec![9], vec![judged(a), judged(b)]).unwrap();
+        let episodes = vec![episode(Verdict::Right, Verdict::Right), episode(Verdict::Right, Verdict::Wrong)];
+        let group = Group::new(Problem::new(4, vec![1], vec![2]).unwrap(), episodes).unwrap();
+        assert!(group.has_zero_spread(0) && !group.has_zero_spread(1));
+        let episode = &group.trajectories()[1];
+        assert_eq!((episode.prompt(), episode.revision()), (&[1][..], &[9][..]));
+        assert_eq!(group.problem().id(), 4);
+    }
+
+    #[test]
     fn groups_refuse_ragged_attempts() {
         let problem = Problem::new(0, vec![1], vec![]).unwrap();
         let one = Trajectory::new(vec![1], vec![], vec![attempt(&[3])]).unwrap();

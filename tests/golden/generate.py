@@ -397,12 +397,16 @@ def sampling_case():
         problem, sample, attempt_, token = 1000 + i % 5, i % 7, i % 3, i
         words = philox([token, problem, step, stream | attempt_ << 8 | sample << 16], [seed & 0xFFFFFFFF, seed >> 32])
         uniform = (words[0] >> 8) / 2**24
+        below = ((words[0] << 32 | words[1]) * 1000) >> 64
+        # Box and Muller 1958
+        normal = math.sqrt(-2 * math.log((words[0] + 1) / 2**32)) * math.cos(2 * math.pi * words[1] / 2**32)
         logits = (torch.randn(9) * 2).float().double()
         p = (logits / TEMPERATURE).log_softmax(-1)
         cumulative = p.exp().cumsum(-1)
         assert (cumulative - uniform).abs().min() > 1e-5, "too close to call in float32"
         chosen = int((cumulative <= uniform).sum())
         draws.append({"problem": problem, "sample": sample, "attempt": attempt_, "token": token, "uniform": uniform,
+                      "below_1000": below, "normal": normal,
                       "logits": logits.tolist(), "chosen": chosen, "logprob": p[chosen].item(), "greedy": int(logits.argmax())})
     write("sampling.json", {"seed": seed, "step": step, "temperature": TEMPERATURE, "draws": draws})
 

@@ -21,6 +21,8 @@ struct Draw {
     attempt: u8,
     token: u32,
     uniform: f32,
+    below_1000: u32,
+    normal: f32,
     logits: Vec<f32>,
     chosen: u32,
     logprob: f32,
@@ -33,16 +35,16 @@ struct Draw {
 fn a_seed_draws_the_recorded_tokens() {
     let file: File = read(include_str!("sampling.json"));
     let rows = file.draws.len();
-    let uniforms: Vec<f32> = file
-        .draws
-        .iter()
-        .map(|draw| {
-            let key = RandomKey::new(file.seed, Stream::StageOne);
-            let Draw { problem, sample, attempt, token, .. } = *draw;
-            RandomKey { step: file.step, problem, sample, attempt, token, ..key }.uniform()
-        })
-        .collect();
-    assert_eq!(uniforms, file.draws.iter().map(|draw| draw.uniform).collect::<Vec<_>>());
+    let key = |draw: &Draw| {
+        let Draw { problem, sample, attempt, token, .. } = *draw;
+        RandomKey { step: file.step, problem, sample, attempt, token, ..RandomKey::new(file.seed, Stream::StageOne) }
+    };
+    for draw in &file.draws {
+        let key = key(draw);
+        assert_eq!((key.uniform(), key.below(1000)), (draw.uniform, draw.below_1000));
+        assert!((key.normal() - draw.normal).abs() < 1e-6, "{} {}", key.normal(), draw.normal);
+    }
+    let uniforms: Vec<f32> = file.draws.iter().map(|draw| key(draw).uniform()).collect();
     let logits: Vec<f32> = file.draws.iter().flat_map(|draw| draw.logits.clone()).collect();
     let logits = Tensor::<2>::from_data(TensorData::new(logits, [rows, file.draws[0].logits.len()]), &device());
     let sampled = choose(logits.clone(), Sampling::temperature(file.temperature).unwrap(), &uniforms).unwrap();

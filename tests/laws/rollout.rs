@@ -4,10 +4,10 @@ use palinode_core::{
     backend::Backend,
     batch::TokenBatch,
     logprob::{Scoring, score_tokens},
-    policy::Policy,
+    policy::{Decode, Policy},
     rng::{RandomKey, Stream},
     rollout::{AnswerLimit, RolloutConfig, rollout},
-    sampling::Sampling,
+    sampling::{Sampling, choose},
     task::Problem,
     trajectory::{Group, Trajectory},
     verifier::{Verdict, Verifier},
@@ -108,6 +108,41 @@ proptest! {
             prop_assert_eq!(&alone[0], group);
         }
         prop_assert_eq!(&together, &rollout(&policy, &Even, &problems, &config, key(seed, step)).unwrap());
+    }
+
+    /// A token is what its own key draws from the policy's distribution: every counter of the key is used, attempt and token among them.
+    #[test]
+    fn every_token_is_drawn_by_its_own_key(problems in problems(), config in config(), seed: u64, step: u32) {
+        let policy = Hashed::new(5, &device());
+        let groups = rollout(&policy, &Even, &problems, &config, key(seed, step)).unwrap();
+        for (problem, group) in problems.iter().zip(&groups) {
+            for (sample, episode) in group.trajectories().iter().enumerate() {
+                let tokens = episode.tokens();
+                for (attempt, span) in episode.spans().into_iter().enumerate() {
+                    for (token, at) in span.enumerate() {
+                        let (_, logits) = policy.start(&[&tokens[..at]], 1, at).unwrap();
+                        let counters = RandomKey { sample: sample as u16, attempt: attempt as u8, token: token as u32, ..key(seed, step) };
+                        let uniform = RandomKey { problem: problem.id(), ..counters }.uniform();
+                        let drawn = choose(logits, config.sampling(), &[uniform]).unwrap();
+                        prop_assert_eq!(drawn[0].token, tokens[at]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The cache is asked for as many tokens as the longest episode can have, and no fewer.
+    #[test]
+    fn capacity_is_what_an_episode_can_reach(problems in problems(), config in config(), seed: u64) {
+        let groups = rollout(&Hashed::new(6, &device()), &Even, &problems, &config, key(seed, 0)).unwrap();
+        for episode in episodes(&groups) {
+            let limit = episode.attempts().iter().map(|a| a.tokens().len()).max().unwrap_or(0);
+            let longest = episode.prompt().len() + config.attempts() * limit + (config.attempts() - 1) * episode.revision().len();
+            prop_assert!(episode.tokens().len() <= config.capacity(episode.prompt().len()));
+            if episode.attempts().iter().all(|a| a.stop() != StopReason::EndToken) {
+                prop_assert_eq!(longest, config.capacity(episode.prompt().len()));
+            }
+        }
     }
 
     /// The temperature of sampling is the temperature of scoring.

@@ -19,6 +19,7 @@ use palinode_core::{
     verifier::Verdict,
 };
 use palinode_lm::{Decoder, DecoderConfig};
+use palinode_train::checks::worse;
 use safetensors::SafeTensors;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -208,11 +209,26 @@ impl Fixture {
 }
 
 impl Case {
-    /// The recorded gradient of each parameter, in the order of the model.
+    /// The largest difference of gradients from the recorded ones, relative to the largest of these; NaN where a parameter has none, or one of
+    /// another size.
     ///
     /// # Panics
-    /// When there is none.
-    pub fn gradients(&self, loss: &Loss) -> Vec<Vec<f32>> {
+    /// When none was recorded.
+    pub fn gradient_gap(&self, loss: &Loss, found: &[Option<Vec<f32>>]) -> f32 {
+        let recorded = self.gradients(loss);
+        let size = recorded.iter().flatten().map(|g| g.abs()).fold(0.0, f32::max);
+        assert!(size > 1e-3, "the fixture has a gradient");
+        let gap = |(found, recorded): (&Option<Vec<f32>>, &Vec<f32>)| match found {
+            Some(found) if found.len() == recorded.len() => {
+                found.iter().zip(recorded).map(|(a, b)| (a - b).abs() / size).fold(0.0, worse)
+            }
+            _ => f32::NAN,
+        };
+        if found.len() == recorded.len() { found.iter().zip(&recorded).map(gap).fold(0.0, worse) } else { f32::NAN }
+    }
+
+    /// The recorded gradient of each parameter, in the order of the model.
+    fn gradients(&self, loss: &Loss) -> Vec<Vec<f32>> {
         let file = SafeTensors::deserialize(include_bytes!("../golden/gradients.safetensors")).expect("committed gradients");
         let (layers, parts) = (2, ["attention_norm", "attention.query_key_value", "attention.output", "mlp_norm"]);
         let block =

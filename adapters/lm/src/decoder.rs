@@ -25,7 +25,7 @@ pub(crate) struct Block {
     pub(crate) attention: Attention,
     after_attention_norm: Option<RmsNorm>,
     mlp_norm: RmsNorm,
-    mlp: Gated,
+    pub(crate) mlp: Gated,
     after_mlp_norm: Option<RmsNorm>,
 }
 

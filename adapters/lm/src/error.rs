@@ -32,6 +32,9 @@ pub enum LmError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Adapters do not fit the model.
+    #[error("adapters: {0}")]
+    Adapters(String),
     /// The tensors of a weights file are not those of the model; every difference is listed.
     #[error("{}: the tensors do not fit the model: {}", path.display(), differences.join("; "))]
     Tensors {

@@ -1,17 +1,21 @@
-//! A projection.
+//! A projection, with or without adapters.
 
 use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
 
-use crate::source::WeightSource;
+use crate::{
+    lora::{LowRank, added},
+    source::WeightSource,
+};
 
-/// x · weight + bias.
+/// x · weight + bias, and what its adapters add.
 #[derive(Module, Debug)]
 pub(crate) struct Linear {
     pub(crate) weight: Param<Tensor<2>>, // [inputs, outputs]
     pub(crate) bias: Option<Param<Tensor<1>>>,
+    pub(crate) adapters: Vec<LowRank>,
 }
 
 impl Linear {
@@ -23,16 +27,21 @@ impl Linear {
     ) -> Result<Self, S::Error> {
         let weight = Param::from_tensor(source.matrix(&format!("{name}.weight"), [inputs, outputs])?);
         let bias = bias.then(|| source.vector(&format!("{name}.bias"), outputs, 0.0)).transpose()?.map(Param::from_tensor);
-        Ok(Self { weight, bias })
+        Ok(Self { weight, bias, adapters: Vec::new() })
     }
 
     /// `[N, inputs]` to `[N, outputs]`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = x.matmul(self.weight.val());
-        match &self.bias {
+        let y = x.clone().matmul(self.weight.val());
+        let y = match &self.bias {
             Some(bias) => y + bias.val().unsqueeze(),
             None => y,
+        };
+        if self.adapters.is_empty() {
+            return y;
         }
+        let width = y.dims()[1];
+        y + added(&self.adapters, &x, width)
     }
 
     /// Inputs.

@@ -159,7 +159,7 @@ pub(crate) fn logprob_gap(groups: &[Group], scored: impl Iterator<Item = f32>) -
 }
 
 /// The larger of two differences, where NaN is the largest.
-pub(crate) fn worse(a: f32, b: f32) -> f32 {
+pub fn worse(a: f32, b: f32) -> f32 {
     if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) }
 }
 

@@ -1,0 +1,280 @@
+//! Low-rank adapters: a few trainable numbers beside frozen weights.
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Tensor, TensorData},
+};
+use palinode_core::rng::{RandomKey, Stream};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    decoder::{Block, Decoder},
+    error::LmError,
+    linear::Linear,
+};
+
+/// Which projections get an adapter, and how large it is.
+///
+/// W + (alpha / rank)·A·B, with A random and B zero at the start, so that nothing changes until something is learned.
+///
+/// # Source
+/// Hu et al. 2021, arXiv 2106.09685.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraConfig {
+    /// Inner width r.
+    pub rank: usize,
+    /// Numerator of the scale alpha / rank.
+    pub alpha: f64,
+    /// The projections.
+    pub targets: Vec<LoraTarget>,
+}
+
+impl LoraConfig {
+    /// Adapters of one rank on every projection, with alpha twice the rank.
+    pub fn on_all(rank: usize) -> Self {
+        Self { rank, alpha: 2.0 * rank as f64, targets: LoraTarget::ALL.to_vec() }
+    }
+
+    fn check(&self) -> Result<(), LmError> {
+        let refuse = |name, expected: &str, got: String| Err(LmError::Config { name, expected: expected.to_owned(), got });
+        if self.rank == 0 || self.rank > 1 << 12 {
+            return refuse("the adapters' rank", "within 1..=4096", self.rank.to_string());
+        }
+        if !(self.alpha.is_finite() && self.alpha > 0.0) {
+            return refuse("the adapters' alpha", "a positive number", self.alpha.to_string());
+        }
+        if self.targets.is_empty() {
+            return refuse("the adapters' targets", "at least one projection", "none".into());
+        }
+        Ok(())
+    }
+}
+
+/// A projection of a block, by the name it has in most model folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoraTarget {
+    /// Queries.
+    QProj,
+    /// Keys.
+    KProj,
+    /// Values.
+    VProj,
+    /// Attention's output.
+    OProj,
+    /// Feed-forward gate.
+    GateProj,
+    /// Feed-forward in.
+    UpProj,
+    /// Feed-forward out.
+    DownProj,
+}
+
+impl LoraTarget {
+    /// All of them, in the order in which they stand in a block.
+    pub const ALL: [Self; 7] = [Self::QProj, Self::KProj, Self::VProj, Self::OProj, Self::GateProj, Self::UpProj, Self::DownProj];
+
+    /// The name, as in `self_attn.q_proj`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::QProj => "q_proj",
+            Self::KProj => "k_proj",
+            Self::VProj => "v_proj",
+            Self::OProj => "o_proj",
+            Self::GateProj => "gate_proj",
+            Self::UpProj => "up_proj",
+            Self::DownProj => "down_proj",
+        }
+    }
+}
+
+/// One adapter: adds scale · x·A·B to some columns of a projection.
+#[derive(Module, Debug)]
+pub(crate) struct LowRank {
+    a: Param<Tensor<2>>, // [inputs, r]
+    b: Param<Tensor<2>>, // [r, outputs]
+    scale: f64,
+    /// First of the projection's columns that it adds to.
+    at: usize,
+    #[module(skip)]
+    target: LoraTarget,
+}
+
+impl LowRank {
+    /// `[N, inputs]` to `[N, outputs]`, the adapter's own.
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        x.matmul(self.a.val()).matmul(self.b.val()).mul_scalar(self.scale)
+    }
+
+    fn outputs(&self) -> usize {
+        self.b.dims()[1]
+    }
+}
+
+/// What adapters, in the order of their columns, add to a projection's `width` outputs: `[N, width]`.
+pub(crate) fn added(adapters: &[LowRank], x: &Tensor<2>, width: usize) -> Tensor<2> {
+    let rows = x.dims()[0];
+    let zeros = |columns: usize| Tensor::<2>::zeros([rows, columns], (&x.device(), x.dtype()));
+    let (mut parts, mut filled) = (Vec::new(), 0);
+    for adapter in adapters {
+        if adapter.at > filled {
+            parts.push(zeros(adapter.at - filled));
+        }
+        parts.push(adapter.forward(x.clone()));
+        filled = adapter.at + adapter.outputs();
+    }
+    if filled < width {
+        parts.push(zeros(width - filled));
+    }
+    if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 1) }
+}
+
+/// The numbers of one adapter.
+#[derive(Debug, Clone)]
+pub struct Adapter {
+    /// The block.
+    pub layer: usize,
+    /// The projection.
+    pub target: LoraTarget,
+    /// A, `[inputs, r]`.
+    pub a: TensorData,
+    /// B, `[r, outputs]`.
+    pub b: TensorData,
+}
+
+impl Decoder {
+    /// The same model with fresh adapters, and all else frozen; what it computes has not changed yet.
+    ///
+    /// # Errors
+    /// [`LmError::Config`] for a rank, an alpha or targets that make no adapter, or when the model has adapters already.
+    pub fn with_adapters(self, config: &LoraConfig, seed: u64) -> Result<Self, LmError> {
+        let mut drawn = 0;
+        self.adapt(config, |_, _, [inputs, outputs], device| {
+            drawn += 1;
+            let key = RandomKey { step: 1, problem: drawn, ..RandomKey::new(seed, Stream::Init) };
+            let deviation = (3.0 * inputs as f64).powf(-0.5) as f32;
+            let values: Vec<f32> =
+                (0..inputs * config.rank).map(|i| RandomKey { token: i as u32, ..key }.normal() * deviation).collect();
+            let a = Tensor::from_data(TensorData::new(values, [inputs, config.rank]), device);
+            Ok(Some([a, Tensor::zeros([config.rank, outputs], device)]))
+        })
+    }
+
+    /// The same model with these adapters, and all else frozen.
+    ///
+    /// # Errors
+    /// As [`Decoder::with_adapters`]; [`LmError::Adapters`] when one does not fit the model, or none does.
+    pub fn with_loaded_adapters(self, config: &LoraConfig, adapters: &[Adapter]) -> Result<Self, LmError> {
+        let mut used = 0;
+        let model = self.adapt(config, |layer, target, [inputs, outputs], device| {
+            let Some(adapter) = adapters.iter().find(|adapter| (adapter.layer, adapter.target) == (layer, target)) else {
+                return Ok(None);
+            };
+            used += 1;
+            let expected = [[inputs, config.rank], [config.rank, outputs]];
+            for (data, expected) in [&adapter.a, &adapter.b].into_iter().zip(expected) {
+                if data.shape().to_vec() != expected {
+                    let (name, got) = (target.name(), data.shape().to_vec());
+                    return Err(LmError::Adapters(format!("layer {layer}, {name}: shape {got:?}, expected {expected:?}")));
+                }
+            }
+            Ok(Some([&adapter.a, &adapter.b].map(|data| Tensor::from_data(data.clone(), device))))
+        })?;
+        match adapters.len() {
+            0 => Err(LmError::Adapters("there are none".into())),
+            all if used < all => Err(LmError::Adapters(format!("{} of {all} have no place in this model", all - used))),
+            _ => Ok(model),
+        }
+    }
+
+    /// The same model without its adapters: what it was before, sharing its weights' memory.
+    pub fn without_adapters(&self) -> Self {
+        let mut bare = self.clone();
+        bare.blocks.iter_mut().flat_map(|block| projections(block)).for_each(|(_, linear)| linear.adapters.clear());
+        bare
+    }
+
+    /// The same function with the adapters folded into the weights, which can be trained again.
+    pub fn merge_adapters(self) -> Self {
+        let mut merged = self.valid();
+        for (_, linear) in merged.blocks.iter_mut().flat_map(|block| projections(block)) {
+            for adapter in std::mem::take(&mut linear.adapters) {
+                let added = adapter.a.val().matmul(adapter.b.val()).mul_scalar(adapter.scale);
+                let [inputs, outputs] = added.dims();
+                linear.weight = linear.weight.clone().map(|weight| {
+                    let columns = [0..inputs, adapter.at..adapter.at + outputs];
+                    let sum = weight.clone().slice(columns.clone()) + added.cast(weight.dtype());
+                    weight.slice_assign(columns, sum)
+                });
+            }
+        }
+        merged.set_require_grad(true)
+    }
+
+    /// Its adapters, block after block, in the order of [`LoraTarget::ALL`].
+    pub fn adapters(&self) -> Vec<Adapter> {
+        let mut model = self.clone();
+        let blocks = model.blocks.iter_mut().enumerate();
+        let linears = blocks.flat_map(|(layer, block)| projections(block).into_iter().map(move |(_, linear)| (layer, linear)));
+        linears
+            .flat_map(|(layer, linear)| linear.adapters.iter().map(move |adapter| (layer, adapter)))
+            .map(|(layer, adapter)| Adapter {
+                layer,
+                target: adapter.target,
+                a: adapter.a.val().into_data(),
+                b: adapter.b.val().into_data(),
+            })
+            .collect()
+    }
+
+    /// Puts an adapter wherever `make` gives one, asked for each target in turn with the projection's `[inputs, outputs]`.
+    fn adapt(
+        mut self,
+        config: &LoraConfig,
+        mut make: impl FnMut(usize, LoraTarget, [usize; 2], &Device) -> Result<Option<[Tensor<2>; 2]>, LmError>,
+    ) -> Result<Self, LmError> {
+        config.check()?;
+        if self.blocks.iter_mut().flat_map(|block| projections(block)).any(|(_, linear)| !linear.adapters.is_empty()) {
+            return Err(LmError::Adapters("the model has some already".into()));
+        }
+        let sizes = self.config().clone();
+        let (head, inner) = (sizes.head_width(), sizes.feed_forward);
+        let (queries, keys) = (sizes.heads * head, sizes.kv_heads * head);
+        let mut model = self.set_require_grad(false);
+        for (layer, block) in model.blocks.iter_mut().enumerate() {
+            for (targets, linear) in projections(block) {
+                let (inputs, device) = (linear.inputs(), linear.weight.val().device());
+                for target in targets.iter().filter(|target| config.targets.contains(target)) {
+                    let (at, outputs) = match target {
+                        LoraTarget::QProj => (0, queries),
+                        LoraTarget::KProj => (queries, keys),
+                        LoraTarget::VProj => (queries + keys, keys),
+                        LoraTarget::GateProj => (0, inner),
+                        LoraTarget::UpProj => (inner, inner),
+                        LoraTarget::OProj | LoraTarget::DownProj => (0, sizes.width),
+                    };
+                    if let Some(factors) = make(layer, *target, [inputs, outputs], &device)? {
+                        let [a, b] = factors.map(|factor| Param::from_tensor(factor.cast(linear.weight.val().dtype())));
+                        let scale = config.alpha / config.rank as f64;
+                        linear.adapters.push(LowRank { a, b, scale, at, target: *target });
+                    }
+                }
+            }
+        }
+        Ok(model)
+    }
+}
+
+/// A block's projections, and the targets that stand in each, in the order of their columns.
+fn projections(block: &mut Block) -> [(&'static [LoraTarget], &mut Linear); 4] {
+    [
+        (&[LoraTarget::QProj, LoraTarget::KProj, LoraTarget::VProj], &mut block.attention.query_key_value),
+        (&[LoraTarget::OProj], &mut block.attention.output),
+        (&[LoraTarget::GateProj, LoraTarget::UpProj], &mut block.mlp.gate_up),
+        (&[LoraTarget::DownProj], &mut block.mlp.down),
+    ]
+}
+
+#[cfg(test)]
+mod tests;
