@@ -13,7 +13,9 @@
 //! | `layout` | which tensors of a folder make up a parameter of the decoder |
 //! | `shards` | safetensors files: headers first, then one tensor at a time |
 //! | `folder`, `save` | the whole folder, in and out |
+//! | `adapter` | low-rank adapters in PEFT's layout, in and out |
 
+mod adapter;
 mod error;
 mod fields;
 mod folder;
@@ -22,5 +24,6 @@ mod save;
 mod shards;
 pub mod spec;
 
+pub use adapter::{load_adapters, save_adapters};
 pub use error::HfError;
 pub use folder::Folder;

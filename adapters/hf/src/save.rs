@@ -27,10 +27,20 @@ const COPIED: [&str; 10] = [
 ];
 
 /// One tensor's bytes.
-struct Bytes {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
+pub(crate) struct Bytes {
+    pub(crate) dtype: Dtype,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Writes a safetensors file, under another name first, so that there is never half a file of this name.
+pub(crate) fn write(tensors: &[(String, Bytes)], path: &Path) -> Result<(), HfError> {
+    let part = path.with_extension("safetensors.part");
+    let metadata = Some([("format".to_owned(), "pt".to_owned())].into());
+    let views = tensors.iter().map(|(name, bytes)| (name.as_str(), bytes));
+    safetensors::serialize_to_file(views, metadata, &part)
+        .map_err(|error| HfError::Format { path: part.clone(), reason: error.to_string() })?;
+    fs::rename(&part, path).map_err(|source| HfError::Io { path: path.to_owned(), source })
 }
 
 impl View for &Bytes {
@@ -80,13 +90,7 @@ impl Folder {
                 fs::copy(&from, &to).map_err(io(&to))?;
             }
         }
-        // Under another name first, so that a folder never holds half a model.
-        let (written, path) = (to.join("model.safetensors.part"), to.join("model.safetensors"));
-        let metadata = Some([("format".to_owned(), "pt".to_owned())].into());
-        let views = tensors.iter().map(|(name, bytes)| (name.as_str(), bytes));
-        safetensors::serialize_to_file(views, metadata, &written)
-            .map_err(|error| HfError::Format { path: written.clone(), reason: error.to_string() })?;
-        fs::rename(&written, &path).map_err(io(&path))
+        write(&tensors, &to.join("model.safetensors"))
     }
 
     /// A parameter's values as the folder's tensors.

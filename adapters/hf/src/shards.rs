@@ -44,12 +44,17 @@ impl Shards {
         let single = folder.join("model.safetensors");
         let index = folder.join("model.safetensors.index.json");
         let files = if single.exists() || !index.exists() { vec![single] } else { listed(folder, &index)? };
+        Self::of(&files)
+    }
+
+    /// Reads the headers of these files.
+    pub(crate) fn of(files: &[PathBuf]) -> Result<Self, HfError> {
         let mut places = BTreeMap::new();
         for file in files {
-            for (name, place) in header(&file)? {
+            for (name, place) in header(file)? {
                 if places.insert(name.clone(), place).is_some() {
                     let reason = format!("tensor {name} stands in another file of this model too");
-                    return Err(HfError::Format { path: file, reason });
+                    return Err(HfError::Format { path: file.clone(), reason });
                 }
             }
         }

@@ -301,6 +301,25 @@ fn logprobs_and_generate_give_what_transformers_gives() {
 }
 
 #[test]
+fn adapters_merge_into_a_folder_of_their_own() {
+    let folder = folder();
+    let (model, expected) = checkpoint("llama2");
+    let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hf/tests/models/llama2-adapter");
+    let merge = ["merge", "--model", &model, "--adapter", adapter.to_str().unwrap(), "--out", "merged"];
+    succeed(palinode(folder.path(), &merge));
+    let of_adapter: Value = serde_json::from_str(&fs::read_to_string(adapter.join("expected.json")).unwrap()).unwrap();
+    let ids = spaced(&expected["ids"]);
+    let out = succeed(palinode(folder.path(), &["logprobs", "--model", "merged", "--ids", &ids, "--json"]));
+    let found: Value = serde_json::from_str(&out).unwrap();
+    let pairs = found["logprobs"].as_array().unwrap().iter().zip(of_adapter["logprobs"].as_array().unwrap());
+    assert!(pairs.clone().count() == 23 && pairs.clone().all(|(a, b)| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-4));
+    assert!(fail(palinode(folder.path(), &merge), 2).contains("is there already"));
+    let without = ["merge", "--model", &model, "--adapter", &model, "--out", "other"];
+    assert!(fail(palinode(folder.path(), &without), 3).contains("adapter_config.json"));
+    assert!(!folder.path().join("other").exists());
+}
+
+#[test]
 fn wrong_model_folders_and_ids_are_refused() {
     let folder = folder();
     let (model, _) = checkpoint("llama2");

@@ -1,6 +1,6 @@
 """Makes the tiny checkpoints of this folder, one of each family, and what transformers makes of them in float32.
 
-    pip install torch transformers
+    pip install torch transformers peft
     python generate.py
 
 Their architectures are the true ones; their weights are random numbers. `config.json` is as transformers 5 writes it, `config.v4.json` says the
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import (Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config,
+from transformers import (AutoModelForCausalLM, Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config,
                           Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 HERE = Path(__file__).parent
@@ -93,6 +93,33 @@ def make(name, config, kind, dtype, shard, seed=0):
     print(name, sorted(p.name for p in folder.iterdir()), f"margin {min(margins):.3f}")
 
 
+def make_adapter(name):
+    """An adapter by PEFT on one of the models, as its users have them."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(11)
+    model = AutoModelForCausalLM.from_pretrained(HERE / name, dtype=torch.float32, attn_implementation="eager").eval()
+    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
+    model = get_peft_model(model, LoraConfig(r=3, lora_alpha=6, target_modules=targets, task_type="CAUSAL_LM")).eval()
+    with torch.no_grad():
+        for parameter_name, p in model.named_parameters():
+            if "lora_B" in parameter_name:
+                p.copy_(torch.randn_like(p) * 0.3)
+        ids = torch.tensor([json.loads((HERE / name / "expected.json").read_text())["ids"]])
+        logprobs = model(ids).logits[0].log_softmax(-1)[torch.arange(LENGTH - 1), ids[0, 1:]]
+    folder = HERE / f"{name}-adapter"
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    written = json.loads((folder / "adapter_config.json").read_text())
+    written["base_model_name_or_path"] = name
+    written["target_modules"] = sorted(written["target_modules"])
+    (folder / "adapter_config.json").write_text(json.dumps(written, indent=1) + "\n")
+    (folder / "expected.json").write_text(json.dumps({"logprobs": logprobs.tolist()}) + "\n")
+    print(folder.name)
+
+
 print("transformers", transformers.__version__)
 for name, settings in MODELS.items():
     make(name, *settings)
+make_adapter("llama2")

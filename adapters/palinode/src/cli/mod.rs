@@ -4,6 +4,7 @@ mod chat;
 mod doctor;
 mod eval;
 mod failure;
+mod merge;
 mod model;
 mod open;
 mod progress;
@@ -65,6 +66,11 @@ Examples:
   palinode generate --model Qwen2.5-0.5B --ids \"3 14 15\" --max-new 18 --greedy
   palinode generate --model Qwen2.5-0.5B --ids \"3 14 15\" --temperature 0.7 --seed 1 --ignore-eos --json")]
     Generate(GenerateArgs),
+    /// Fold low-rank adapters (PEFT layout) into their model, and write it as a folder of its own.
+    #[command(after_help = "\
+Examples:
+  palinode merge --model Qwen2.5-0.5B --adapter runs/mine/adapter --out merged")]
+    Merge(MergeArgs),
     /// List devices, and check that one computes rightly.
     #[command(after_help = "\
 Examples:
@@ -239,6 +245,22 @@ struct GenerateArgs {
     ignore_eos: bool,
 }
 
+#[derive(Debug, Args)]
+struct MergeArgs {
+    /// Model folder in Hugging Face layout that the adapters belong to
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Folder with adapter_config.json and adapter_model.safetensors
+    #[arg(long, value_name = "DIR")]
+    adapter: PathBuf,
+    /// Where to write the merged model; must be new, or empty
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Device to compute on; `palinode doctor` lists them
+    #[arg(long, default_value = "flex", value_name = "NAME")]
+    device: String,
+}
+
 /// [`Arm`] as a command-line value.
 #[derive(Debug, Clone, Copy)]
 struct ArmName(Arm);
@@ -278,6 +300,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Logprobs(args) => model::logprobs(&args),
         Command::Generate(args) => model::generate(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };
     match done {

@@ -1,0 +1,22 @@
+//! `palinode merge`: adapters folded into their model.
+
+use palinode::{
+    device,
+    hf::{Folder, load_adapters},
+};
+
+use super::{Failure, MergeArgs, failure::USAGE};
+
+pub(crate) fn run(args: &MergeArgs) -> Result<(), Failure> {
+    let device = device::open(&args.device)?.device;
+    let occupied = args.out.exists() && std::fs::read_dir(&args.out).map_or(true, |mut entries| entries.next().is_some());
+    if occupied {
+        return Err(Failure::new(USAGE, format!("{}: is there already, and not an empty folder", args.out.display())));
+    }
+    let folder = Folder::open(&args.model, &device)?;
+    let (config, adapters) = load_adapters(&args.adapter)?;
+    let merged = folder.load(&device)?.with_loaded_adapters(&config, &adapters)?.merge_adapters();
+    folder.save(&merged, &args.out)?;
+    anstream::eprintln!("{} adapters of rank {} merged into {}", adapters.len(), config.rank, args.out.display());
+    Ok(())
+}
