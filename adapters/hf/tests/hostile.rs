@@ -20,7 +20,7 @@ fn copy(name: &str) -> tempfile::TempDir {
 fn refused(folder: &Path) -> HfError {
     let (device, start) = (palinode_flex::device(), Instant::now());
     let found = Folder::open(folder, &device).and_then(|folder| folder.load(&device));
-    let error = found.err().expect("refused");
+    let error = found.expect_err("refused");
     // Far below a second; the bound only tells a hang from an answer.
     assert!(start.elapsed().as_secs() < 10, "{error}");
     error

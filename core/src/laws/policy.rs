@@ -1,6 +1,7 @@
 //! Laws of [`Policy`] and [`Decode`].
 
 use alloc::{format, string::String, vec::Vec};
+use core::slice;
 
 use burn_tensor::{Int, Tensor, TensorData};
 use proptest::{collection::vec, prelude::*};
@@ -35,14 +36,14 @@ impl Laws {
         let suffixes = (tokens(vocabulary, 1..8), tokens(vocabulary, 1..4));
         self.hold("a position does not depend on later tokens", &suffixes, |(row, suffix)| {
             let longer: Vec<u32> = row.iter().chain(&suffix).copied().collect();
-            let (alone, followed) = (self.full(policy, &[row.clone()]), self.full(policy, &[longer]));
+            let (alone, followed) = (self.full(policy, slice::from_ref(&row)), self.full(policy, &[longer]));
             same(&alone[0], &followed[0][..row.len()], tolerance)
         })?;
         self.hold("a row does not depend on other rows", &rows, |rows| {
             let together = self.full(policy, &rows);
             rows.iter()
                 .zip(&together)
-                .try_for_each(|(row, among)| same(&self.full(policy, core::slice::from_ref(row))[0], among, tolerance))
+                .try_for_each(|(row, among)| same(&self.full(policy, slice::from_ref(row))[0], among, tolerance))
         })
     }
 

@@ -59,16 +59,16 @@ fn broken_verifiers_are_caught_with_a_small_case() {
     assert!(case.ends_with("[0, 0, 0, 0, 0])"), "one token more than pays all: {case}");
     assert_eq!(of(&|_, _| Verdict::Partial(f32::NAN)).0, "a reward lies in [0, 1]");
 
-    let asked = Cell::new(0);
+    let asked = Cell::new(0u32);
     let moody = |_: &Problem, _: &[u32]| {
         asked.set(asked.get() + 1);
-        if asked.get() % 2 == 0 { Verdict::Right } else { Verdict::Wrong }
+        if asked.get().is_multiple_of(2) { Verdict::Right } else { Verdict::Wrong }
     };
     assert_eq!(of(&moody).0, "the same answer gets the same verdict");
     let last = Cell::new(0);
     let remembers = |_: &Problem, answer: &[u32]| if last.replace(answer.len()) == 5 { Verdict::Right } else { Verdict::Wrong };
     assert_eq!(of(&remembers).0, "the same answer gets the same verdict");
-    let numbered = |problem: &Problem, _: &[u32]| if problem.id() % 2 == 0 { Verdict::Right } else { Verdict::Wrong };
+    let numbered = |problem: &Problem, _: &[u32]| if problem.id().is_multiple_of(2) { Verdict::Right } else { Verdict::Wrong };
     assert_eq!(of(&numbered).0, "the problem's id does not matter");
 }
 

@@ -1,7 +1,8 @@
 //! Laws of [`Verifier`].
 
 use alloc::{format, vec::Vec};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use core::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 
 use proptest::strategy::Strategy;
 
