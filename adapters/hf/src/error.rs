@@ -44,8 +44,8 @@ pub enum HfError {
         /// What would be supported.
         supported: String,
     },
-    /// The tensors of a folder are not those of its configuration; every difference is listed.
-    #[error("{}: the tensors do not fit the configuration: {}", path.display(), differences.join("; "))]
+    /// The tensors of a folder are not those of its configuration; every difference is kept, and the first 100 are printed.
+    #[error("{}: the tensors do not fit the configuration: {}", path.display(), listed(differences))]
     Tensors {
         /// The folder.
         path: PathBuf,
@@ -63,4 +63,14 @@ pub enum HfError {
     /// The sizes make no model.
     #[error(transparent)]
     Lm(#[from] LmError),
+}
+
+/// As much as a person would read.
+fn listed(differences: &[String]) -> String {
+    const MOST: usize = 100;
+    let shown = differences[..differences.len().min(MOST)].join("; ");
+    match differences.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
 }

@@ -17,9 +17,9 @@ use serde_json::Value;
 use crate::error::HfError;
 
 /// Longest header that is read, in bytes; that of a model with 10 000 tensors is about 1 MB.
-const LONGEST_HEADER: u64 = 32 << 20;
+const LONGEST_HEADER: u64 = 8 << 20;
 /// Longest index file that is read.
-const LONGEST_INDEX: u64 = 32 << 20;
+const LONGEST_INDEX: u64 = 8 << 20;
 /// Most files of one model.
 const MOST_FILES: usize = 1000;
 

@@ -83,6 +83,10 @@ fn headers_that_lie() {
     let large = json!({"a": {"dtype": "F32", "shape": [1u64 << 40], "data_offsets": [0, 1u64 << 42]}});
     weights(folder.path(), &large.to_string(), 8);
     says(folder.path(), &["describes 4398046511"]);
+    let many: serde_json::Map<String, Value> =
+        (0..5000).map(|i| (format!("t{i}"), json!({"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}))).collect();
+    weights(folder.path(), &Value::from(many).to_string(), 0);
+    says(folder.path(), &["and 4921 more"]);
     weights(folder.path(), &json!({"a": entry(0, 8)}).to_string(), 8);
     says(folder.path(), &["model.embed_tokens.weight is missing", "a is not part of the model", "lm_head.weight is missing"]);
 }

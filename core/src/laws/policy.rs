@@ -18,7 +18,7 @@ type Rows = Vec<Vec<u32>>;
 impl Laws {
     /// The contract of [`Policy`] for token ids below `vocabulary`, with log-probabilities compared up to `tolerance` nats.
     ///
-    /// There is one finite logit a token; probabilities sum to 1; a position does not depend on later tokens, on padding, or on other rows.
+    /// There is one logit a token, and none is NaN; probabilities sum to 1; a position does not depend on later tokens, on padding, or on other rows.
     ///
     /// # Errors
     /// [`Broken`] names the first law that does not hold.
