@@ -164,6 +164,16 @@ mod tests {
         merged.merge(&Transitions::of(&episodes[2..]));
         assert_eq!(merged, t);
         assert_eq!(Transitions::default().fix_given_wrong(), None);
+        assert_eq!((merged.attempts(), Transitions::default().attempts()), (2, 0));
+    }
+
+    #[test]
+    fn rates_that_have_nothing_to_count_are_absent() {
+        let wrong = Transitions::of(&[episode((1, false), (2, true)), episode((1, false), (1, false))]);
+        assert_eq!((wrong.fix_given_wrong(), wrong.break_given_right()), (Some(0.5), None));
+        assert_eq!((wrong.delta(), wrong.changed()), (0.5, 0.5));
+        let right = Transitions::of(&[episode((1, true), (2, false))]);
+        assert_eq!((right.fix_given_wrong(), right.break_given_right(), right.delta()), (None, Some(1.0), -1.0));
     }
 
     #[test]
@@ -173,5 +183,6 @@ mod tests {
         assert_eq!(edit_distance(&[1, 2, 3, 4], &[4, 3, 2, 1]), 4);
         assert_eq!(edit_distance_ratio(&[1, 2], &[1, 2]), 0.0);
         assert_eq!(edit_distance_ratio(&[1, 2], &[3, 4]), 0.5);
+        assert_eq!(edit_distance_ratio(&[1, 2], &[3, 4, 5, 1, 2, 6]), 0.5);
     }
 }
