@@ -1,7 +1,7 @@
 //! What every backend must do alike: the recorded values of `tests/golden`, in every floating-point type the device computes with, and the
 //! checks of `palinode doctor`. Shapes are small: on a software GPU every new one costs a shader.
 
-use burn::{module::Module, optim::GradientsParams};
+use burn::module::Module;
 use burn_tensor::{Device, FloatDType, Tensor};
 use palinode_core::{
     backend::Backend,
@@ -17,7 +17,7 @@ use palinode_tests::{
 };
 use palinode_train::{
     checks::Checks,
-    learner::{AdamW, Learner, list_gradients},
+    learner::{AdamW, Learner},
     workers::Workers,
 };
 
@@ -67,20 +67,10 @@ pub(crate) fn objectives_are_the_recorded(backend: &dyn Backend) {
     let (fixture, device) = (Fixture::load(), device(backend));
     let case = &fixture.cases[0];
     for dtype in dtypes(backend, &device) {
-        let tolerance = backend.tolerance(dtype).gradient;
-        let [policy, reference] = fixture.models(&device, dtype);
+        println!("weights in {dtype:?}"); // Shown when a comparison fails.
+        let models = fixture.models(&device, dtype);
         for recorded in &case.losses {
-            let of = format!("{dtype:?} {} {}", recorded.objective, recorded.kl);
-            let policy = policy.clone().train();
-            let objective = fixture.objectives[&recorded.objective].objective();
-            let (gains, loss) = fixture.loss(&policy, &reference, case, (objective.as_ref(), recorded.estimator()), &device);
-            let expected: Vec<f32> = recorded.advantages.iter().flatten().flatten().map(|&x| x as f32).collect();
-            assert!(close(&gains, &expected, tolerance), "{of}: {gains:?}\nrecorded: {expected:?}");
-            assert!(close(&values(loss.clone()), &[recorded.loss as f32], tolerance), "{of}: {loss}\n{}", recorded.loss);
-
-            let found = list_gradients(&policy, GradientsParams::from_grads(loss.backward(), &policy));
-            let gap = case.gradient_gap(recorded, &found);
-            assert!(gap <= tolerance, "{of}: gradients differ by {gap} of the largest");
+            fixture.compare(&models, case, recorded, backend.tolerance(dtype).gradient, &device);
         }
     }
 }

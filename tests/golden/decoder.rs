@@ -1,11 +1,9 @@
-use burn::optim::GradientsParams;
 use burn_tensor::FloatDType;
 use palinode_tests::{
     close, device,
     golden::{ESTIMATORS, Fixture},
     values,
 };
-use palinode_train::learner::list_gradients;
 
 /// Rotations, rewards and advantages are held in f32.
 const TOLERANCE: f32 = 2e-6;
@@ -32,22 +30,11 @@ fn scores_are_those_of_pytorch() {
 #[test]
 fn losses_and_gradients_are_those_of_pytorch() {
     let (fixture, device) = (Fixture::load(), device());
-    let [policy, reference] = fixture.models(&device, FloatDType::F64);
+    let models = fixture.models(&device, FloatDType::F64);
     let mut compared = 0;
     for case in &fixture.cases {
         for recorded in &case.losses {
-            let of = format!("{} {} {}", case.name, recorded.objective, recorded.kl);
-            let policy = burn::module::Module::train(policy.clone());
-            let objective = fixture.objectives[&recorded.objective].objective();
-            let (gains, loss) = fixture.loss(&policy, &reference, case, (objective.as_ref(), recorded.estimator()), &device);
-            let expected: Vec<f32> = recorded.advantages.iter().flatten().flatten().map(|&x| x as f32).collect();
-            assert!(close(&gains, &expected, TOLERANCE), "{of}: {gains:?}\nPyTorch: {expected:?}");
-            assert!(close(&values(loss.clone()), &[recorded.loss as f32], TOLERANCE), "{of}: {loss} {}", recorded.loss);
-
-            let found = list_gradients(&policy, GradientsParams::from_grads(loss.backward(), &policy));
-            let gap = case.gradient_gap(recorded, &found);
-            assert!(gap <= TOLERANCE, "{of}: gradients differ by {gap} of the largest");
-            compared += found.iter().flatten().flatten().count();
+            compared += fixture.compare(&models, case, recorded, TOLERANCE, &device);
         }
     }
     assert!(compared > 20_000, "{compared} numbers compared");

@@ -2,8 +2,9 @@ use burn_tensor::Tensor;
 use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
+    kl::KlEstimator,
     logprob::{Scoring, TokenScores, score_tokens},
-    objective::{Objective, StageOne, StageTwo, advantages, loss},
+    objective::{Objective, StageOne, StageTwo, advantages, batch_loss, loss},
     policy::Policy,
     trajectory::{Trajectory, rewards},
 };
@@ -103,10 +104,9 @@ proptest! {
         let gradient = |rewards: Tensor<3>| {
             let stage = StageOne::default();
             let gains = values(advantages(&stage, rewards, None, Baseline::LeaveOneOut, true));
-            let betas = batch.spread_weights(&stage.betas(k)).unwrap();
             let tracked = policy.tracked();
-            let loss = loss(&score(&tracked, &reference, &batch), batch.spread(&gains).unwrap(), betas, p * g);
-            tracked.gradient(&loss)
+            let scores = score(&tracked, &reference, &batch);
+            tracked.gradient(&batch_loss(&stage, KlEstimator::Exact, &batch, &scores, &gains, p * g).unwrap())
         };
         prop_assert_eq!(gradient(rewards), gradient(other));
     }

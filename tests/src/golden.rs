@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use burn::{module::Module, optim::GradientsParams};
 use burn_tensor::{Device, FloatDType, Tensor, TensorData};
 use palinode_core::{
     advantage::Baseline,
@@ -19,11 +20,11 @@ use palinode_core::{
     verifier::Verdict,
 };
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_train::checks::worse;
+use palinode_train::{checks::worse, learner::list_gradients};
 use safetensors::SafeTensors;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{episodes, values};
+use crate::{close, episodes, values};
 
 /// The estimators, by their names in the fixtures.
 pub const ESTIMATORS: [(&str, KlEstimator); 4] =
@@ -183,6 +184,31 @@ impl Fixture {
         score_tokens(policy, Some(reference), &case.batch(device), &scoring)
     }
 
+    /// Compares advantages, loss and the gradient of every parameter with what was recorded; returns how many gradient entries there were.
+    ///
+    /// # Panics
+    /// When one differs by more than `tolerance`, relative to its size (a gradient: to the largest entry).
+    pub fn compare(
+        &self,
+        [policy, reference]: &[Decoder; 2],
+        case: &Case,
+        recorded: &Loss,
+        tolerance: f32,
+        device: &Device,
+    ) -> usize {
+        let of = format!("{} {} {}", case.name, recorded.objective, recorded.kl);
+        let policy = policy.clone().train();
+        let objective = self.objectives[&recorded.objective].objective();
+        let (gains, loss) = self.loss(&policy, reference, case, (objective.as_ref(), recorded.estimator()), device);
+        let expected: Vec<f32> = recorded.advantages.iter().flatten().flatten().map(|&x| x as f32).collect();
+        assert!(close(&gains, &expected, tolerance), "{of}: {gains:?}\nrecorded: {expected:?}");
+        assert!(close(&values(loss.clone()), &[recorded.loss as f32], tolerance), "{of}: {loss}\nrecorded: {}", recorded.loss);
+        let found = list_gradients(&policy, GradientsParams::from_grads(loss.backward(), &policy));
+        let gap = case.gradient_gap(recorded, &found);
+        assert!(gap <= tolerance, "{of}: gradients differ by {gap} of the largest");
+        found.iter().flatten().map(Vec::len).sum()
+    }
+
     /// Advantages and loss as training computes them.
     ///
     /// # Panics
@@ -214,7 +240,7 @@ impl Case {
     ///
     /// # Panics
     /// When none was recorded.
-    pub fn gradient_gap(&self, loss: &Loss, found: &[Option<Vec<f32>>]) -> f32 {
+    fn gradient_gap(&self, loss: &Loss, found: &[Option<Vec<f32>>]) -> f32 {
         let recorded = self.gradients(loss);
         let size = recorded.iter().flatten().map(|g| g.abs()).fold(0.0, f32::max);
         assert!(size > 1e-3, "the fixture has a gradient");

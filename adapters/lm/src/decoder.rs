@@ -4,7 +4,7 @@ use burn::{
     module::{Module, ModuleMapper, Param},
     tensor::{Device, FloatDType, Int, Tensor},
 };
-use palinode_core::{policy::Policy, precision::widen};
+use palinode_core::policy::Policy;
 
 use crate::{
     attention::Attention,
@@ -184,9 +184,6 @@ impl Policy for Decoder {
             Some(output) => states.matmul(output.val()),
             None => states.matmul(self.embedding.val().transpose()),
         };
-        match self.config.logit_cap {
-            Some(_) => cap(widen(logits), self.config.logit_cap),
-            None => logits,
-        }
+        cap(logits, self.config.logit_cap)
     }
 }

@@ -41,6 +41,8 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
 
+use strategies::{Rewards, rewards};
+
 pub mod fixtures;
 mod objective;
 pub mod oracle;
@@ -96,6 +98,30 @@ impl Laws {
             TestError::Abort(reason) => {
                 Broken { law, reason: format!("no case could be made: {}", reason.message()), counterexample: String::new() }
             }
+        })
+    }
+}
+
+impl Laws {
+    /// Something that maps rewards to one finite number an attempt, `[P, G, K]` to the same, and each episode by itself.
+    fn acts_on_episodes(
+        &self,
+        [finite, by_itself]: [&'static str; 2],
+        map: impl Fn(Tensor<3>) -> Tensor<3>,
+    ) -> Result<(), Broken> {
+        let of = |rewards: &Rewards| values(map(rewards.tensor(&self.device)));
+        self.hold(finite, &rewards(), |rewards| {
+            let found = map(rewards.tensor(&self.device));
+            let shape = found.dims();
+            ensure(shape == rewards.shape, || format!("the shape {shape:?}"))?;
+            ensure(values(found).iter().all(|value| value.is_finite()), || "a number that is not finite".into())
+        })?;
+        self.hold(by_itself, &rewards(), |rewards| {
+            let together = of(&rewards);
+            rewards.episodes().zip(together.chunks(rewards.shape[2])).try_for_each(|(episode, among)| {
+                let alone = of(&Rewards { shape: [1, 1, episode.len()], values: episode.to_vec() });
+                ensure(close(&alone, among, 1e-5), || format!("{alone:?} alone, {among:?} among others"))
+            })
         })
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{
     Broken, Laws, close, ensure,
     fixtures::{FreeLogits, VOCABULARY},
-    strategies::{Rewards, groups, reward, rewards},
+    strategies::{Rewards, groups, reward},
     values,
 };
 use crate::{
@@ -30,18 +30,8 @@ impl Laws {
     /// [`Broken`] names the first law that does not hold.
     pub fn objective<O: Objective + ?Sized>(&self, objective: &O) -> Result<(), Broken> {
         let of = |rewards: &Rewards| values(objective.returns(rewards.tensor(&self.device)));
-        self.hold("there is one finite return an attempt", &rewards(), |rewards| {
-            let shape = objective.returns(rewards.tensor(&self.device)).dims();
-            ensure(shape == rewards.shape, || format!("the shape {shape:?}"))?;
-            ensure(of(&rewards).iter().all(|value| value.is_finite()), || "a return that is not finite".into())
-        })?;
-        self.hold("an episode's returns follow from its own rewards", &rewards(), |rewards| {
-            let together = of(&rewards);
-            rewards.episodes().zip(together.chunks(rewards.shape[2])).try_for_each(|(episode, among)| {
-                let alone = of(&Rewards { shape: [1, 1, episode.len()], values: episode.to_vec() });
-                ensure(close(&alone, among, 1e-5), || format!("{alone:?} alone, {among:?} among others"))
-            })
-        })?;
+        let names = ["there is one finite return an attempt", "an episode's returns follow from its own rewards"];
+        self.acts_on_episodes(names, |rewards| objective.returns(rewards))?;
         self.hold("there is one KL weight of at least 0 an attempt", &(1usize..6), |attempts| {
             let betas = objective.betas(attempts);
             let fine = betas.len() == attempts && betas.iter().all(|beta| beta.is_finite() && *beta >= 0.0);

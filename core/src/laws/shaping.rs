@@ -20,18 +20,8 @@ impl Laws {
     /// [`Broken`] names the first law that does not hold.
     pub fn bonus(&self, bonus: impl Fn(Tensor<3>) -> Tensor<3>) -> Result<(), Broken> {
         let of = |rewards: &Rewards| values(bonus(rewards.tensor(&self.device)));
-        self.hold("a bonus is one finite number an attempt", &rewards(), |rewards| {
-            let shape = bonus(rewards.tensor(&self.device)).dims();
-            ensure(shape == rewards.shape, || format!("the shape {shape:?}"))?;
-            ensure(of(&rewards).iter().all(|value| value.is_finite()), || "a bonus that is not finite".into())
-        })?;
-        self.hold("an episode's bonus follows from its own rewards", &rewards(), |rewards| {
-            let together = of(&rewards);
-            rewards.episodes().zip(together.chunks(rewards.shape[2])).try_for_each(|(episode, among)| {
-                let alone = of(&Rewards { shape: [1, 1, episode.len()], values: episode.to_vec() });
-                ensure(close(&alone, among, 1e-5), || format!("{alone:?} alone, {among:?} among others"))
-            })
-        })?;
+        let names = ["a bonus is one finite number an attempt", "an episode's bonus follows from its own rewards"];
+        self.acts_on_episodes(names, &bonus)?;
         self.hold("a tie pays nothing", &rewards(), |rewards| {
             let k = rewards.shape[2];
             let tied = rewards.with(rewards.episodes().flat_map(|episode| alloc::vec![episode[0]; k]).collect());

@@ -7,8 +7,9 @@ use palinode_core::{
     Error,
     advantage::Baseline,
     batch::TokenBatch,
+    kl::KlEstimator,
     logprob::{Scoring, score_tokens},
-    objective::{Objective, StageOne, StageTwo, advantages, loss},
+    objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
     rng::{RandomKey, Stream},
     rollout::{AnswerLimit, RolloutConfig, rollout},
     sampling::Sampling,
@@ -37,11 +38,10 @@ pub(crate) fn loss_and_gradient(
     let batch = TokenBatch::new(&episodes, &device)?;
     let gains = advantages(objective, rewards(groups, &device)?, None, Baseline::LeaveOneOut, scale);
     let gains: Vec<f32> = gains.into_data().iter::<f32>().collect();
-    let betas = batch.spread_weights(&objective.betas(batch.attempts()))?;
 
     let policy = Table(table.0.clone().autodiff().require_grad());
     let scores = score_tokens(&policy, Some(reference), &batch, &Scoring::default());
-    let loss = loss(&scores, batch.spread(&gains)?, betas, episodes.len());
+    let loss = batch_loss(objective, KlEstimator::Exact, &batch, &scores, &gains, episodes.len())?;
     let gradient = policy.0.grad(&loss.backward()).ok_or(Failure::Gradient)?;
     Ok((loss.into_scalar(), gradient))
 }
