@@ -60,6 +60,17 @@ pub enum HfError {
         /// The tensor.
         tensor: String,
     },
+    /// A chat template refuses a conversation, fails, or can't be used for several attempts.
+    #[error("{}: {reason}", path.display())]
+    Template {
+        /// The file that holds it.
+        path: PathBuf,
+        /// Its own message, or what is wrong with it.
+        reason: String,
+    },
+    /// A text has no ids.
+    #[error(transparent)]
+    Text(#[from] palinode_tasks::TaskError),
     /// The sizes make no model.
     #[error(transparent)]
     Lm(#[from] LmError),

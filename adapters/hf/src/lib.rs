@@ -14,16 +14,28 @@
 //! | `shards` | safetensors files: headers first, then one tensor at a time |
 //! | `folder`, `save` | the whole folder, in and out |
 //! | `adapter` | low-rank adapters in PEFT's layout, in and out |
+//! | `tokenizer` | `tokenizer.json`, bounded before it is parsed |
+//! | `template`, `python_json` | chat templates, with a limit on what they may do |
+//! | `chat` | the ids of a prompt, and those between two attempts |
 
 mod adapter;
+mod chat;
 mod error;
 mod fields;
 mod folder;
 mod layout;
+mod python_json;
 mod save;
 mod shards;
 pub mod spec;
+mod template;
+mod tokenizer;
 
 pub use adapter::{load_adapters, save_adapters};
+pub use chat::{Chat, ChatConfig};
 pub use error::HfError;
 pub use folder::Folder;
+pub use template::{Template, Variables};
+pub use tokenizer::FolderTokenizer;
+
+pub use jiff::civil::Date;

@@ -34,6 +34,9 @@ pub enum TaskError {
         /// Characters that are.
         known: String,
     },
+    /// A tokenizer or a chat template can't express a text.
+    #[error("{0}")]
+    Inexpressible(String),
     /// A problem typed by a person is not one of this task.
     #[error("{expected}, got `{got}`")]
     Malformed {

@@ -10,6 +10,7 @@ mod ledger;
 mod shuffle;
 mod sorting;
 mod text_task;
+mod tokenizer;
 mod vocabulary;
 
 pub use digits::DigitTask;
@@ -18,6 +19,7 @@ pub use jsonl::JsonlTask;
 pub use ledger::Ledger;
 pub use sorting::Sorting;
 pub use text_task::{AnswerShape, TextTask};
+pub use tokenizer::Tokenizer;
 pub use vocabulary::Vocabulary;
 
 /// Names of the built-in tasks.

@@ -1,0 +1,279 @@
+//! `tokenizer.json`, by the `tokenizers` crate, behind a gate.
+//!
+//! A crafted file can make that crate panic, or ask for memory without bound. So its sizes are counted before it is parsed, replacements that
+//! would let texts grow are refused, and a panic inside becomes an error.
+
+use std::{
+    cell::Cell,
+    fmt,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Once,
+};
+
+use palinode_tasks::{TaskError, Tokenizer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::Value;
+
+use crate::{error::HfError, shards::bounded};
+
+/// Longest `tokenizer.json` that is read; those of Gemma have 34 MB.
+const LONGEST: u64 = 1 << 26;
+/// Entries that the parts beside the vocabulary may have together.
+const MOST_PARTS: u64 = 100_000;
+/// How many times longer a text may become before it is cut into tokens.
+const MOST_GROWTH: f64 = 4096.0;
+/// Longest text that is encoded, in bytes.
+const LONGEST_TEXT: usize = 1 << 20;
+
+/// The tokenizer of a model folder.
+#[derive(Debug, Clone)]
+pub struct FolderTokenizer {
+    inner: tokenizers::Tokenizer,
+    vocabulary: usize,
+}
+
+impl FolderTokenizer {
+    /// Reads `tokenizer.json` for a model of this many token ids.
+    ///
+    /// # Errors
+    /// [`HfError::Io`]; [`HfError::Format`] says what is wrong with the file: damaged, contradictory, larger than the model, or random.
+    pub fn load(path: &Path, vocabulary: usize) -> Result<Self, HfError> {
+        let format = |reason: String| HfError::Format { path: path.to_owned(), reason };
+        let bytes = bounded(path, LONGEST)?;
+        check(&bytes, vocabulary).map_err(format)?;
+        let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| error.to_string()))
+            .map_err(|reason| format(format!("not a usable tokenizer: {reason}")))?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| format(error.to_string()))?;
+        let found = inner.get_vocab_size(true);
+        if found > vocabulary {
+            return Err(format(format!("knows {found} tokens, and the model has {vocabulary}")));
+        }
+        if let Some((token, id)) = inner.get_vocab(true).into_iter().find(|(_, id)| *id as usize >= vocabulary) {
+            return Err(format(format!("token {token:?} has id {id}, and the model has {vocabulary}")));
+        }
+        Ok(Self { inner, vocabulary })
+    }
+
+    /// The id of a token by its exact text.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// Ids of a text, and of what the tokenizer puts before or behind one, such as a mark of its beginning.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_special(&self, text: &str) -> Result<Vec<u32>, TaskError> {
+        self.ids(text, true)
+    }
+
+    fn ids(&self, text: &str, special: bool) -> Result<Vec<u32>, TaskError> {
+        if text.len() > LONGEST_TEXT {
+            return Err(TaskError::Inexpressible(format!("a text of {} bytes; at most {LONGEST_TEXT} are encoded", text.len())));
+        }
+        let ids = guarded(|| match self.inner.encode_fast(text, special) {
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+            Err(error) => Err(error.to_string()),
+        })
+        .map_err(|reason| TaskError::Inexpressible(format!("the tokenizer failed: {reason}")))?;
+        match ids.iter().find(|&&id| id as usize >= self.vocabulary) {
+            None => Ok(ids),
+            Some(id) => {
+                Err(TaskError::Inexpressible(format!("the tokenizer gives id {id}, and the model has {}", self.vocabulary)))
+            }
+        }
+    }
+}
+
+impl Tokenizer for FolderTokenizer {
+    fn encode(&self, text: &str) -> Result<Vec<u32>, TaskError> {
+        self.ids(text, false)
+    }
+
+    fn decode(&self, ids: &[u32]) -> String {
+        let text = guarded(|| self.inner.decode(ids, true).map_err(|error| error.to_string()));
+        text.unwrap_or_else(|_| char::REPLACEMENT_CHARACTER.to_string())
+    }
+
+    fn len(&self) -> usize {
+        self.vocabulary
+    }
+}
+
+/// Refuses what no honest file has, without building anything of it.
+fn check(bytes: &[u8], vocabulary: usize) -> Result<(), String> {
+    let sizes: Sizes = serde_json::from_slice(bytes).map_err(|error| format!("not a tokenizer: {error}"))?;
+    let Sizes { normalizer, pre_tokenizer, post_processor, decoder, added_tokens, model } = sizes;
+    let parts = normalizer.0 + pre_tokenizer.0 + post_processor.0 + decoder.0;
+    if parts > MOST_PARTS {
+        return Err(format!("its normalizer, decoder and processors have {parts} entries, expected {MOST_PARTS} at most"));
+    }
+    // A vocabulary entry counts up to 3 (unigrams are pairs), an added token 8, and there are fewer than four merges an id.
+    let most = |entries: u64| entries * (vocabulary as u64 + 16);
+    for (what, found, most) in [
+        ("vocabulary", model.vocab.0, most(3)),
+        ("list of added tokens", added_tokens.0, most(8)),
+        ("list of merges", model.merges.0, most(12)),
+    ] {
+        if found > most {
+            return Err(format!("its {what} has {found} entries, more than a model of {vocabulary} tokens can use"));
+        }
+    }
+    if model.dropout.is_some_and(|dropout| dropout != 0.0) {
+        return Err("its `dropout` makes the ids of a text random; set it to null".into());
+    }
+    let parts: Parts = serde_json::from_slice(bytes).map_err(|error| format!("not a tokenizer: {error}"))?;
+    for part in [&parts.normalizer, &parts.decoder] {
+        let growth = growth(part);
+        if growth > MOST_GROWTH {
+            return Err(format!("its replacements make a text up to {growth:.0} times longer"));
+        }
+    }
+    Ok(())
+}
+
+/// By how much the replacements of a normalizer or decoder, one after another, can stretch a text.
+fn growth(part: &Value) -> f64 {
+    match part {
+        Value::Array(steps) => steps.iter().map(growth).product(),
+        Value::Object(fields) => {
+            let own = match fields.get("type").and_then(Value::as_str) {
+                Some("Replace") => {
+                    let content = fields.get("content").and_then(Value::as_str).map_or(0, str::len) as f64;
+                    // A regular expression can match nothing, before every byte.
+                    fields["pattern"]["String"]
+                        .as_str()
+                        .map_or(content + 1.0, |text| (content / text.len().max(1) as f64).max(1.0))
+                }
+                Some("Prepend") => 1.0 + fields.get("prepend").and_then(Value::as_str).map_or(0, str::len) as f64,
+                _ => 1.0,
+            };
+            own * ["normalizers", "decoders"].iter().filter_map(|list| fields.get(*list)).map(growth).product::<f64>()
+        }
+        _ => 1.0,
+    }
+}
+
+/// How large the parts of a `tokenizer.json` are.
+#[derive(Deserialize)]
+struct Sizes {
+    #[serde(default)]
+    normalizer: Count,
+    #[serde(default)]
+    pre_tokenizer: Count,
+    #[serde(default)]
+    post_processor: Count,
+    #[serde(default)]
+    decoder: Count,
+    #[serde(default)]
+    added_tokens: Count,
+    model: ModelSizes,
+}
+
+#[derive(Deserialize)]
+struct ModelSizes {
+    #[serde(default)]
+    vocab: Count,
+    #[serde(default)]
+    merges: Count,
+    #[serde(default)]
+    dropout: Option<f64>,
+}
+
+/// The parts that may let a text grow.
+#[derive(Deserialize)]
+struct Parts {
+    #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
+    decoder: Value,
+}
+
+/// The number of scalars in a piece of JSON; a long string counts for several.
+#[derive(Default)]
+struct Count(u64);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Counter)
+    }
+}
+
+struct Counter;
+
+impl<'de> Visitor<'de> for Counter {
+    type Value = Count;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Count, E> {
+        Ok(Count(1))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Count, E> {
+        Ok(Count(1))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Count, E> {
+        Ok(Count(1))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Count, E> {
+        Ok(Count(1))
+    }
+
+    fn visit_unit<E>(self) -> Result<Count, E> {
+        Ok(Count(1))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Count, E> {
+        Ok(Count(1 + text.len() as u64 / 64))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Count, A::Error> {
+        let mut total = 1;
+        while let Some(Count(entries)) = list.next_element()? {
+            total += entries;
+        }
+        Ok(Count(total))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
+        let mut total = 1;
+        while let Some((_, Count(entries))) = map.next_entry::<Count, Count>()? {
+            total += entries;
+        }
+        Ok(Count(total))
+    }
+}
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs code that may panic; the panic becomes an error, and nothing is printed.
+fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !GUARDED.get() {
+                before(info);
+            }
+        }));
+    });
+    let outer = GUARDED.replace(true);
+    let done = panic::catch_unwind(AssertUnwindSafe(run));
+    GUARDED.set(outer);
+    done.unwrap_or_else(|cause| {
+        let message = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+        Err(format!("it panicked: {}", message.unwrap_or("without a message")))
+    })
+}

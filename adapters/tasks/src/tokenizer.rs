@@ -1,0 +1,38 @@
+//! Text to token ids and back.
+
+use crate::{error::TaskError, vocabulary::Vocabulary};
+
+/// Text to token ids and back: the characters of a built-in task, or the tokenizer of a language model.
+///
+/// # Contract
+/// - Pure: the same text gives the same ids.
+/// - `decode` is total: whatever the ids are, it gives text and does not panic.
+/// - Ids of `encode` are below `len`.
+#[expect(clippy::len_without_is_empty, reason = "a tokenizer without tokens is none")]
+pub trait Tokenizer: Send + Sync {
+    /// Ids of a text, with nothing added before or behind it.
+    ///
+    /// # Errors
+    /// [`TaskError`] when the text can't be expressed.
+    fn encode(&self, text: &str) -> Result<Vec<u32>, TaskError>;
+
+    /// Text of some ids; control tokens are left out where there are such.
+    fn decode(&self, ids: &[u32]) -> String;
+
+    /// Token ids that there are.
+    fn len(&self) -> usize;
+}
+
+impl Tokenizer for Vocabulary {
+    fn encode(&self, text: &str) -> Result<Vec<u32>, TaskError> {
+        Self::encode(self, text)
+    }
+
+    fn decode(&self, ids: &[u32]) -> String {
+        Self::decode(self, ids)
+    }
+
+    fn len(&self) -> usize {
+        Self::len(self)
+    }
+}
