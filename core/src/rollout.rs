@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use burn_tensor::{Int, Tensor, TensorData};
+
 use crate::{
     attempt::{Attempt, StopReason},
     error::Error,
@@ -14,14 +16,15 @@ use crate::{
 };
 
 /// When an attempt is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnswerLimit {
     /// After exactly this many tokens; the task has no end token.
     Fixed(usize),
-    /// After the end token, or cut off (and never rewarded) after `max` tokens, the end token included.
+    /// After an end token, or cut off (and never rewarded) after `max` tokens, the end token included.
     Ended {
-        /// Id of the end token.
-        end: u32,
+        /// Ids that end an attempt. Behind one that was cut off the first of them is put, by nobody's choice, before the revision instruction: the
+        /// next attempt sees a closed one.
+        ends: Vec<u32>,
         /// Most tokens of one attempt.
         max: usize,
     },
@@ -29,17 +32,25 @@ pub enum AnswerLimit {
 
 impl AnswerLimit {
     /// Most tokens of one attempt.
-    pub fn max_tokens(self) -> usize {
+    pub fn max_tokens(&self) -> usize {
         match self {
-            Self::Fixed(max) | Self::Ended { max, .. } => max,
+            Self::Fixed(max) | Self::Ended { max, .. } => *max,
         }
     }
 
-    fn stop(self, tokens: &[u32]) -> Option<StopReason> {
+    /// The id put behind an attempt that was cut off.
+    pub fn closing(&self) -> Option<u32> {
         match self {
-            Self::Fixed(max) => (tokens.len() >= max).then_some(StopReason::FixedLength),
-            Self::Ended { end, .. } if tokens.last() == Some(&end) => Some(StopReason::EndToken),
-            Self::Ended { max, .. } => (tokens.len() >= max).then_some(StopReason::Truncated),
+            Self::Fixed(_) => None,
+            Self::Ended { ends, .. } => ends.first().copied(),
+        }
+    }
+
+    fn stop(&self, tokens: &[u32]) -> Option<StopReason> {
+        match self {
+            Self::Fixed(max) => (tokens.len() >= *max).then_some(StopReason::FixedLength),
+            Self::Ended { ends, .. } if tokens.last().is_some_and(|last| ends.contains(last)) => Some(StopReason::EndToken),
+            Self::Ended { max, .. } => (tokens.len() >= *max).then_some(StopReason::Truncated),
         }
     }
 }
@@ -59,7 +70,8 @@ impl RolloutConfig {
     /// revision instruction that stands between two attempts.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] when `attempts` is not within 1..=255, `samples` not within 1..=65536, or an answer may hold no token.
+    /// [`Error::OutOfRange`] when `attempts` is not within 1..=255, `samples` not within 1..=65536, or an answer may hold no token;
+    /// [`Error::Empty`] when answers end and no id ends them.
     pub fn new(
         attempts: usize,
         samples: usize,
@@ -75,6 +87,9 @@ impl RolloutConfig {
             if value == 0 || value > high {
                 return Err(Error::out_of_range(name, expected, value));
             }
+        }
+        if matches!(&limit, AnswerLimit::Ended { ends, .. } if ends.is_empty()) {
+            return Err(Error::Empty("the ids that end an answer"));
         }
         Ok(Self { attempts, samples, sampling, limit, revision })
     }
@@ -96,14 +111,15 @@ impl RolloutConfig {
 
     /// Tokens that an episode over a prompt of this length can reach.
     pub fn capacity(&self, prompt: usize) -> usize {
-        prompt + self.attempts * self.limit.max_tokens() + (self.attempts - 1) * self.revision.len()
+        let between = self.revision.len() + usize::from(self.limit.closing().is_some());
+        prompt + self.attempts * self.limit.max_tokens() + (self.attempts - 1) * between
     }
 }
 
 /// Plays every problem `samples` times and judges every attempt.
 ///
 /// Attempt k + 1 continues on what attempt k left in the cache; its context is the ids of the prompt, of the attempts before
-/// it, and of the revision instruction. The random number of a token is keyed by (seed, stage, step, problem, sample, attempt,
+/// it, and of the revision instruction (and, behind an attempt that was cut off, the id that closes it). The random number of a token is keyed by (seed, stage, step, problem, sample, attempt,
 /// token): it does not depend on which other episodes are in the batch. A truncated attempt is judged
 /// [`Verdict::Truncated`] without asking the verifier.
 ///
@@ -131,13 +147,8 @@ pub fn rollout<D: Decode, V: Verifier>(
 
     for attempt in 0..config.attempts {
         if let Some(last) = attempt.checked_sub(1) {
-            // The last token of an attempt was sampled but not read yet.
-            let bridge = |row: usize| {
-                let tail = played[row][last].tokens().last().copied();
-                tail.into_iter().chain(config.revision.iter().copied()).collect::<Vec<u32>>()
-            };
-            let bridges: Vec<Vec<u32>> = all_rows.iter().map(|&row| bridge(row)).collect();
-            logits = policy.extend(&mut cache, &all_rows, &bridges);
+            let endings: Vec<&Attempt> = played.iter().map(|attempts| &attempts[last]).collect();
+            logits = cross(policy, &mut cache, &endings, config);
         }
         let key_of = |row: usize, token: usize| RandomKey {
             problem: problems[row / config.samples].id(),
@@ -159,18 +170,49 @@ pub fn rollout<D: Decode, V: Verifier>(
             let trajectories = played
                 .by_ref()
                 .take(config.samples)
-                .map(|attempts| Trajectory::new(problem.prompt_ids(), config.revision.clone(), attempts))
+                .map(|attempts| {
+                    let played = Trajectory::new(problem.prompt_ids(), config.revision.clone(), attempts)?;
+                    Ok::<_, Error>(played.closed_by(config.limit.closing()))
+                })
                 .collect::<Result<_, _>>()?;
             Group::new(problem.clone(), trajectories)
         })
         .collect()
 }
 
+/// Reads what stands between an attempt and the next on every row, and gives the logits of the next attempt's first token.
+fn cross<D: Decode>(policy: &D, cache: &mut D::Cache, endings: &[&Attempt], config: &RolloutConfig) -> Tensor<2> {
+    // Rows whose attempt was cut off read one id more, and rows of one call read equally many.
+    let (cut, whole): (Vec<usize>, Vec<usize>) =
+        (0..endings.len()).partition(|&row| endings[row].stop() == StopReason::Truncated);
+    let parts: Vec<(Vec<usize>, Option<u32>)> =
+        [(whole, None), (cut, config.limit.closing())].into_iter().filter(|(rows, _)| !rows.is_empty()).collect();
+    let mut logits: Vec<Tensor<2>> = Vec::with_capacity(2);
+    for (rows, closing) in &parts {
+        // The last token of an attempt was sampled but not read yet.
+        let bridge = |&row: &usize| {
+            let tail = endings[row].tokens().last().copied();
+            tail.into_iter().chain(*closing).chain(config.revision.iter().copied()).collect::<Vec<u32>>()
+        };
+        logits.push(policy.extend(cache, rows, &rows.iter().map(bridge).collect::<Vec<_>>()));
+    }
+    if logits.len() == 1 {
+        return logits.remove(0);
+    }
+    let mut order = alloc::vec![0i32; endings.len()];
+    for (place, &row) in parts.iter().flat_map(|(rows, _)| rows).enumerate() {
+        order[row] = place as i32;
+    }
+    let joined = Tensor::cat(logits, 0);
+    let order = Tensor::<1, Int>::from_data(TensorData::new(order, [endings.len()]), &joined.device());
+    joined.select(0, order)
+}
+
 /// One attempt on every row, from the logits of its first token; rows that end are no longer decoded.
 fn play_attempt<D: Decode>(
     policy: &D,
     cache: &mut D::Cache,
-    mut logits: burn_tensor::Tensor<2>,
+    mut logits: Tensor<2>,
     all_rows: &[usize],
     config: &RolloutConfig,
     key_of: impl Fn(usize, usize) -> RandomKey,
@@ -183,7 +225,7 @@ fn play_attempt<D: Decode>(
             Sampling::Temperature(_) => active.iter().map(|&row| key_of(row, token).uniform()).collect(),
         };
         for (&row, choice) in active.iter().zip(choose(logits, config.sampling, &uniforms)?) {
-            drafts[row].push(choice, config.limit);
+            drafts[row].push(choice, &config.limit);
         }
         active.retain(|&row| drafts[row].stop.is_none());
         if active.is_empty() {
@@ -204,7 +246,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn push(&mut self, choice: Choice, limit: AnswerLimit) {
+    fn push(&mut self, choice: Choice, limit: &AnswerLimit) {
         self.tokens.push(choice.token);
         self.logprobs.push(choice.logprob);
         self.stop = limit.stop(&self.tokens);

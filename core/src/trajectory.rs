@@ -5,13 +5,18 @@ use core::ops::Range;
 
 use burn_tensor::{Device, Tensor, TensorData};
 
-use crate::{attempt::Attempt, error::Error, task::Problem};
+use crate::{
+    attempt::{Attempt, StopReason},
+    error::Error,
+    task::Problem,
+};
 
 /// One problem played to the end: prompt, attempt 1, revision instruction, attempt 2, and so on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trajectory {
     prompt: Vec<u32>,
     revision: Vec<u32>,
+    closing: Option<u32>,
     attempts: Vec<Attempt>,
 }
 
@@ -27,7 +32,12 @@ impl Trajectory {
         if attempts.is_empty() {
             return Err(Error::Empty("a trajectory's attempts"));
         }
-        Ok(Self { prompt, revision, attempts })
+        Ok(Self { prompt, revision, closing: None, attempts })
+    }
+
+    /// The same, with this id behind every attempt that was cut off and is followed by another.
+    pub fn closed_by(self, closing: Option<u32>) -> Self {
+        Self { closing, ..self }
     }
 
     /// The prompt's ids.
@@ -40,6 +50,17 @@ impl Trajectory {
         &self.revision
     }
 
+    /// The id put behind an attempt that was cut off, before the revision instruction.
+    pub fn closing(&self) -> Option<u32> {
+        self.closing
+    }
+
+    /// The ids that nobody chose behind attempt `k`, before the next.
+    fn between(&self, k: usize) -> impl Iterator<Item = u32> {
+        let cut = self.attempts[k].stop() == StopReason::Truncated;
+        self.closing.filter(|_| cut).into_iter().chain(self.revision.iter().copied())
+    }
+
     /// The attempts in order.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
@@ -50,7 +71,7 @@ impl Trajectory {
         let mut tokens = self.prompt.clone();
         for (k, attempt) in self.attempts.iter().enumerate() {
             if k > 0 {
-                tokens.extend_from_slice(&self.revision);
+                tokens.extend(self.between(k - 1));
             }
             tokens.extend_from_slice(attempt.tokens());
         }
@@ -63,7 +84,7 @@ impl Trajectory {
         let mut spans = Vec::with_capacity(self.attempts.len());
         for (k, attempt) in self.attempts.iter().enumerate() {
             if k > 0 {
-                start += self.revision.len();
+                start += self.between(k - 1).count();
             }
             let end = start + attempt.tokens().len();
             spans.push(start..end);
@@ -151,7 +172,7 @@ mod tests {
     use alloc::vec;
 
     use super::*;
-    use crate::{attempt::StopReason, verifier::Verdict};
+    use crate::verifier::Verdict;
 
     fn attempt(tokens: &[u32]) -> Attempt {
         Attempt::new(tokens.to_vec(), vec![-0.5; tokens.len()], StopReason::FixedLength, Verdict::Wrong).unwrap()
@@ -163,6 +184,17 @@ mod tests {
         assert_eq!(t.tokens(), [1, 2, 3, 4, 9, 5]);
         assert_eq!(t.spans(), [2..4, 5..6]);
         assert_eq!(t.action_mask(), [None, None, Some(0), Some(0), None, Some(1)]);
+    }
+
+    #[test]
+    fn an_attempt_that_was_cut_off_is_closed_before_the_next() {
+        let cut = |tokens: &[u32]| {
+            Attempt::new(tokens.to_vec(), vec![-0.5; tokens.len()], StopReason::Truncated, Verdict::Truncated).unwrap()
+        };
+        let t = Trajectory::new(vec![1], vec![9], vec![cut(&[3, 4]), attempt(&[5]), cut(&[6])]).unwrap().closed_by(Some(7));
+        assert_eq!(t.tokens(), [1, 3, 4, 7, 9, 5, 9, 6]);
+        assert_eq!(t.spans(), [1..3, 5..6, 7..8]);
+        assert_eq!((t.closing(), t.action_mask()[3]), (Some(7), None));
     }
 
     #[test]

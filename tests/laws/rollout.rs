@@ -35,7 +35,8 @@ fn problems() -> impl Strategy<Value = Vec<Problem>> {
 }
 
 fn limit() -> impl Strategy<Value = AnswerLimit> {
-    prop_oneof![(1usize..4).prop_map(AnswerLimit::Fixed), (1usize..6).prop_map(|max| AnswerLimit::Ended { end: 0, max })]
+    let ended = (prop::collection::vec(0..VOCABULARY as u32, 1..3), 1usize..6);
+    prop_oneof![(1usize..4).prop_map(AnswerLimit::Fixed), ended.prop_map(|(ends, max)| AnswerLimit::Ended { ends, max })]
 }
 
 prop_compose! {
@@ -137,7 +138,7 @@ proptest! {
         let groups = rollout(&Hashed::new(6, &device()), &Even, &problems, &config, key(seed, 0)).unwrap();
         for episode in episodes(&groups) {
             let limit = episode.attempts().iter().map(|a| a.tokens().len()).max().unwrap_or(0);
-            let longest = episode.prompt().len() + config.attempts() * limit + (config.attempts() - 1) * episode.revision().len();
+            let longest = episode.prompt().len() + config.attempts() * limit + (config.attempts() - 1) * (episode.revision().len() + usize::from(episode.closing().is_some()));
             prop_assert!(episode.tokens().len() <= config.capacity(episode.prompt().len()));
             if episode.attempts().iter().all(|a| a.stop() != StopReason::EndToken) {
                 prop_assert_eq!(longest, config.capacity(episode.prompt().len()));

@@ -74,7 +74,10 @@ pub trait TextTask: Task + Verifier + Send + Sync {
 
     /// Most tokens of an episode with this many attempts.
     fn context(&self, attempts: usize) -> usize {
-        self.max_prompt() + attempts * self.answer_shape().max_tokens() + attempts.saturating_sub(1) * self.revision().len()
+        let shape = self.answer_shape();
+        // An answer that is cut off is closed by one more token.
+        let between = self.revision().len() + usize::from(matches!(shape, AnswerShape::Ended { .. }));
+        self.max_prompt() + attempts * shape.max_tokens() + attempts.saturating_sub(1) * between
     }
 }
 

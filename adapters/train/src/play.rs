@@ -23,7 +23,7 @@ const EPISODES_TOGETHER: usize = 128;
 pub fn rollout_config(task: &dyn TextTask, attempts: usize, samples: usize, sampling: Sampling) -> Result<RolloutConfig, Error> {
     let limit = match task.answer_shape() {
         AnswerShape::Fixed(tokens) => AnswerLimit::Fixed(tokens),
-        AnswerShape::Ended { max } => AnswerLimit::Ended { end: task.vocabulary().end(), max },
+        AnswerShape::Ended { max } => AnswerLimit::Ended { ends: vec![task.vocabulary().end()], max },
     };
     RolloutConfig::new(attempts, samples, sampling, limit, task.revision())
 }

@@ -93,7 +93,7 @@ fn contexts_are_prompt_attempts_and_revision_ids_and_nothing_is_read_twice() {
 #[test]
 fn an_episode_does_not_depend_on_its_batch() {
     let policy = Scripted { vocabulary: 5 };
-    let config = config(2, AnswerLimit::Ended { end: 0, max: 6 });
+    let config = config(2, AnswerLimit::Ended { ends: vec![0], max: 6 });
     let key = RandomKey { step: 9, ..RandomKey::new(3, Stream::StageOne) };
     let all = problems(5);
     let together = rollout(&policy, &SumIsEven, &all, &config, key).unwrap();
@@ -113,7 +113,7 @@ fn ends_are_counted_and_truncation_is_never_rewarded() {
         }
     }
     let policy = Scripted { vocabulary: 5 };
-    let config = config(2, AnswerLimit::Ended { end: 0, max: 4 });
+    let config = config(2, AnswerLimit::Ended { ends: vec![0], max: 4 });
     let groups = rollout(&policy, &AlwaysRight, &problems(12), &config, RandomKey::new(5, Stream::User)).unwrap();
     let mut seen = [0; 2];
     for attempt in groups.iter().flat_map(Group::trajectories).flat_map(Trajectory::attempts) {
@@ -134,7 +134,39 @@ fn ends_are_counted_and_truncation_is_never_rewarded() {
 }
 
 #[test]
+fn an_attempt_that_was_cut_off_is_closed_and_any_end_ends_one() {
+    let policy = Scripted { vocabulary: 5 };
+    let config = config(3, AnswerLimit::Ended { ends: vec![3, 0], max: 3 });
+    assert_eq!(config.capacity(2), 2 + 3 * 3 + 2 * 2);
+    let groups = rollout(&policy, &SumIsEven, &problems(12), &config, RandomKey::new(5, Stream::User)).unwrap();
+    let mut seen = [0; 3];
+    for t in groups.iter().flat_map(Group::trajectories) {
+        let mut expected = t.prompt().to_vec();
+        for (k, attempt) in t.attempts().iter().enumerate() {
+            if k > 0 {
+                let cut = t.attempts()[k - 1].stop() == StopReason::Truncated;
+                expected.extend(cut.then_some(3));
+                expected.push(4);
+            }
+            // Recorded log-probabilities are those of exactly this context.
+            let all = burn_tensor::activation::log_softmax(policy.logits(&[&expected]), 1).into_data();
+            let first = all.iter::<f32>().nth(attempt.tokens()[0] as usize).unwrap();
+            assert!((first - attempt.sampling_logprobs()[0]).abs() < 1e-6);
+            expected.extend(attempt.tokens());
+            seen[match attempt.stop() {
+                StopReason::EndToken => usize::from(attempt.tokens().last() == Some(&3)),
+                _ => 2,
+            }] += 1;
+        }
+        assert_eq!(t.tokens(), expected);
+    }
+    assert!(seen.iter().all(|&n| n > 5), "{seen:?}");
+}
+
+#[test]
 fn impossible_configurations_are_refused() {
+    let endless = AnswerLimit::Ended { ends: vec![], max: 3 };
+    assert!(RolloutConfig::new(2, 1, Sampling::Greedy, endless, vec![]).is_err());
     let new = |attempts, samples, max| RolloutConfig::new(attempts, samples, Sampling::Greedy, AnswerLimit::Fixed(max), vec![]);
     assert!(new(0, 1, 1).is_err() && new(256, 1, 1).is_err() && new(2, 0, 1).is_err() && new(2, 1, 0).is_err());
     assert_eq!(new(3, 1, 5).unwrap().capacity(7), 22);

@@ -85,7 +85,7 @@ impl Verifier for Never {
 fn sampling_logprobs_equal_scoring_at_the_same_temperature() {
     let model = model(2);
     let problems: Vec<Problem> = (0..5u32).map(|id| Problem::new(id, vec![1; 1 + id as usize % 3], vec![]).unwrap()).collect();
-    let limit = AnswerLimit::Ended { end: 0, max: 7 };
+    let limit = AnswerLimit::Ended { ends: vec![0], max: 7 };
     let config = RolloutConfig::new(3, 4, Sampling::Temperature(0.7), limit, vec![9, 8]).unwrap();
     let key = RandomKey::new(2, Stream::User);
     let groups = rollout(&model, &Never, &problems, &config, key).unwrap();
