@@ -22,7 +22,7 @@ pub struct Scoring {
     pub temperature: f64,
     /// The estimator of KL(π‖π_ref).
     pub kl: KlEstimator,
-    /// Tokens whose logits exist at once; the largest intermediate is `[chunk, V]` without gradients.
+    /// Tokens whose logits exist at once; the largest intermediate is `[chunk, V]` where no gradient is taken, or where it is taken chunk by chunk.
     pub chunk: usize,
 }
 
@@ -50,6 +50,25 @@ pub fn of_targets(distribution: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1>
     distribution.gather(1, targets.unsqueeze_dim(1)).squeeze_dim(1)
 }
 
+/// Scores tokens whose hidden states are known, all at once: one chunk of [`score_tokens`].
+///
+/// # Shapes
+/// `states: [N, H]`, and those of the reference; `targets: [N]`; the largest intermediate is `[N, V]`.
+pub fn score_states<P: Policy, R: Policy>(
+    policy: &P,
+    states: Tensor<2>,
+    reference: Option<(&R, Tensor<2>)>,
+    targets: Tensor<1, Int>,
+    scoring: &Scoring,
+) -> TokenScores {
+    let distribution = log_distribution(policy.logits(states), scoring.temperature);
+    let kl = reference.map(|(model, states)| {
+        let frozen = log_distribution(model.logits(states), scoring.temperature);
+        scoring.kl.per_token(distribution.clone(), frozen, targets.clone())
+    });
+    TokenScores { logprob: of_targets(distribution, targets), kl }
+}
+
 /// Scores every policy-written token of a batch under the policy, and its KL to the reference.
 ///
 /// Logits are made for these tokens only, `scoring.chunk` at a time. The reference sees the same tokens at the same temperature; when its
@@ -73,12 +92,10 @@ pub fn score_tokens<P: Policy, R: Policy>(
         let part =
             |states: &Tensor<2>| if length == batch.scored() { states.clone() } else { states.clone().narrow(0, start, length) };
         let targets = batch.targets().narrow(0, start, length);
-        let distribution = log_distribution(policy.logits(part(&states)), scoring.temperature);
-        if let Some((model, states)) = &reference {
-            let frozen = log_distribution(model.logits(part(states)), scoring.temperature);
-            kls.push(scoring.kl.per_token(distribution.clone(), frozen, targets.clone()));
-        }
-        logprobs.push(of_targets(distribution, targets));
+        let frozen = reference.as_ref().map(|(model, states)| (*model, part(states)));
+        let scores = score_states(policy, part(&states), frozen, targets, scoring);
+        logprobs.push(scores.logprob);
+        kls.extend(scores.kl);
         start += length;
     }
     let join = |mut parts: Vec<Tensor<1>>| {

@@ -76,21 +76,30 @@ impl<M: Module + Sync> Learner<M> {
         workers: &Workers,
         loss: impl Fn(&M, &T) -> (Tensor<1>, R) + Sync,
     ) -> StepReport<R> {
-        let parts = workers.map(micro_batches, |batch| {
-            let model = self.model.clone().train();
-            let (loss, extra) = loss(&model, batch);
-            let value = loss.clone().into_scalar::<f64>();
-            (value, GradientsParams::from_grads(loss.backward(), &model), extra)
-        });
+        self.step_along(micro_batches, learning_rate, workers, |model, batch| {
+            let (loss, extra) = loss(model, batch);
+            (Slope::of(&loss, model), extra)
+        })
+    }
+
+    /// As [`Learner::step`], where `slope` takes the gradient itself.
+    pub fn step_along<T: Sync, R: Send>(
+        &mut self,
+        micro_batches: &[T],
+        learning_rate: f64,
+        workers: &Workers,
+        slope: impl Fn(&M, &T) -> (Slope, R) + Sync,
+    ) -> StepReport<R> {
+        let parts = workers.map(micro_batches, |batch| slope(&self.model.clone().train(), batch));
         let (mut losses, mut gradients, mut extras) = (0.0, Vec::new(), Vec::new());
-        for (value, gradient, extra) in parts {
-            losses += value;
-            gradients.push(gradient);
+        for (slope, extra) in parts {
+            losses += slope.loss;
+            gradients.push(slope.gradients);
             extras.push(extra);
         }
-        let mut sum = GradientSum { parts: &mut gradients, total: GradientsParams::new(), squares: 0.0 };
+        let mut sum = GradientSum { parts: &mut gradients, total: GradientsParams::new(), squares: Some(0.0) };
         self.model.visit(&mut sum);
-        let (mut total, grad_norm) = (sum.total, sum.squares.sqrt());
+        let (mut total, grad_norm) = (sum.total, sum.squares.unwrap_or_default().sqrt());
         if losses.is_finite() && grad_norm.is_finite() {
             if grad_norm > self.clip {
                 self.model.visit(&mut GradientScale { gradients: &mut total, factor: self.clip / (grad_norm + 1e-6) });
@@ -99,6 +108,28 @@ impl<M: Module + Sync> Learner<M> {
         }
         StepReport { loss: losses, grad_norm, extras }
     }
+}
+
+/// A loss and its gradient.
+pub struct Slope {
+    /// The loss.
+    pub loss: f64,
+    /// Its gradient.
+    pub gradients: GradientsParams,
+}
+
+impl Slope {
+    /// The gradient of a loss with respect to a model's parameters.
+    pub fn of<M: Module>(loss: &Tensor<1>, model: &M) -> Self {
+        Self { loss: loss.clone().into_scalar::<f64>(), gradients: GradientsParams::from_grads(loss.backward(), model) }
+    }
+}
+
+/// The sum of two gradients of a model.
+pub(crate) fn add_gradients<M: Module>(model: &M, a: GradientsParams, b: GradientsParams) -> GradientsParams {
+    let mut sum = GradientSum { parts: &mut [a, b], total: GradientsParams::new(), squares: None };
+    model.visit(&mut sum);
+    sum.total
 }
 
 /// The gradient of every parameter that has one, in the order of the model.
@@ -125,14 +156,17 @@ impl ModuleVisitor for GradientList {
 struct GradientSum<'a> {
     parts: &'a mut [GradientsParams],
     total: GradientsParams,
-    squares: f64,
+    /// Of the sum, where it is asked for.
+    squares: Option<f64>,
 }
 
 impl ModuleVisitor for GradientSum<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let gradients = self.parts.iter_mut().filter_map(|part| part.remove::<D>(param.id));
         if let Some(sum) = gradients.reduce(|a, b| a + b) {
-            self.squares += sum.clone().square().sum().into_scalar::<f64>();
+            if let Some(squares) = &mut self.squares {
+                *squares += sum.clone().square().sum().into_scalar::<f64>();
+            }
             self.total.register(param.id, sum);
         }
     }

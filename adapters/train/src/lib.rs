@@ -11,6 +11,7 @@
 //! | [`reinforce`] | one RL step: play, verify, score, update |
 //! | [`evaluate`] | greedy play on held-out problems |
 //! | [`learner`], [`workers`] | micro-batches in parallel, gradients summed in a fixed order, AdamW |
+//! | [`chunked`] | a loss over tokens, differentiated a chunk of logits at a time |
 //! | [`checks`] | whether the device decodes and differentiates rightly, before anything is trained |
 //! | [`guard`] | sandbagging, no signal, collapse, not-a-number |
 //! | [`event`], [`run_folder`], [`checkpoint`] | what is said, and what is kept |
@@ -18,6 +19,7 @@
 pub mod arm;
 pub mod checkpoint;
 pub mod checks;
+pub mod chunked;
 pub mod config;
 pub mod error;
 pub mod evaluate;

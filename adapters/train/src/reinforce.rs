@@ -5,7 +5,7 @@ use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
     logprob::{Scoring, score_tokens},
-    objective::{advantages, batch_loss, kl_penalty},
+    objective::{advantages, kl_penalty, loss, token_weights},
     policy::Policy,
     rng::RandomKey,
     rollout::RolloutConfig,
@@ -19,10 +19,11 @@ use palinode_tasks::TextTask;
 use crate::{
     arm::Stage,
     checks::{Check, logprob_gap, worse},
+    chunked::{chunk_of, differentiate},
     config::TrainConfig,
     error::TrainError,
     event::StepMetrics,
-    learner::{Learner, Trainable},
+    learner::{Learner, Slope, Trainable},
     play::{play, rollout_config},
     workers::Workers,
 };
@@ -69,7 +70,11 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let sampling = Sampling::temperature(rl.temperature)?;
         Ok(Self {
             rollout: rollout_config(task, stage.attempts, rl.samples, sampling)?,
-            scoring: Scoring { temperature: sampling.scoring_temperature(), kl: rl.kl.into(), ..Scoring::default() },
+            scoring: Scoring {
+                temperature: sampling.scoring_temperature(),
+                kl: rl.kl.into(),
+                chunk: chunk_of(task.vocabulary().len()),
+            },
             baseline: rl.baseline.into(),
             task,
             stage,
@@ -100,8 +105,8 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let together = (EPISODES_A_MICRO_BATCH / rl.samples).max(1);
         let micro_batches: Vec<(&[Group], &[f32])> =
             groups.chunks(together).zip(advantages.chunks(together * rl.samples * attempts)).collect();
-        let report = learner.step(&micro_batches, rl.learning_rate, self.workers, |model, (groups, advantages)| {
-            self.micro_batch_loss(model, groups, advantages, episodes)
+        let report = learner.step_along(&micro_batches, rl.learning_rate, self.workers, |model, (groups, advantages)| {
+            self.micro_batch(model, groups, advantages, episodes)
         });
         for (what, value) in [("the loss", report.loss), ("the gradient's norm", report.grad_norm)] {
             if !value.is_finite() {
@@ -142,14 +147,16 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         Ok(penalties.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
-    fn micro_batch_loss(&self, model: &M, groups: &[Group], advantages: &[f32], episodes: usize) -> (Tensor<1>, Scored) {
+    fn micro_batch(&self, model: &M, groups: &[Group], advantages: &[f32], episodes: usize) -> (Slope, Scored) {
         let batch = self.batch(groups).expect("groups of one rollout share their number of attempts");
-        let scores = score_tokens(model, Some(self.reference), &batch, &self.scoring);
-        let loss = batch_loss(self.stage.objective.as_ref(), self.scoring.kl, &batch, &scores, advantages, episodes)
+        let [advantages, betas] = token_weights(self.stage.objective.as_ref(), self.scoring.kl, &batch, advantages)
             .expect("one advantage and one weight an attempt");
-        let kl = scores.kl.map_or_else(Vec::new, |kl| batch.sum_by_attempt(kl.inner()));
-        let gap = logprob_gap(groups, scores.logprob.inner().into_data().iter::<f32>());
-        (loss, Scored { kl, gap })
+        let (slope, scores) = differentiate(model, Some(self.reference), &batch, &self.scoring, |scores, tokens| {
+            loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), episodes)
+        });
+        let kl = scores.kl.map_or_else(Vec::new, |kl| batch.sum_by_attempt(kl));
+        let gap = logprob_gap(groups, scores.logprob.into_data().iter::<f32>());
+        (slope, Scored { kl, gap })
     }
 
     fn batch(&self, groups: &[Group]) -> Result<TokenBatch, TrainError> {

@@ -118,9 +118,26 @@ pub fn batch_loss<O: Objective + ?Sized>(
     advantages: &[f32],
     episodes: usize,
 ) -> Result<Tensor<1>, Error> {
+    let [advantages, betas] = token_weights(objective, estimator, batch, advantages)?;
+    Ok(loss(scores, advantages, betas, episodes))
+}
+
+/// What [`loss`] weighs each token of a batch with: its attempt's advantage, and its KL weight.
+///
+/// # Shapes
+/// `advantages`: B·K numbers, episode after episode; returns `[N]` twice.
+///
+/// # Errors
+/// As [`batch_loss`].
+pub fn token_weights<O: Objective + ?Sized>(
+    objective: &O,
+    estimator: KlEstimator,
+    batch: &TokenBatch,
+    advantages: &[f32],
+) -> Result<[Tensor<1>; 2], Error> {
     let share = if estimator.is_loss() { 1.0 } else { 0.0 };
     let betas: Vec<f64> = objective.betas(batch.attempts()).iter().map(|beta| share * beta).collect();
-    Ok(loss(scores, batch.spread(advantages)?, batch.spread_weights(&betas)?, episodes))
+    Ok([batch.spread(advantages)?, batch.spread_weights(&betas)?])
 }
 
 #[cfg(test)]
