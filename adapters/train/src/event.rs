@@ -43,6 +43,9 @@ pub enum Event {
         attempts: usize,
         /// Parameters of the model.
         parameters: usize,
+        /// Those that are not frozen.
+        #[serde(default)]
+        trainable: usize,
         /// Steps planned: warm start at most, and RL.
         steps: [usize; 2],
     },

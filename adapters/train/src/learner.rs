@@ -125,6 +125,24 @@ impl Slope {
     }
 }
 
+/// Numbers that a step would change: those of parameters that are not frozen.
+pub fn trainable<M: Module>(model: &M) -> usize {
+    let mut count = CountTrainable { numbers: 0 };
+    model.clone().train().visit(&mut count);
+    count.numbers
+}
+
+struct CountTrainable {
+    numbers: usize,
+}
+
+impl ModuleVisitor for CountTrainable {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        self.numbers += if tensor.is_require_grad() { tensor.shape().num_elements() } else { 0 };
+    }
+}
+
 /// The sum of two gradients of a model.
 pub(crate) fn add_gradients<M: Module>(model: &M, a: GradientsParams, b: GradientsParams) -> GradientsParams {
     let mut sum = GradientSum { parts: &mut [a, b], total: GradientsParams::new(), squares: None };
@@ -183,5 +201,48 @@ impl ModuleVisitor for GradientScale<'_> {
         if let Some(gradient) = self.gradients.remove::<D>(param.id) {
             self.gradients.register(param.id, gradient.mul_scalar(self.factor));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use palinode_lm::{Decoder, DecoderConfig, LoraConfig};
+
+    use super::*;
+
+    fn parameters(model: &Decoder) -> Vec<(String, Vec<f32>)> {
+        let mut all = Vec::new();
+        model.read_parameters(|name, data| all.push((name.to_owned(), data.iter::<f32>().collect())));
+        all
+    }
+
+    /// With adapters, the reference is the same weights with them off: after training those are what they were, bit for bit.
+    #[test]
+    fn only_adapters_change_and_the_reference_stays_what_it_was() {
+        let sizes = DecoderConfig::small(11, 8, 2, 2, 16);
+        let base = Decoder::new(&sizes, 1, &palinode_flex::device()).unwrap();
+        let config = LoraConfig::on_all(2);
+        let model = base.clone().with_adapters(&config, 7).unwrap();
+        let numbers = |adapters: Vec<palinode_lm::Adapter>| -> Vec<Vec<f32>> {
+            adapters.iter().flat_map(|adapter| [&adapter.a, &adapter.b]).map(|data| data.iter::<f32>().collect()).collect()
+        };
+        let before = numbers(model.adapters());
+        assert_eq!(trainable(&model), before.iter().map(Vec::len).sum::<usize>());
+        assert_eq!((trainable(&base), trainable(&base.clone().no_grad())), (base.num_params(), 0));
+
+        let mut learner = Learner::new(model, AdamW { betas: [0.9, 0.95], weight_decay: 0.1, clip: 1.0 });
+        let workers = Workers::new(2).unwrap();
+        for _ in 0..3 {
+            let report = learner.step(&[3i32, 5], 1e-2, &workers, |model, id| {
+                let tokens = Tensor::<1, burn::tensor::Int>::from_data([*id, 1], &palinode_flex::device()).reshape([1, 2]);
+                let positions = Tensor::from_data([1], &palinode_flex::device());
+                (model.logits(model.states(tokens, positions)).square().mean(), ())
+            });
+            assert!(report.grad_norm > 0.0);
+        }
+        let trained = learner.into_model();
+        // The first step moves B alone, since B is zero; then A moves too.
+        assert!(numbers(trained.adapters()).iter().zip(&before).all(|(now, before)| now != before));
+        assert_eq!(parameters(&trained.without_adapters()), parameters(&base));
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     evaluate::{evaluate, held_out},
     event::{Episode, Event, Phase, Sink, Summary},
     guard::Guard,
-    learner::{AdamW, Learner, Trainable},
+    learner::{AdamW, Learner, Trainable, trainable},
     reinforce::{PARITY_BOUND, Reinforce, device_of},
     warm::warm_start,
     workers::Workers,
@@ -118,11 +118,16 @@ pub fn train<M: Trainable>(
     let began = Instant::now();
     let clock = || began.elapsed().as_secs_f64();
     let Start { model, base, mut progress } = start;
+    let trainable = trainable(&model);
+    if trainable == 0 {
+        let expected = "at least 1: this model is frozen, so no step would change it".into();
+        return Err(TrainError::Config { name: "trainable parameters", expected, got: "0".into() });
+    }
     let mut run = Run { task, config, workers, sink, clock: &clock };
     let checks = Checks::new(&model, task, config.attempts, config.reinforce.temperature)?;
     let checked = [checks.cached_decoding(PARITY_BOUND)?.require()?, checks.sampler_and_trainer(PARITY_BOUND)?.require()?];
     if progress.stages.is_empty() {
-        run.announce(model.num_params(), &stages, checked)?;
+        run.announce([model.num_params(), trainable], &stages, checked)?;
     }
 
     let mut model = model;
@@ -165,7 +170,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn announce(&mut self, parameters: usize, stages: &[Stage], checked: [Check; 2]) -> Result<(), TrainError> {
+    fn announce(&mut self, [parameters, trainable]: [usize; 2], stages: &[Stage], checked: [Check; 2]) -> Result<(), TrainError> {
         self.sink.receive(&Event::Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             task: self.task.name().to_owned(),
@@ -173,6 +178,7 @@ impl Run<'_> {
             seed: self.config.seed,
             attempts: self.config.attempts,
             parameters,
+            trainable,
             steps: [self.config.warm.steps(), stages.iter().map(|stage| stage.steps).sum()],
         })?;
         for Check { name, measured, bound } in checked {

@@ -99,3 +99,12 @@ fn files_that_lost_lines_are_not_continued() {
     let error = run(&path, usize::MAX, true).unwrap_err().to_string();
     assert!(error.contains("metrics.jsonl"), "{error}");
 }
+
+#[test]
+fn a_frozen_model_is_refused() {
+    let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
+    let sizes = DecoderConfig::small(task.vocabulary().len(), 16, 1, 2, task.context(2));
+    let frozen = burn::module::Module::no_grad(Decoder::new(&sizes, 0, &device).unwrap());
+    let error = train(Start::fresh(frozen), &task, &config(), &Workers::new(1).unwrap(), &mut (), &mut Vec::new());
+    assert!(error.unwrap_err().to_string().contains("this model is frozen"));
+}

@@ -40,8 +40,9 @@ impl Progress {
 
     pub(crate) fn show(&mut self, event: &Event) {
         match event {
-            Event::Run { task, arm, seed, parameters, .. } => {
-                self.line(&format!("task {task}, arm {arm}, seed {seed}, {parameters} parameters"));
+            Event::Run { task, arm, seed, parameters, trainable, .. } => {
+                let frozen = if trainable < parameters { format!(", {trainable} of them trained") } else { String::new() };
+                self.line(&format!("task {task}, arm {arm}, seed {seed}, {parameters} parameters{frozen}"));
             }
             Event::Stage { stage, phase: Phase::Start, steps, .. } => self.open(*stage, *steps),
             Event::Stage { phase: Phase::End, .. } => self.finish(),
