@@ -119,8 +119,8 @@ impl RolloutConfig {
 /// Plays every problem `samples` times and judges every attempt.
 ///
 /// Attempt k + 1 continues on what attempt k left in the cache; its context is the ids of the prompt, of the attempts before
-/// it, and of the revision instruction (and, behind an attempt that was cut off, the id that closes it). The random number of a token is keyed by (seed, stage, step, problem, sample, attempt,
-/// token): it does not depend on which other episodes are in the batch. A truncated attempt is judged
+/// it, and of the revision instruction (and, behind an attempt that was cut off, the id that closes it). The random number of a token is keyed by
+/// (seed, stage, step, problem, sample, attempt, token): it does not depend on which other episodes are in the batch. A truncated attempt is judged
 /// [`Verdict::Truncated`] without asking the verifier.
 ///
 /// # Errors

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use jiff::civil::Date;
-use palinode_tasks::Tokenizer;
+use palinode_tasks::{TaskError, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -72,7 +72,8 @@ struct Message<'a> {
 }
 
 /// Two problems and two answers that have nothing in common: what surrounds them must not depend on them.
-const PROBES: [[&str; 2]; 2] = [["alpha", "one"], ["Quite another question, 2 + 2?", "4, of course"]];
+const PROBES: [[&str; 2]; 2] =
+    [["alpha", "first-probe-of-palinode"], ["Quite another question, 2 + 2?", "4, says the second probe of palinode"]];
 
 impl Chat {
     /// The conversation of a model folder. A folder without a chat template gets a plain one: the problem, a blank line, the answer; then a
@@ -89,7 +90,7 @@ impl Chat {
     /// A conversation of given parts; `ends` are ids that end an answer, to which the template's own are added.
     ///
     /// # Errors
-    /// [`HfError::Template`] when no turn ends, or when what stands between two attempts depends on them; [`HfError::Text`].
+    /// [`HfError::Template`] when no turn ends, or when what stands between two attempts depends on them; [`HfError::Text`] when no id ends an answer.
     pub fn new(
         tokenizer: FolderTokenizer,
         template: Option<Template>,
@@ -101,6 +102,10 @@ impl Chat {
             Some(template) => chat.learn(&template)?,
             None => chat.revision = chat.tokenizer.encode(&format!("\n\n{}\n\n", chat.config.revision))?,
         }
+        if chat.ends.is_empty() {
+            let reason = "no token is known that ends an answer: config.json has no `eos_token_id`";
+            return Err(TaskError::Inexpressible(reason.into()).into());
+        }
         Ok(chat)
     }
 
@@ -108,6 +113,7 @@ impl Chat {
     fn learn(&mut self, template: &Template) -> Result<(), HfError> {
         let refuse = |reason: &str| HfError::Template { path: template.path().to_owned(), reason: reason.to_owned() };
         if let Some(end) = template.end_token().and_then(|token| self.tokenizer.id(token)) {
+            self.ends.retain(|&id| id != end);
             self.ends.push(end);
         }
         let mut between: Option<String> = None;
@@ -143,7 +149,6 @@ impl Chat {
         // What closes an attempt comes first: it is put behind one that was cut off.
         self.ends.retain(|&id| id != ids[end]);
         self.ends.insert(0, ids[end]);
-        self.ends.dedup();
         self.revision = ids[end + 1..].to_vec();
         self.rewritten = self.rewritten.take().or(self.drops_thoughts(template)?);
         Ok(())

@@ -259,6 +259,8 @@ thread_local! {
 }
 
 /// Runs code that may panic; the panic becomes an error, and nothing is printed.
+///
+/// Panics are printed by a hook of the whole process. The first call wraps it once, in one that leaves out panics of threads that are in here.
 fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

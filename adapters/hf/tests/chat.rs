@@ -154,6 +154,8 @@ fn without_a_template_there_is_a_plain_one() {
     assert_eq!(chat.tokenizer().decode(&chat.prompt("1 + 1?").unwrap()), "1 + 1?\n\n");
     assert_eq!(chat.tokenizer().decode(chat.revision()), format!("\n\n{}\n\n", ChatConfig::REVISE_ANSWER));
     assert_eq!((chat.ends(), chat.template()), (&[7][..], None));
+    let endless = Chat::new(tokenizer("chatml"), None, &[], ChatConfig::default()).expect_err("refused");
+    assert!(endless.to_string().contains("eos_token_id"));
 }
 
 fn with_template(text: &str) -> Result<Chat, String> {
