@@ -98,7 +98,7 @@ impl<'a, M: Trainable> Checks<'a, M> {
     /// [`TrainError::Core`] when the episodes can't be laid out.
     pub fn cached_decoding(&self, bound: f32) -> Result<Check, TrainError> {
         let full = self.score(self.model)?.into_data();
-        Ok(Check { name: "cached decoding = full forward", measured: logprob_gap(&self.groups, full.iter::<f32>()), bound })
+        Ok(Check { name: "cached decoding = full forward", measured: self.gap(full.iter::<f32>()), bound })
     }
 
     /// Log-probabilities while sampling against those that training differentiates, nats.
@@ -107,7 +107,7 @@ impl<'a, M: Trainable> Checks<'a, M> {
     /// As [`Checks::cached_decoding`].
     pub fn sampler_and_trainer(&self, bound: f32) -> Result<Check, TrainError> {
         let trained = self.score(&self.model.clone().train())?.inner().into_data();
-        Ok(Check { name: "sampler = trainer", measured: logprob_gap(&self.groups, trained.iter::<f32>()), bound })
+        Ok(Check { name: "sampler = trainer", measured: self.gap(trained.iter::<f32>()), bound })
     }
 
     /// Gradients of some parameters while the others are frozen, against the same with none frozen; relative to the largest.
@@ -140,6 +140,10 @@ impl<'a, M: Trainable> Checks<'a, M> {
         Ok(Check { name: "the same gradients twice", measured, bound })
     }
 
+    fn gap(&self, scored: impl Iterator<Item = f32>) -> f32 {
+        logprob_gap(&episodes_of(&self.groups).collect::<Vec<_>>(), scored)
+    }
+
     fn score<P: Policy>(&self, policy: &P) -> Result<Tensor<1>, TrainError> {
         let episodes: Vec<&Trajectory> = episodes_of(&self.groups).collect();
         let batch = TokenBatch::new(&episodes, &device_of(self.model))?;
@@ -154,8 +158,8 @@ impl<'a, M: Trainable> Checks<'a, M> {
 }
 
 /// The largest difference between the log-probabilities of sampling and those scored for the same tokens, nats.
-pub(crate) fn logprob_gap(groups: &[Group], scored: impl Iterator<Item = f32>) -> f32 {
-    sampled(groups).into_iter().zip(scored).map(|(a, b)| (a - b).abs()).fold(0.0, worse)
+pub(crate) fn logprob_gap(episodes: &[&Trajectory], scored: impl Iterator<Item = f32>) -> f32 {
+    sampled(episodes).into_iter().zip(scored).map(|(a, b)| (a - b).abs()).fold(0.0, worse)
 }
 
 /// The larger of two differences, where NaN is the largest.

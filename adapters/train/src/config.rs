@@ -113,6 +113,8 @@ pub struct ReinforceConfig {
     pub problems: usize,
     /// Episodes a problem.
     pub samples: usize,
+    /// Episodes scored together. Their activations should fit a core's cache, or a GPU's memory; the loss does not depend on the split.
+    pub micro_batch: usize,
     /// AdamW's learning rate.
     pub learning_rate: f64,
     /// Sampling temperature, also applied in scoring.
@@ -139,6 +141,7 @@ impl Default for ReinforceConfig {
             steps_two: 150,
             problems: 64,
             samples: 8,
+            micro_batch: 64,
             learning_rate: 3e-4,
             temperature: 1.0,
             alpha: 10.0,
@@ -231,6 +234,7 @@ impl TrainConfig {
             ("warm.check_every", self.warm.check_every, 1, usize::MAX),
             ("reinforce.problems", self.reinforce.problems, 1, 1 << 20),
             ("reinforce.samples", self.reinforce.samples, 2, 1 << 16),
+            ("reinforce.micro_batch", self.reinforce.micro_batch, 1, 1 << 20),
             ("evaluation.problems", self.evaluation.problems, 1, 1 << 24),
             ("evaluation.problems_between", self.evaluation.problems_between, 1, 1 << 24),
             ("evaluation.every", self.evaluation.every, 1, usize::MAX),

@@ -28,9 +28,6 @@ use crate::{
     workers::Workers,
 };
 
-/// Episodes scored together. Their activations should fit a core's cache; the loss does not depend on the split.
-const EPISODES_A_MICRO_BATCH: usize = 64;
-
 /// Largest difference allowed between the log-probabilities of sampling and of training, in nats.
 pub(crate) const PARITY_BOUND: f32 = 1e-2;
 
@@ -47,8 +44,17 @@ pub struct Reinforce<'a, M> {
     baseline: Baseline,
 }
 
+/// Episodes that are scored together, and their advantages.
+struct MicroBatch<'a> {
+    /// Its place among those of the step.
+    place: usize,
+    episodes: &'a [&'a Trajectory],
+    advantages: &'a [f32],
+}
+
 /// What the scoring of one micro-batch found besides its loss.
 struct Scored {
+    place: usize,
     kl: Vec<f32>,
     gap: f32,
 }
@@ -98,16 +104,13 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let key = RandomKey { step: rl_step as u32, ..RandomKey::new(self.config.seed, self.stage.name.stream()) };
         let groups = play(learner.model(), self.task, &problems, &self.rollout, key, self.workers)?;
 
-        let attempts = self.stage.attempts;
-        let episodes = groups.len() * rl.samples;
         let advantages = self.advantages(&groups)?;
-
-        let together = (EPISODES_A_MICRO_BATCH / rl.samples).max(1);
-        let micro_batches: Vec<(&[Group], &[f32])> =
-            groups.chunks(together).zip(advantages.chunks(together * rl.samples * attempts)).collect();
-        let report = learner.step_along(&micro_batches, rl.learning_rate, self.workers, |model, (groups, advantages)| {
-            self.micro_batch(model, groups, advantages, episodes)
+        let episodes: Vec<&Trajectory> = episodes_of(&groups).collect();
+        let micro_batches = split(&episodes, &advantages, rl.micro_batch);
+        let mut report = learner.step_along(&micro_batches, rl.learning_rate, self.workers, |model, part| {
+            self.micro_batch(model, part, episodes.len())
         });
+        report.extras.sort_by_key(|scored| scored.place);
         for (what, value) in [("the loss", report.loss), ("the gradient's norm", report.grad_norm)] {
             if !value.is_finite() {
                 let stage = self.stage.name.name().to_owned();
@@ -136,32 +139,27 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
 
     /// The K1 penalty of each attempt, from what was sampled.
     fn kl_penalty(&self, groups: &[Group]) -> Result<Vec<f32>, TrainError> {
-        let together = (EPISODES_A_MICRO_BATCH / self.rollout.samples()).max(1);
-        let pieces: Vec<&[Group]> = groups.chunks(together).collect();
-        let penalties = self.workers.map(&pieces, |groups| -> Result<Vec<f32>, TrainError> {
-            let batch = self.batch(groups)?;
+        let episodes: Vec<&Trajectory> = episodes_of(groups).collect();
+        let pieces: Vec<&[&Trajectory]> = episodes.chunks(self.config.reinforce.micro_batch).collect();
+        let penalties = self.workers.map(&pieces, |episodes| -> Result<Vec<f32>, TrainError> {
+            let batch = TokenBatch::new(episodes, &self.device)?;
             let scores = score_tokens(self.reference, None::<&M>, &batch, &self.scoring);
-            let sampled = Tensor::<1>::from_data(TensorData::new(sampled(groups), [batch.scored()]), &self.device);
+            let sampled = Tensor::<1>::from_data(TensorData::new(sampled(episodes), [batch.scored()]), &self.device);
             Ok(kl_penalty(self.stage.objective.as_ref(), &batch, sampled - scores.logprob))
         });
         Ok(penalties.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
-    fn micro_batch(&self, model: &M, groups: &[Group], advantages: &[f32], episodes: usize) -> (Slope, Scored) {
-        let batch = self.batch(groups).expect("groups of one rollout share their number of attempts");
-        let [advantages, betas] = token_weights(self.stage.objective.as_ref(), self.scoring.kl, &batch, advantages)
+    fn micro_batch(&self, model: &M, part: &MicroBatch<'_>, episodes: usize) -> (Slope, Scored) {
+        let batch = TokenBatch::new(part.episodes, &self.device).expect("episodes of one rollout share their number of attempts");
+        let [advantages, betas] = token_weights(self.stage.objective.as_ref(), self.scoring.kl, &batch, part.advantages)
             .expect("one advantage and one weight an attempt");
         let (slope, scores) = differentiate(model, Some(self.reference), &batch, &self.scoring, |scores, tokens| {
             loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), episodes)
         });
         let kl = scores.kl.map_or_else(Vec::new, |kl| batch.sum_by_attempt(kl));
-        let gap = logprob_gap(groups, scores.logprob.into_data().iter::<f32>());
-        (slope, Scored { kl, gap })
-    }
-
-    fn batch(&self, groups: &[Group]) -> Result<TokenBatch, TrainError> {
-        let episodes: Vec<&Trajectory> = episodes_of(groups).collect();
-        Ok(TokenBatch::new(&episodes, &self.device)?)
+        let gap = logprob_gap(part.episodes, scores.logprob.into_data().iter::<f32>());
+        (slope, Scored { place: part.place, kl, gap })
     }
 
     fn measure(&self, groups: &[Group], kl: &[f32]) -> StepMetrics {
@@ -204,8 +202,19 @@ pub(crate) fn episodes_of(groups: &[Group]) -> impl Iterator<Item = &Trajectory>
 }
 
 /// Log-probabilities while sampling of all policy-written tokens, in the order of a [`TokenBatch`].
-pub(crate) fn sampled(groups: &[Group]) -> Vec<f32> {
-    episodes_of(groups).flat_map(Trajectory::attempts).flat_map(|attempt| attempt.sampling_logprobs()).copied().collect()
+pub(crate) fn sampled(episodes: &[&Trajectory]) -> Vec<f32> {
+    episodes.iter().flat_map(|e| e.attempts()).flat_map(|attempt| attempt.sampling_logprobs()).copied().collect()
+}
+
+/// Micro-batches of at most `size` episodes. The one with the longest episode comes first, so that memory trouble shows at once.
+fn split<'a>(episodes: &'a [&'a Trajectory], advantages: &'a [f32], size: usize) -> Vec<MicroBatch<'a>> {
+    let attempts = advantages.len() / episodes.len().max(1);
+    let parts = episodes.chunks(size).zip(advantages.chunks((size * attempts).max(1))).enumerate();
+    let mut parts: Vec<MicroBatch<'_>> =
+        parts.map(|(place, (episodes, advantages))| MicroBatch { place, episodes, advantages }).collect();
+    let longest = |part: &MicroBatch<'_>| part.episodes.iter().map(|episode| episode.tokens().len()).max();
+    parts.sort_by_cached_key(|part| std::cmp::Reverse(longest(part)));
+    parts
 }
 
 /// The device a model's scores live on.
@@ -217,3 +226,29 @@ const _: fn() = || {
     fn policies_are_shared_between_workers<M: Policy + Sync>() {}
     policies_are_shared_between_workers::<palinode_lm::Decoder>();
 };
+
+#[cfg(test)]
+mod tests {
+    use palinode_core::{
+        attempt::{Attempt, StopReason},
+        verifier::Verdict,
+    };
+
+    use super::*;
+
+    #[test]
+    fn the_longest_micro_batch_comes_first_and_every_episode_keeps_its_advantages() {
+        let episode = |length: usize| {
+            let attempt = |n| Attempt::new(vec![1; n], vec![0.0; n], StopReason::FixedLength, Verdict::Wrong).unwrap();
+            Trajectory::new(vec![0], vec![], vec![attempt(length), attempt(1)]).unwrap()
+        };
+        let episodes: Vec<Trajectory> = [1, 2, 2, 5, 1].map(episode).into();
+        let episodes: Vec<&Trajectory> = episodes.iter().collect();
+        let advantages: Vec<f32> = (0..10).map(|i| i as f32).collect();
+        let parts = split(&episodes, &advantages, 2);
+        let found: Vec<_> = parts.iter().map(|part| (part.place, part.episodes.len(), part.advantages.to_vec())).collect();
+        assert_eq!(found, [(1, 2, vec![4.0, 5.0, 6.0, 7.0]), (0, 2, vec![0.0, 1.0, 2.0, 3.0]), (2, 1, vec![8.0, 9.0])]);
+        // Equally long ones stay in order.
+        assert!(split(&episodes[1..3], &advantages[..4], 1).iter().map(|part| part.place).is_sorted());
+    }
+}

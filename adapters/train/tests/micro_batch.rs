@@ -1,0 +1,45 @@
+//! How many episodes are scored together changes memory and speed, not what is learned.
+
+use palinode_lm::{Decoder, DecoderConfig};
+use palinode_tasks::{Ledger, TextTask};
+use palinode_train::{
+    config::{EvaluationConfig, KlChoice, ReinforceConfig, TrainConfig, WarmConfig},
+    event::Event,
+    schedule::Start,
+    train,
+    workers::Workers,
+};
+
+/// Loss, gradient norm and KL of each attempt, step after step.
+fn steps(micro_batch: usize, kl: KlChoice) -> Vec<f64> {
+    let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
+    let sizes = DecoderConfig::small(task.vocabulary().len(), 16, 1, 2, task.context(2));
+    let config = TrainConfig {
+        warm: WarmConfig { steps_corrupted: 3, steps_sampled: 0, steps_habit: 0, sequences: 8, ..Default::default() },
+        reinforce: ReinforceConfig { steps_one: 2, steps_two: 2, problems: 5, samples: 3, micro_batch, kl, ..Default::default() },
+        evaluation: EvaluationConfig { problems: 4, problems_between: 4, ..Default::default() },
+        ..Default::default()
+    };
+    let start = Start::fresh(Decoder::new(&sizes, 0, &device).unwrap());
+    let mut events: Vec<Event> = Vec::new();
+    train(start, &task, &config, &Workers::new(2).unwrap(), &mut (), &mut events).unwrap();
+    let of = |event: &Event| match event {
+        Event::Step(step) => [&[step.loss, step.grad_norm], &step.kl[..]].concat(),
+        _ => Vec::new(),
+    };
+    events.iter().flat_map(of).collect()
+}
+
+#[test]
+fn a_run_does_not_depend_on_it() {
+    for kl in [KlChoice::Exact, KlChoice::K1] {
+        let whole = steps(64, kl);
+        assert_eq!(whole.len(), 4 * 4);
+        // A group may be cut in two: 4 episodes are one group and a third of the next.
+        for micro_batch in [1, 4] {
+            for (a, b) in whole.iter().zip(steps(micro_batch, kl)) {
+                assert!((a - b).abs() < 1e-4, "{micro_batch}: {a} and {b}");
+            }
+        }
+    }
+}
