@@ -49,11 +49,12 @@ impl FolderTokenizer {
             .map_err(|reason| format(format!("not a usable tokenizer: {reason}")))?;
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| format(error.to_string()))?;
-        let found = inner.get_vocab_size(true);
+        // Tokens that were added later, such as a padding token, may lie behind the model's last: a text that holds one is refused.
+        let found = inner.get_vocab_size(false);
         if found > vocabulary {
             return Err(format(format!("knows {found} tokens, and the model has {vocabulary}")));
         }
-        if let Some((token, id)) = inner.get_vocab(true).into_iter().find(|(_, id)| *id as usize >= vocabulary) {
+        if let Some((token, id)) = inner.get_vocab(false).into_iter().find(|(_, id)| *id as usize >= vocabulary) {
             return Err(format(format!("token {token:?} has id {id}, and the model has {vocabulary}")));
         }
         Ok(Self { inner, vocabulary })

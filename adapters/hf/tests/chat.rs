@@ -248,3 +248,12 @@ fn decoding_is_total() {
         }
     }
 }
+
+/// Some folders add tokens behind the model's last id and never use them.
+#[test]
+fn a_token_that_the_model_does_not_have_is_refused_where_it_is_used() {
+    let last = tokenizer("chatml").id("<|im_end|>").unwrap();
+    let short = FolderTokenizer::load(&folder("chatml").join("tokenizer.json"), last as usize).unwrap();
+    assert_eq!(short.encode("one two").unwrap(), tokenizer("chatml").encode("one two").unwrap());
+    assert!(short.encode("one<|im_end|>").unwrap_err().to_string().contains(&format!("gives id {last}")));
+}
