@@ -38,8 +38,8 @@ impl ChatConfig {
     pub const REVISE_ANSWER: &str =
         "Your answer may or may not be right. Look at it again, correct it if something is wrong, and write the final answer.";
     /// For programs.
-    pub const REVISE_CODE: &str = "The program above may or may not be right. Check it against the task, correct it if something is wrong, and write the whole program \
-         again, without explanations.";
+    pub const REVISE_CODE: &str = "The program above may or may not be right. Check it against the task, correct it if something is wrong, \
+        and write the whole program again, without explanations.";
 }
 
 impl Default for ChatConfig {

@@ -9,7 +9,7 @@ use safetensors::Dtype;
 use crate::{
     error::HfError,
     layout::{may_be_left, pieces, transpose},
-    shards::{Shards, bounded},
+    shards::{Shards, bounded, bounded_text},
     spec::{self, Spec},
 };
 
@@ -33,9 +33,7 @@ impl Folder {
     /// missing, extra and mis-shaped tensor, and those of another type than F32, BF16 and F16.
     pub fn open(path: &Path, device: &Device) -> Result<Self, HfError> {
         let config_path = path.join("config.json");
-        let text = bounded(&config_path, LONGEST_CONFIG)?;
-        let text = String::from_utf8(text)
-            .map_err(|error| HfError::Format { path: config_path.clone(), reason: format!("not UTF-8: {error}") })?;
+        let text = bounded_text(&config_path, LONGEST_CONFIG)?;
         let mut spec = spec::parse(&text, &config_path)?;
         let generation = path.join("generation_config.json");
         if generation.is_file() {

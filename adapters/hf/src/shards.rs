@@ -166,3 +166,9 @@ pub(crate) fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, HfError> {
     }
     fs::read(path).map_err(io)
 }
+
+/// As [`bounded`], of a file that holds text.
+pub(crate) fn bounded_text(path: &Path, most: u64) -> Result<String, HfError> {
+    String::from_utf8(bounded(path, most)?)
+        .map_err(|error| HfError::Format { path: path.to_owned(), reason: format!("not UTF-8: {error}") })
+}

@@ -13,7 +13,7 @@ use minijinja::{Environment, Error, ErrorKind, Value as Jinja, syntax::SyntaxCon
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{error::HfError, fields::Fields, python_json::tojson, shards::bounded};
+use crate::{error::HfError, fields::Fields, python_json::tojson, shards::bounded_text};
 
 /// Longest file that may hold a template.
 const LONGEST: u64 = 1 << 20;
@@ -41,7 +41,7 @@ impl Template {
     /// [`HfError::Io`], [`HfError::Format`], [`HfError::Field`] for files that are damaged; [`HfError::Template`] with the line of a mistake in it.
     pub fn of(folder: &Path) -> Result<Option<Self>, HfError> {
         let (config_path, own) = (folder.join("tokenizer_config.json"), folder.join("chat_template.jinja"));
-        let text = if config_path.is_file() { text_of(&config_path)? } else { "{}".into() };
+        let text = if config_path.is_file() { bounded_text(&config_path, LONGEST)? } else { "{}".into() };
         let config = Fields::parse(&text, &config_path)?;
         let mut tokens = Variables::new();
         for name in ["bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"] {
@@ -50,7 +50,7 @@ impl Template {
             }
         }
         let (path, source) = if own.is_file() {
-            let text = text_of(&own)?;
+            let text = bounded_text(&own, LONGEST)?;
             (own, Some(text))
         } else {
             (config_path.clone(), listed(&config)?)
@@ -113,11 +113,6 @@ impl Template {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
-}
-
-fn text_of(path: &Path) -> Result<String, HfError> {
-    String::from_utf8(bounded(path, LONGEST)?)
-        .map_err(|error| HfError::Format { path: path.to_owned(), reason: format!("not UTF-8: {error}") })
 }
 
 /// A special token: a string, or an object that holds it.
