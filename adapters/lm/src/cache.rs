@@ -44,6 +44,10 @@ impl LayerCache {
         self.key.dims()[2]
     }
 
+    fn widened(self, capacity: usize) -> Self {
+        if self.capacity() < capacity { self.repeated(1, capacity) } else { self }
+    }
+
     fn select(&self, rows: &[usize]) -> Self {
         let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
         let rows = Tensor::<1, Int>::from_data(TensorData::new(rows.clone(), [rows.len()]), &self.key.device());
@@ -51,7 +55,9 @@ impl LayerCache {
     }
 
     fn join(parts: Vec<Self>) -> Self {
-        let (keys, values) = parts.into_iter().map(|part| (part.key, part.value)).unzip();
+        // A part that made room has more columns than the others.
+        let widest = parts.iter().map(Self::capacity).max().unwrap_or(0);
+        let (keys, values) = parts.into_iter().map(|part| part.widened(widest)).map(|part| (part.key, part.value)).unzip();
         Self { key: Tensor::cat(keys, 0), value: Tensor::cat(values, 0) }
     }
 }
@@ -76,7 +82,7 @@ impl Part {
         let needed = self.columns + new;
         if self.layers.first().is_some_and(|layer| layer.capacity() < needed) {
             let layers = core::mem::take(&mut self.layers);
-            self.layers = layers.into_iter().map(|layer| layer.repeated(1, needed.next_power_of_two())).collect();
+            self.layers = layers.into_iter().map(|layer| layer.widened(needed.next_power_of_two())).collect();
         }
     }
 

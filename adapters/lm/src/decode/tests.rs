@@ -73,6 +73,25 @@ fn decoding_equals_full_forward_for_ragged_prompts_and_leaving_rows() {
     }
 }
 
+#[test]
+fn parts_that_outgrew_their_columns_join_the_others() {
+    let model = model(2);
+    let mut rows = vec![vec![1u32]; 8];
+    let (mut cache, _) = model.start(&[&[1]], 8, 13).unwrap();
+    // Rows 6 and 7 stay behind in a part of their own, while the others grow in turns and use up more columns than any row has tokens.
+    let mut plan: Vec<(Vec<usize>, u32)> = vec![((0..6).collect(), 1)];
+    plan.extend((0..6).map(|resting| ((0..6).filter(|&row| row != resting).collect(), 2)));
+    plan.push(((0..8).collect(), 1));
+    for (asked, count) in &plan {
+        let tokens: Vec<Vec<u32>> = asked.iter().map(|&row| (0..*count).map(|i| (row as u32 + 3 * i) % 11).collect()).collect();
+        let logits = model.extend(&mut cache, asked, &tokens);
+        for (i, (&row, tokens)) in asked.iter().zip(&tokens).enumerate() {
+            rows[row].extend(tokens);
+            close(&logits, i, &full(&model, &rows[row]));
+        }
+    }
+}
+
 struct Never;
 
 impl Verifier for Never {
