@@ -18,6 +18,7 @@ use palinode_tests::{
 use palinode_train::{
     checks::Checks,
     learner::{AdamW, Learner},
+    play::context,
     workers::Workers,
 };
 
@@ -78,7 +79,10 @@ pub(crate) fn objectives_are_the_recorded(backend: &dyn Backend) {
 /// Cached decoding = full forward, sampler = trainer, gradients beside frozen parameters (LoRA's case), the same gradients twice.
 pub(crate) fn checks_pass(backend: &dyn Backend) {
     let (task, device) = (Ledger::new(3, 0.5).unwrap(), device(backend));
-    let sizes = DecoderConfig { kv_heads: 1, ..DecoderConfig::small(task.vocabulary().len(), 8, 2, 2, task.context(2)) };
+    let sizes = DecoderConfig {
+        kv_heads: 1,
+        ..DecoderConfig::small(task.dialogue().tokenizer().len(), 8, 2, 2, context(&task, 2).unwrap())
+    };
     for dtype in dtypes(backend, &device) {
         let model = Decoder::new(&sizes, 1, &device).unwrap().cast(dtype);
         for check in Checks::new(&model, &task, 2, 0.7).unwrap().all(backend.tolerance(dtype)).unwrap() {

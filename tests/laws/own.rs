@@ -22,7 +22,7 @@ fn problems<'a>(task: &'a (dyn TextTask + 'a)) -> impl Strategy<Value = Problem>
 }
 
 fn obeys(task: &dyn TextTask) {
-    let vocabulary = task.vocabulary().len();
+    let vocabulary = task.dialogue().tokenizer().len();
     laws().verifier(task, judgements_of(problems(task), vocabulary)).unwrap_or_else(|broken| panic!("{broken}"));
     laws().verifier_knows_the_reference(task, problems(task)).unwrap_or_else(|broken| panic!("{broken}"));
 }
@@ -41,7 +41,7 @@ fn jsonl_problems_obey_it_and_ignore_the_space_around_an_answer() {
     std::fs::write(&path, spaced).unwrap();
     let task = JsonlTask::load(&path).unwrap();
     obeys(&task);
-    let vocabulary = task.vocabulary();
+    let vocabulary = task.dialogue().tokenizer();
     let space = vocabulary.encode(" ").unwrap();
     laws()
         .verifier_ignores(&task, judgements_of(problems(&task), vocabulary.len()), |answer| [&space, answer, &space].concat())

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use jiff::civil::Date;
-use palinode_tasks::{TaskError, Tokenizer};
+use palinode_tasks::{Dialogue, TaskError, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -207,5 +207,24 @@ impl Chat {
     /// The file of the chat template; `None` for the plain preset.
     pub fn template(&self) -> Option<&Path> {
         self.template.as_ref().map(Template::path)
+    }
+}
+
+/// [`Chat`]'s own methods say more.
+impl Dialogue for Chat {
+    fn tokenizer(&self) -> &dyn Tokenizer {
+        &self.tokenizer
+    }
+
+    fn prompt(&self, problem: &str) -> Result<Vec<u32>, TaskError> {
+        Self::prompt(self, problem).map_err(|error| TaskError::Inexpressible(error.to_string()))
+    }
+
+    fn revision(&self) -> Vec<u32> {
+        self.revision.clone()
+    }
+
+    fn ends(&self) -> Vec<u32> {
+        self.ends.clone()
     }
 }

@@ -132,9 +132,9 @@ impl RunConfig {
     pub fn decoder(&self, task: &dyn TextTask) -> Result<DecoderConfig, TrainError> {
         let model = &self.model;
         let attempts = self.train.attempts;
-        let context = model.context.unwrap_or_else(|| task.context(attempts));
+        let context = model.context.map_or_else(|| palinode_train::play::context(task, attempts), Ok)?;
         palinode_train::schedule::check_fit(task, attempts, context)?;
-        let mut sizes = DecoderConfig::small(task.vocabulary().len(), model.width, model.layers, model.heads, context);
+        let mut sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), model.width, model.layers, model.heads, context);
         sizes.kv_heads = model.kv_heads.unwrap_or(sizes.kv_heads);
         sizes.feed_forward = model.feed_forward.unwrap_or(sizes.feed_forward);
         sizes.tied = model.tied;

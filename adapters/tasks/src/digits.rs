@@ -2,15 +2,12 @@
 
 use palinode_core::{
     rng::{RandomKey, Stream},
+    rollout::AnswerLimit,
     task::{Problem, Split, Task},
     verifier::{Verdict, Verifier},
 };
 
-use crate::{
-    error::TaskError,
-    text_task::{AnswerShape, TextTask},
-    vocabulary::Vocabulary,
-};
+use crate::{dialogue::Dialogue, error::TaskError, text_task::TextTask, vocabulary::Vocabulary};
 
 /// One problem in five is held out.
 const HELD_OUT: u64 = 5;
@@ -87,12 +84,12 @@ impl TextTask for DigitTask {
         self.name
     }
 
-    fn vocabulary(&self) -> &Vocabulary {
+    fn dialogue(&self) -> &dyn Dialogue {
         &self.vocabulary
     }
 
-    fn answer_shape(&self) -> AnswerShape {
-        AnswerShape::Fixed(self.count)
+    fn answer_limit(&self) -> AnswerLimit {
+        AnswerLimit::Fixed(self.count)
     }
 
     fn max_prompt(&self) -> usize {
@@ -110,6 +107,11 @@ impl TextTask for DigitTask {
             Some(digits) => Ok(self.make(0, digits)),
             None => Err(TaskError::Malformed { expected: format!("a problem is {} digits", self.count), got: text.into() }),
         }
+    }
+
+    /// Its digits, without the token that asks for the answer.
+    fn show_prompt(&self, problem: &Problem) -> String {
+        self.vocabulary.decode(problem.prompt().strip_suffix(&[self.vocabulary.answer()]).unwrap_or(problem.prompt()))
     }
 }
 

@@ -5,20 +5,18 @@ use std::{
     fs::File,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use palinode_core::{
+    rollout::AnswerLimit,
     task::{Problem, Split, Task},
     verifier::{Verdict, Verifier},
 };
 use serde_json::Value;
 
 use crate::{
-    digits::spread,
-    error::TaskError,
-    shuffle::permuted,
-    text_task::{AnswerShape, TextTask},
-    vocabulary::Vocabulary,
+    dialogue::Dialogue, digits::spread, error::TaskError, shuffle::permuted, text_task::TextTask, vocabulary::Vocabulary,
 };
 
 const MAX_FILE: u64 = 1 << 30;
@@ -28,15 +26,17 @@ const MIN_PROBLEMS: usize = 5;
 /// One problem in five is held out.
 const HELD_OUT: u64 = 5;
 
-/// Problems read from a file, over the characters of that file; an answer is right when it equals the reference but for white space
-/// around it.
+/// Problems read from a file; an answer is right when its text equals the reference's but for white space around it.
 #[derive(Debug, Clone)]
 pub struct JsonlTask {
-    vocabulary: Vocabulary,
+    dialogue: Arc<dyn Dialogue>,
+    /// Texts of the problems, by id.
+    texts: Vec<String>,
     train: Vec<Problem>,
     held_out: Vec<Problem>,
     longest_prompt: usize,
     longest_answer: usize,
+    max_answer: usize,
     duplicates: usize,
 }
 
@@ -47,12 +47,44 @@ struct Entry {
 }
 
 impl JsonlTask {
-    /// Reads a file. Blank lines are skipped, exact duplicates are dropped and counted, and about a fifth of the problems is held out, by a
-    /// hash of the prompt.
+    /// Reads a file, to be put in the characters that it holds. Blank lines are skipped, exact duplicates are dropped and counted, and about a
+    /// fifth of the problems is held out, by a hash of the prompt.
     ///
     /// # Errors
     /// [`TaskError::Io`], [`TaskError::Line`] with the line's number, or [`TaskError::File`].
     pub fn load(path: &Path) -> Result<Self, TaskError> {
+        Self::read(path, |entries| {
+            let texts = entries.iter().flat_map(|entry| [entry.prompt.as_str(), entry.answer.as_str()]);
+            let vocabulary = Vocabulary::from_texts(texts);
+            let found = vocabulary.characters().len();
+            if found > MAX_CHARACTERS {
+                return Err(format!("holds {found} different characters; a character vocabulary takes {MAX_CHARACTERS}"));
+            }
+            Ok(Arc::new(vocabulary))
+        })
+    }
+
+    /// As [`JsonlTask::load`], to be put as a given dialogue has it.
+    ///
+    /// # Errors
+    /// As there; [`TaskError::Line`] also where the dialogue can't express a problem.
+    pub fn load_with(path: &Path, dialogue: Arc<dyn Dialogue>) -> Result<Self, TaskError> {
+        Self::read(path, |_| Ok(dialogue))
+    }
+
+    /// The same problems with answers of at most so many tokens, the end token included. Without this, as many as the longest reference needs.
+    ///
+    /// # Errors
+    /// [`TaskError::Size`] when the longest reference needs more.
+    pub fn with_max_answer(self, tokens: usize) -> Result<Self, TaskError> {
+        if tokens <= self.longest_answer {
+            let expected = "more than the longest reference answer has in tokens";
+            return Err(TaskError::Size { name: "max_answer", expected, got: tokens.to_string() });
+        }
+        Ok(Self { max_answer: tokens, ..self })
+    }
+
+    fn read(path: &Path, dialogue: impl FnOnce(&[Entry]) -> Result<Arc<dyn Dialogue>, String>) -> Result<Self, TaskError> {
         let (entries, duplicates) = read(path)?;
         let whole = |reason: String| TaskError::File { path: path.into(), reason };
         if entries.is_empty() {
@@ -62,20 +94,26 @@ impl JsonlTask {
             let found = entries.len();
             return Err(whole(format!("holds {found} different problems; at least {MIN_PROBLEMS} are needed to hold some out")));
         }
-        let vocabulary = Vocabulary::from_texts(entries.iter().flat_map(|entry| [entry.prompt.as_str(), entry.answer.as_str()]));
-        if vocabulary.characters().len() > MAX_CHARACTERS {
-            let found = vocabulary.characters().len();
-            return Err(whole(format!("holds {found} different characters; a character vocabulary takes {MAX_CHARACTERS}")));
-        }
-        let mut task =
-            Self { vocabulary, train: Vec::new(), held_out: Vec::new(), longest_prompt: 0, longest_answer: 0, duplicates };
-        for (id, entry) in entries.iter().enumerate() {
-            let problem = task.problem_of(id as u32, &entry.prompt, &entry.answer)?;
+        let mut task = Self {
+            dialogue: dialogue(&entries).map_err(whole)?,
+            texts: Vec::with_capacity(entries.len()),
+            train: Vec::new(),
+            held_out: Vec::new(),
+            longest_prompt: 0,
+            longest_answer: 0,
+            max_answer: 0,
+            duplicates,
+        };
+        for (id, entry) in entries.into_iter().enumerate() {
+            let at = |error: TaskError| TaskError::Line { path: path.into(), line: entry.line, reason: error.to_string() };
+            let problem = task.problem_of(id as u32, &entry.prompt, &entry.answer).map_err(at)?;
             task.longest_prompt = task.longest_prompt.max(problem.prompt().len());
             task.longest_answer = task.longest_answer.max(problem.reference().len());
             let held = spread(entry.prompt.bytes()).is_multiple_of(HELD_OUT);
             if held { &mut task.held_out } else { &mut task.train }.push(problem);
+            task.texts.push(entry.prompt);
         }
+        task.max_answer = task.longest_answer + 1;
         // A small file may fall on one side by chance.
         let (empty, full) =
             if task.held_out.is_empty() { (&mut task.held_out, &mut task.train) } else { (&mut task.train, &mut task.held_out) };
@@ -91,10 +129,9 @@ impl JsonlTask {
     }
 
     fn problem_of(&self, id: u32, prompt: &str, answer: &str) -> Result<Problem, TaskError> {
-        let mut ids = self.vocabulary.encode(prompt)?;
-        ids.push(self.vocabulary.answer());
-        let reference = self.vocabulary.encode(answer)?;
-        Problem::new(id, ids, reference).map_err(|e| TaskError::Malformed { expected: e.to_string(), got: prompt.into() })
+        let reference = self.dialogue.tokenizer().encode(answer)?;
+        Problem::new(id, self.dialogue.prompt(prompt)?, reference)
+            .map_err(|e| TaskError::Malformed { expected: e.to_string(), got: prompt.into() })
     }
 
     fn split(&self, split: Split) -> &[Problem] {
@@ -186,7 +223,7 @@ impl Task for JsonlTask {
 
 impl Verifier for JsonlTask {
     fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict {
-        let right = self.vocabulary.decode(answer).trim() == self.vocabulary.decode(problem.reference()).trim();
+        let right = self.show_answer(answer).trim() == self.show_answer(problem.reference()).trim();
         if right { Verdict::Right } else { Verdict::Wrong }
     }
 }
@@ -196,12 +233,12 @@ impl TextTask for JsonlTask {
         "jsonl"
     }
 
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
+    fn dialogue(&self) -> &dyn Dialogue {
+        self.dialogue.as_ref()
     }
 
-    fn answer_shape(&self) -> AnswerShape {
-        AnswerShape::Ended { max: self.longest_answer + 1 }
+    fn answer_limit(&self) -> AnswerLimit {
+        AnswerLimit::Ended { ends: self.dialogue.ends(), max: self.max_answer }
     }
 
     fn max_prompt(&self) -> usize {
@@ -217,16 +254,16 @@ impl TextTask for JsonlTask {
 
     fn parse(&self, text: &str) -> Result<Problem, TaskError> {
         let text = text.trim();
-        let known = self.train.iter().chain(&self.held_out).find(|problem| self.show_prompt(problem) == text);
-        if let Some(problem) = known {
-            return Ok(problem.clone());
+        match self.train.iter().chain(&self.held_out).find(|problem| self.show_prompt(problem) == text) {
+            Some(problem) => Ok(problem.clone()),
+            None => self.problem_of(u32::MAX, text, ""),
         }
-        let problem = self.problem_of(u32::MAX, text, "")?;
-        if problem.prompt().len() > self.longest_prompt {
-            let expected = format!("a problem has at most {} characters", self.longest_prompt - 1);
-            return Err(TaskError::Malformed { expected, got: text.into() });
-        }
-        Ok(problem)
+    }
+
+    /// The problem's line in the file, or its prompt's ids as text.
+    fn show_prompt(&self, problem: &Problem) -> String {
+        let text = self.texts.get(problem.id() as usize);
+        text.cloned().unwrap_or_else(|| self.dialogue.tokenizer().decode(problem.prompt()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! A [`TextTask`] is a source of problems, their verifier, and what a person sees of both. Built in are the [`Ledger`], in which a first
 //! answer is a guess that exposes itself at its end, and [`Sorting`]; [`JsonlTask`] reads problems of one's own.
 
+mod dialogue;
 mod digits;
 mod error;
 mod jsonl;
@@ -13,12 +14,13 @@ mod text_task;
 mod tokenizer;
 mod vocabulary;
 
+pub use dialogue::Dialogue;
 pub use digits::DigitTask;
 pub use error::TaskError;
 pub use jsonl::JsonlTask;
 pub use ledger::Ledger;
 pub use sorting::Sorting;
-pub use text_task::{AnswerShape, TextTask};
+pub use text_task::TextTask;
 pub use tokenizer::Tokenizer;
 pub use vocabulary::Vocabulary;
 
@@ -61,7 +63,7 @@ mod tests {
             prop_assert_ne!(train.prompt(), held.prompt());
             prop_assert_eq!(task.verify(&train, train.reference()), Verdict::Right);
             prop_assert_eq!(train.prompt().len(), task.max_prompt());
-            prop_assert_eq!(train.reference().len(), task.answer_shape().max_tokens());
+            prop_assert_eq!(train.reference().len(), task.answer_limit().max_tokens());
             let typed = task.parse(&task.show_prompt(&train)).unwrap();
             prop_assert_eq!(typed.reference(), train.reference());
         }

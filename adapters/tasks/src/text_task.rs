@@ -1,47 +1,27 @@
-//! What a task needs beyond problems and verdicts, to be trained from scratch and shown to people.
+//! What a task needs beyond problems and verdicts, to be trained on and shown to people.
 
 use palinode_core::{
+    rollout::AnswerLimit,
     task::{Problem, Task},
     verifier::Verifier,
 };
 
-use crate::{error::TaskError, vocabulary::Vocabulary};
+use crate::{dialogue::Dialogue, error::TaskError};
 
-/// How long a task's answers are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnswerShape {
-    /// Exactly this many tokens, and no end token.
-    Fixed(usize),
-    /// Followed by the end token; `max` tokens at most, the end token included.
-    Ended {
-        /// Most tokens of one answer.
-        max: usize,
-    },
-}
-
-impl AnswerShape {
-    /// Most tokens of one answer.
-    pub fn max_tokens(self) -> usize {
-        match self {
-            Self::Fixed(max) | Self::Ended { max } => max,
-        }
-    }
-}
-
-/// A task over a character vocabulary.
+/// A task whose problems and answers are text.
 ///
 /// # Contract
-/// - A prompt is the problem's characters and the `answer` token; a reference is the answer's characters.
+/// - A prompt is what the dialogue makes of the problem's text; a reference is the answer's ids.
 /// - The verifier finds the reference right.
 pub trait TextTask: Task + Verifier + Send + Sync {
     /// Its name.
     fn name(&self) -> &str;
 
-    /// Its tokens.
-    fn vocabulary(&self) -> &Vocabulary;
+    /// How its problems are put to a model.
+    fn dialogue(&self) -> &dyn Dialogue;
 
-    /// How long answers are.
-    fn answer_shape(&self) -> AnswerShape;
+    /// When an answer is over.
+    fn answer_limit(&self) -> AnswerLimit;
 
     /// Most tokens of a prompt.
     fn max_prompt(&self) -> usize;
@@ -55,29 +35,12 @@ pub trait TextTask: Task + Verifier + Send + Sync {
     /// [`TaskError`] says what a problem looks like.
     fn parse(&self, text: &str) -> Result<Problem, TaskError>;
 
-    /// Ids of the fixed revision instruction that stands between two attempts.
-    fn revision(&self) -> Vec<u32> {
-        vec![self.vocabulary().revise()]
-    }
-
     /// The problem as a person would write it.
-    fn show_prompt(&self, problem: &Problem) -> String {
-        let prompt = problem.prompt();
-        let end = prompt.len() - usize::from(prompt.last() == Some(&self.vocabulary().answer()));
-        self.vocabulary().decode(&prompt[..end])
-    }
+    fn show_prompt(&self, problem: &Problem) -> String;
 
     /// An answer as text.
     fn show_answer(&self, answer: &[u32]) -> String {
-        self.vocabulary().decode(answer)
-    }
-
-    /// Most tokens of an episode with this many attempts.
-    fn context(&self, attempts: usize) -> usize {
-        let shape = self.answer_shape();
-        // An answer that is cut off is closed by one more token.
-        let between = self.revision().len() + usize::from(matches!(shape, AnswerShape::Ended { .. }));
-        self.max_prompt() + attempts * shape.max_tokens() + attempts.saturating_sub(1) * between
+        self.dialogue().tokenizer().decode(answer)
     }
 }
 

@@ -21,6 +21,11 @@ pub trait Tokenizer: Send + Sync {
 
     /// Token ids that there are.
     fn len(&self) -> usize;
+
+    /// The characters, where tokens are characters.
+    fn vocabulary(&self) -> Option<&Vocabulary> {
+        None
+    }
 }
 
 impl Tokenizer for Vocabulary {
@@ -34,5 +39,9 @@ impl Tokenizer for Vocabulary {
 
     fn len(&self) -> usize {
         Self::len(self)
+    }
+
+    fn vocabulary(&self) -> Option<&Vocabulary> {
+        Some(self)
     }
 }

@@ -31,8 +31,9 @@ pub struct Checkpoints {
 pub struct ModelCard {
     /// Sizes of the model.
     pub model: DecoderConfig,
-    /// Its vocabulary.
-    pub vocabulary: Vocabulary,
+    /// Its characters, where its tokens are characters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vocabulary: Option<Vocabulary>,
 }
 
 /// How far a run had come, and how long its files were then.

@@ -195,7 +195,8 @@ mod tests {
     use super::*;
 
     fn model(task: &dyn TextTask) -> Decoder {
-        let sizes = DecoderConfig { kv_heads: 1, ..DecoderConfig::small(task.vocabulary().len(), 16, 2, 2, task.context(2)) };
+        let context = crate::play::context(task, 2).unwrap();
+        let sizes = DecoderConfig { kv_heads: 1, ..DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 2, 2, context) };
         Decoder::new(&sizes, 1, &palinode_flex::device()).unwrap()
     }
 

@@ -4,12 +4,12 @@ use palinode_core::{
     error::Error,
     policy::Decode,
     rng::RandomKey,
-    rollout::{AnswerLimit, RolloutConfig, rollout},
+    rollout::{RolloutConfig, rollout},
     sampling::Sampling,
     task::Problem,
     trajectory::Group,
 };
-use palinode_tasks::{AnswerShape, TextTask};
+use palinode_tasks::TextTask;
 
 use crate::workers::Workers;
 
@@ -21,11 +21,15 @@ const EPISODES_TOGETHER: usize = 128;
 /// # Errors
 /// Those of [`RolloutConfig::new`].
 pub fn rollout_config(task: &dyn TextTask, attempts: usize, samples: usize, sampling: Sampling) -> Result<RolloutConfig, Error> {
-    let limit = match task.answer_shape() {
-        AnswerShape::Fixed(tokens) => AnswerLimit::Fixed(tokens),
-        AnswerShape::Ended { max } => AnswerLimit::Ended { ends: vec![task.vocabulary().end()], max },
-    };
-    RolloutConfig::new(attempts, samples, sampling, limit, task.revision())
+    RolloutConfig::new(attempts, samples, sampling, task.answer_limit(), task.dialogue().revision())
+}
+
+/// Most tokens of an episode with this many attempts.
+///
+/// # Errors
+/// Those of [`RolloutConfig::new`].
+pub fn context(task: &dyn TextTask, attempts: usize) -> Result<usize, Error> {
+    Ok(rollout_config(task, attempts, 1, Sampling::Greedy)?.capacity(task.max_prompt()))
 }
 
 /// Plays all problems, some at a time on each worker; the result does not depend on the number of workers.

@@ -79,7 +79,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
             scoring: Scoring {
                 temperature: sampling.scoring_temperature(),
                 kl: rl.kl.into(),
-                chunk: chunk_of(task.vocabulary().len()),
+                chunk: chunk_of(task.dialogue().tokenizer().len()),
             },
             baseline: rl.baseline.into(),
             task,

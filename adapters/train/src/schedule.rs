@@ -15,6 +15,7 @@ use crate::{
     event::{Episode, Event, Phase, Sink, Summary},
     guard::Guard,
     learner::{AdamW, Learner, Trainable, trainable},
+    play,
     reinforce::{PARITY_BOUND, Reinforce, device_of},
     warm::warm_start,
     workers::Workers,
@@ -285,9 +286,9 @@ impl Run<'_> {
 /// Refuses a task whose episodes do not fit a model, before anything is trained.
 ///
 /// # Errors
-/// [`TrainError::Context`]; [`TrainError::Config`] when a split holds no problem.
+/// [`TrainError::Context`]; [`TrainError::Core`]; [`TrainError::Config`] when a split holds no problem.
 pub fn check_fit(task: &dyn TextTask, attempts: usize, context: usize) -> Result<(), TrainError> {
-    let needed = task.context(attempts);
+    let needed = play::context(task, attempts)?;
     if needed > context {
         return Err(TrainError::Context { needed, attempts, context });
     }

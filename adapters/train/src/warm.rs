@@ -22,7 +22,7 @@ use palinode_core::{
     transitions::Transitions,
     verifier::Verdict,
 };
-use palinode_tasks::{AnswerShape, TextTask};
+use palinode_tasks::TextTask;
 
 use crate::{
     config::{TrainConfig, WarmConfig},
@@ -243,11 +243,12 @@ fn sampled(task: &dyn TextTask, copy: f64, group: &Group, key: RandomKey) -> Res
 /// A transcript of two given answers, each with the task's end token where it has one.
 fn transcript(task: &dyn TextTask, problem: &Problem, answers: [Vec<u32>; 2]) -> Result<Trajectory, TrainError> {
     let attempts = answers.map(|mut tokens| {
-        let stop = match task.answer_shape() {
-            AnswerShape::Fixed(_) => StopReason::FixedLength,
-            AnswerShape::Ended { max } => {
-                tokens.truncate(max - 1);
-                tokens.push(task.vocabulary().end());
+        let limit = task.answer_limit();
+        let stop = match limit.closing() {
+            None => StopReason::FixedLength,
+            Some(end) => {
+                tokens.truncate(limit.max_tokens() - 1);
+                tokens.push(end);
                 StopReason::EndToken
             }
         };
@@ -255,5 +256,5 @@ fn transcript(task: &dyn TextTask, problem: &Problem, answers: [Vec<u32>; 2]) ->
         Attempt::new(tokens, logprobs, stop, Verdict::Wrong)
     });
     let [first, second] = attempts;
-    Ok(Trajectory::new(problem.prompt().to_vec(), task.revision(), vec![first?, second?])?)
+    Ok(Trajectory::new(problem.prompt().to_vec(), task.dialogue().revision(), vec![first?, second?])?)
 }

@@ -5,6 +5,7 @@ use palinode_tasks::{Ledger, TextTask};
 use palinode_train::{
     config::{EvaluationConfig, KlChoice, ReinforceConfig, TrainConfig, WarmConfig},
     event::Event,
+    play::context,
     schedule::Start,
     train,
     workers::Workers,
@@ -13,7 +14,7 @@ use palinode_train::{
 /// Loss, gradient norm and KL of each attempt, step after step.
 fn steps(micro_batch: usize, kl: KlChoice) -> Vec<f64> {
     let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
-    let sizes = DecoderConfig::small(task.vocabulary().len(), 16, 1, 2, task.context(2));
+    let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
     let config = TrainConfig {
         warm: WarmConfig { steps_corrupted: 3, steps_sampled: 0, steps_habit: 0, sequences: 8, ..Default::default() },
         reinforce: ReinforceConfig { steps_one: 2, steps_two: 2, problems: 5, samples: 3, micro_batch, kl, ..Default::default() },

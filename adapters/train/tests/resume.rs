@@ -9,6 +9,7 @@ use palinode_train::{
     checkpoint::{Checkpoints, ModelCard},
     config::TrainConfig,
     event::{Event, Sink},
+    play::context,
     run_folder::RunFolder,
     schedule::{Start, train},
     workers::Workers,
@@ -42,8 +43,8 @@ impl Sink for FailsAt {
 
 fn run(path: &Path, events: usize, resume: bool) -> Result<Outcome<Decoder>, TrainError> {
     let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
-    let sizes = DecoderConfig::small(task.vocabulary().len(), 16, 1, 2, task.context(2));
-    let card = ModelCard { model: sizes.clone(), vocabulary: task.vocabulary().clone() };
+    let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
+    let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned() };
     let checkpoints = Checkpoints::of(path);
     let fresh = Start::fresh(Decoder::new(&sizes, 0, &device)?);
     let (start, folder) = match (resume, checkpoints.exist()) {
@@ -103,7 +104,7 @@ fn files_that_lost_lines_are_not_continued() {
 #[test]
 fn a_frozen_model_is_refused() {
     let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
-    let sizes = DecoderConfig::small(task.vocabulary().len(), 16, 1, 2, task.context(2));
+    let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
     let frozen = burn::module::Module::no_grad(Decoder::new(&sizes, 0, &device).unwrap());
     let error = train(Start::fresh(frozen), &task, &config(), &Workers::new(1).unwrap(), &mut (), &mut Vec::new());
     assert!(error.unwrap_err().to_string().contains("this model is frozen"));

@@ -36,7 +36,7 @@ pub(crate) fn open(path: &Path, attempts: Option<u8>, device: &str) -> Result<(O
             (card, model)
         }
     };
-    if card.vocabulary != *task.vocabulary() {
+    if card.vocabulary.as_ref() != task.dialogue().tokenizer().vocabulary() {
         let message = format!("{}: the data file has other characters than the one the model was trained on", run.display());
         return Err(Failure::new(INPUT, message));
     }

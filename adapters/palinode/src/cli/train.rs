@@ -51,7 +51,7 @@ fn begin(args: &TrainArgs, device: &burn::tensor::Device) -> Result<(RunConfig, 
         None => None,
         Some(other) => {
             let (card, model) = Checkpoints::of(other).base(device)?;
-            if card.vocabulary != *task.vocabulary() {
+            if card.vocabulary.as_ref() != task.dialogue().tokenizer().vocabulary() {
                 return Err(Failure::new(USAGE, format!("{}: its base model was made for another vocabulary", other.display())));
             }
             palinode::train::schedule::check_fit(task.as_ref(), run.train.attempts, card.model.context)?;
@@ -68,7 +68,7 @@ fn begin(args: &TrainArgs, device: &burn::tensor::Device) -> Result<(RunConfig, 
         let message = format!("{}: already holds a run; give --resume to continue it or --force to overwrite it", path.display());
         return Err(Failure::new(USAGE, message));
     }
-    let card = ModelCard { model: sizes.clone(), vocabulary: task.vocabulary().clone() };
+    let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned() };
     let folder = RunFolder::create(&path, &run.to_toml()?, &card)?;
     let model = match base {
         Some(model) => model,

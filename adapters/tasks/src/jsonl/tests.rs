@@ -26,12 +26,12 @@ fn problems_are_read_split_and_verified() {
         assert!(held.iter().all(|other| other.prompt() != problem.prompt()));
         assert_eq!(task.verify(&problem, problem.reference()), Verdict::Right);
         assert_eq!(task.verify(&problem, &[99, 98]), Verdict::Wrong);
-        assert!(problem.reference().len() < task.answer_shape().max_tokens());
+        assert!(problem.reference().len() < task.answer_limit().max_tokens());
         assert_eq!(task.parse(&task.show_prompt(&problem)).unwrap(), problem);
     }
     assert_ne!(task.problem(0, Split::Train, 0), task.problem(0, Split::Train, train));
     assert!(task.parse("7+7").unwrap().reference().is_empty());
-    assert!(task.parse("x").is_err() && task.parse("1+1+1+1+1+1").is_err());
+    assert!(task.parse("x").is_err());
 }
 
 #[test]

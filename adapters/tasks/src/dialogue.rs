@@ -1,0 +1,50 @@
+//! How a problem is put to a model, and what stands between two attempts.
+
+use core::fmt::Debug;
+
+use crate::{error::TaskError, tokenizer::Tokenizer, vocabulary::Vocabulary};
+
+/// How a problem is put to a model: the characters of a built-in task, or a model's chat template.
+///
+/// # Contract
+/// - Pure, as its tokenizer is; nothing here depends on an attempt.
+/// - `prompt` is never empty, and neither is `ends`.
+pub trait Dialogue: Debug + Send + Sync {
+    /// Text to token ids and back.
+    fn tokenizer(&self) -> &dyn Tokenizer;
+
+    /// Ids of a problem's prompt: attempt 1 follows.
+    ///
+    /// # Errors
+    /// [`TaskError`] when the problem can't be expressed.
+    fn prompt(&self, problem: &str) -> Result<Vec<u32>, TaskError>;
+
+    /// Ids between two attempts: the fixed revision instruction, and what surrounds it.
+    fn revision(&self) -> Vec<u32>;
+
+    /// Ids that end an attempt; the first also closes one that was cut off.
+    fn ends(&self) -> Vec<u32>;
+}
+
+impl Dialogue for Vocabulary {
+    fn tokenizer(&self) -> &dyn Tokenizer {
+        self
+    }
+
+    /// The characters and the `answer` token.
+    fn prompt(&self, problem: &str) -> Result<Vec<u32>, TaskError> {
+        let mut ids = self.encode(problem)?;
+        ids.push(self.answer());
+        Ok(ids)
+    }
+
+    /// The `revise` token.
+    fn revision(&self) -> Vec<u32> {
+        vec![self.revise()]
+    }
+
+    /// The `end` token.
+    fn ends(&self) -> Vec<u32> {
+        vec![self.end()]
+    }
+}
