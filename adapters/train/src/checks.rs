@@ -23,9 +23,10 @@ use palinode_tasks::TextTask;
 
 use crate::{
     error::TrainError,
-    learner::{Trainable, list_gradients},
+    learner::list_gradients,
     play::rollout_config,
     reinforce::{device_of, episodes_of, sampled},
+    trainable::Trainable,
 };
 
 /// What a check measured.
@@ -237,6 +238,8 @@ mod tests {
             logits.clone() + logits.mul_scalar(0.05)
         }
     }
+
+    impl Trainable for Forgetful {}
 
     #[test]
     fn wrong_decoding_is_found() {

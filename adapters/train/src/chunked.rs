@@ -16,7 +16,10 @@ use palinode_core::{
     policy::Policy,
 };
 
-use crate::learner::{Slope, Trainable, add_gradients};
+use crate::{
+    learner::{Slope, add_gradients},
+    trainable::Trainable,
+};
 
 /// Logits that may exist at once, in numbers: 64 MiB of f32 for each tensor of that size.
 const LOGITS: usize = 1 << 24;
@@ -43,14 +46,13 @@ pub fn differentiate<M: Trainable, R: Policy>(
         let slope = Slope::of(&loss(&scores, 0..count), model);
         return (slope, TokenScores { logprob: scores.logprob.inner(), kl: scores.kl.map(Tensor::inner) });
     }
-    let states = model.states(batch.tokens(), batch.positions());
+    let (states, back) = model.states_and_back(batch.tokens(), batch.positions());
     let reference = reference.map(|model| (model, model.states(batch.tokens(), batch.positions())));
-    let loose = states.clone().inner();
     let (mut total, mut gradients) = (0.0, GradientsParams::new());
     let (mut logprobs, mut kls, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
     for start in (0..count).step_by(chunk) {
         let tokens = start..count.min(start + chunk);
-        let leaf = loose.clone().slice([tokens.clone()]).autodiff().require_grad();
+        let leaf = states.clone().slice([tokens.clone()]).autodiff().require_grad();
         let frozen = reference.as_ref().map(|(model, states)| (*model, states.clone().slice([tokens.clone()])));
         let targets: Tensor<1, Int> = batch.targets().slice([tokens.clone()]);
         let scores = score_states(model, leaf.clone(), frozen, targets, scoring);
@@ -62,11 +64,7 @@ pub fn differentiate<M: Trainable, R: Policy>(
         logprobs.push(scores.logprob.inner());
         kls.extend(scores.kl.map(Tensor::inner));
     }
-    // Where nothing below the states is trained, nothing flows on.
-    if states.is_tracked() {
-        let below = (states * Tensor::cat(arrived, 0).autodiff()).sum();
-        gradients = add_gradients(model, gradients, GradientsParams::from_grads(below.backward(), model));
-    }
+    gradients = add_gradients(model, gradients, back(Tensor::cat(arrived, 0)));
     let kl = (!kls.is_empty()).then(|| Tensor::cat(kls, 0));
     (Slope { loss: total, gradients }, TokenScores { logprob: Tensor::cat(logprobs, 0), kl })
 }

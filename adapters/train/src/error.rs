@@ -62,6 +62,11 @@ pub enum TrainError {
         /// The largest difference allowed.
         bound: f32,
     },
+    /// The weights that KL is measured against changed while others were trained.
+    #[error(
+        "the reference model changed during training: its KL values mean nothing; this is a bug, in palinode or in the device's driver"
+    )]
+    Reference,
     /// A file of the run could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -116,6 +116,11 @@ pub enum Event {
         /// In words.
         message: String,
     },
+    /// The weights that KL was measured against are, behind the last step, bit for bit what they were before the first.
+    Reference {
+        /// SHA-256 over all of them (see [`crate::trainable::fingerprint`]).
+        fingerprint: String,
+    },
     /// The run is complete.
     End {
         /// Since the start of the run.

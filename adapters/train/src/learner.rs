@@ -5,18 +5,16 @@ use burn::{
     optim::{AdamWConfig, GradientsParams, ModuleOptimizer},
     tensor::Tensor,
 };
-use palinode_core::policy::{Decode, Policy};
 
-use crate::workers::Workers;
+use palinode_core::precision::widen;
 
-/// A model that can be trained: it is scored, it decodes, and burn knows its parameters.
-pub trait Trainable: Policy + Decode + Module + Sync {}
-
-impl<M: Policy + Decode + Module + Sync> Trainable for M {}
+use crate::{masters::Masters, workers::Workers};
 
 /// A model and its AdamW state. The model is held without gradients; each micro-batch differentiates a copy of its own.
 pub struct Learner<M> {
     model: M,
+    /// What the optimiser works on, where it is not the model itself.
+    masters: Option<Masters<M>>,
     optimizer: ModuleOptimizer,
     clip: f64,
 }
@@ -52,7 +50,8 @@ impl<M: Module + Sync> Learner<M> {
             .with_epsilon(1e-8)
             .with_weight_decay(settings.weight_decay)
             .init();
-        Self { model: model.valid(), optimizer, clip: settings.clip }
+        let model = model.valid();
+        Self { masters: Masters::of(&model), model, optimizer, clip: settings.clip }
     }
 
     /// The model, without gradients.
@@ -104,7 +103,13 @@ impl<M: Module + Sync> Learner<M> {
             if grad_norm > self.clip {
                 self.model.visit(&mut GradientScale { gradients: &mut total, factor: self.clip / (grad_norm + 1e-6) });
             }
-            self.model = self.optimizer.step(learning_rate, self.model.clone().train(), total).valid();
+            match &mut self.masters {
+                None => self.model = self.optimizer.step(learning_rate, self.model.clone().train(), total).valid(),
+                Some(masters) => {
+                    masters.model = self.optimizer.step(learning_rate, masters.model.clone().train(), total).valid();
+                    self.model = masters.rounded();
+                }
+            }
         }
         StepReport { loss: losses, grad_norm, extras }
     }
@@ -122,24 +127,6 @@ impl Slope {
     /// The gradient of a loss with respect to a model's parameters.
     pub fn of<M: Module>(loss: &Tensor<1>, model: &M) -> Self {
         Self { loss: loss.clone().into_scalar::<f64>(), gradients: GradientsParams::from_grads(loss.backward(), model) }
-    }
-}
-
-/// Numbers that a step would change: those of parameters that are not frozen.
-pub fn trainable<M: Module>(model: &M) -> usize {
-    let mut count = CountTrainable { numbers: 0 };
-    model.clone().train().visit(&mut count);
-    count.numbers
-}
-
-struct CountTrainable {
-    numbers: usize,
-}
-
-impl ModuleVisitor for CountTrainable {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let tensor = param.val();
-        self.numbers += if tensor.is_require_grad() { tensor.shape().num_elements() } else { 0 };
     }
 }
 
@@ -180,7 +167,7 @@ struct GradientSum<'a> {
 
 impl ModuleVisitor for GradientSum<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let gradients = self.parts.iter_mut().filter_map(|part| part.remove::<D>(param.id));
+        let gradients = self.parts.iter_mut().filter_map(|part| part.remove::<D>(param.id)).map(widen);
         if let Some(sum) = gradients.reduce(|a, b| a + b) {
             if let Some(squares) = &mut self.squares {
                 *squares += sum.clone().square().sum().into_scalar::<f64>();
@@ -209,6 +196,9 @@ mod tests {
     use palinode_lm::{Decoder, DecoderConfig, LoraConfig};
 
     use super::*;
+    use crate::trainable::{Trainable, fingerprint, trainable};
+    use burn::tensor::FloatDType;
+    use palinode_core::policy::Policy;
 
     fn parameters(model: &Decoder) -> Vec<(String, Vec<f32>)> {
         let mut all = Vec::new();
@@ -244,5 +234,40 @@ mod tests {
         // The first step moves B alone, since B is zero; then A moves too.
         assert!(numbers(trained.adapters()).iter().zip(&before).all(|(now, before)| now != before));
         assert_eq!(parameters(&trained.without_adapters()), parameters(&base));
+        assert_eq!(fingerprint(&trained.reference()), fingerprint(&base));
+        assert_ne!(fingerprint(&trained), fingerprint(&base));
+    }
+
+    /// Steps that are smaller than the last bit of a bf16 weight add up, since the optimiser works on f32 copies.
+    #[test]
+    fn small_steps_add_up_in_half_precision() {
+        let sizes = DecoderConfig::small(11, 8, 2, 2, 16);
+        let base = Decoder::new(&sizes, 1, &palinode_flex::device()).unwrap().cast(FloatDType::BF16);
+        let adapted = base.clone().with_adapters(&LoraConfig::on_all(2), 7).unwrap();
+        for (model, steps, changed) in [(base.clone(), 1, 0.0..=0.0), (base.clone(), 60, 0.8..=1.0), (adapted, 1, 0.9..=1.0)] {
+            let frozen = fingerprint(&model.reference());
+            let before = parameters(&model);
+            let all = trainable(&model) == model.num_params();
+            let mut learner = Learner::new(model, AdamW { betas: [0.0, 0.0], weight_decay: 0.0, clip: 1e9 });
+            for _ in 0..steps {
+                // Without moments a step is the learning rate in the gradient's direction: 60 of them are 0.06, one is lost in weights near 1.
+                learner.step(&[()], 1e-3, &Workers::new(1).unwrap(), |model, ()| {
+                    let tokens = Tensor::<1, burn::tensor::Int>::from_data([3, 1], &palinode_flex::device()).reshape([1, 2]);
+                    (model.logits(model.states(tokens, Tensor::from_data([1], &palinode_flex::device()))).square().sum(), ())
+                });
+            }
+            let after = learner.into_model();
+            let change = |name: &str| -> f64 {
+                let of = |list: &[(String, Vec<f32>)]| list.iter().find(|(held, _)| held.ends_with(name)).unwrap().1.clone();
+                let (before, after) = (of(&before), of(&parameters(&after)));
+                before.iter().zip(&after).filter(|(a, b)| a != b).count() as f64 / before.len() as f64
+            };
+            if all {
+                assert!(changed.contains(&change("norm.weight")), "{steps}: {}", change("norm.weight"));
+            } else {
+                assert_eq!(fingerprint(&after.reference()), frozen);
+                assert!(changed.contains(&change("adapters.0.b")), "{}", change("adapters.0.b"));
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`warm`] | supervised start: a base that answers, and copies its answer |
 //! | [`reinforce`] | one RL step: play, verify, score, update |
 //! | [`evaluate`] | greedy play on held-out problems |
+//! | [`trainable`] | what a model must be able to do to be trained |
 //! | [`learner`], [`workers`] | micro-batches in parallel, gradients summed in a fixed order, AdamW |
 //! | [`chunked`] | a loss over tokens, differentiated a chunk of logits at a time |
 //! | [`checks`] | whether the device decodes and differentiates rightly, before anything is trained |
@@ -26,12 +27,15 @@ pub mod evaluate;
 pub mod event;
 pub mod guard;
 pub mod learner;
+mod masters;
 pub mod play;
 pub mod reinforce;
 pub mod run_folder;
 pub mod schedule;
+pub mod trainable;
 pub mod warm;
 pub mod workers;
 
 pub use error::TrainError;
 pub use schedule::{Outcome, train};
+pub use trainable::Trainable;

@@ -13,9 +13,6 @@ use palinode_tasks::TextTask;
 
 use crate::workers::Workers;
 
-/// Episodes that are decoded together; more do not make a step of decoding cheaper on a CPU.
-const EPISODES_TOGETHER: usize = 128;
-
 /// How a task's episodes are played.
 ///
 /// # Errors
@@ -34,6 +31,8 @@ pub fn context(task: &dyn TextTask, attempts: usize) -> Result<usize, Error> {
 
 /// Plays all problems, some at a time on each worker; the result does not depend on the number of workers.
 ///
+/// The samples of a problem stay together, since its prompt is read once for all of them.
+///
 /// # Errors
 /// Those of [`rollout`].
 pub fn play<M: Decode + Sync>(
@@ -44,7 +43,7 @@ pub fn play<M: Decode + Sync>(
     key: RandomKey,
     workers: &Workers,
 ) -> Result<Vec<Group>, Error> {
-    let together = (EPISODES_TOGETHER / config.samples()).max(1);
+    let together = (workers.decode_batch() / config.samples()).max(1);
     let pieces: Vec<&[Problem]> = problems.chunks(together).collect();
     let groups = workers.map(&pieces, |piece| rollout(model, &task, piece, config, key));
     groups.into_iter().collect::<Result<Vec<_>, _>>().map(|groups| groups.into_iter().flatten().collect())

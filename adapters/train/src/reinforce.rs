@@ -23,8 +23,9 @@ use crate::{
     config::TrainConfig,
     error::TrainError,
     event::StepMetrics,
-    learner::{Learner, Slope, Trainable},
+    learner::{Learner, Slope},
     play::{play, rollout_config},
+    trainable::Trainable,
     workers::Workers,
 };
 

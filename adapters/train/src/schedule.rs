@@ -14,9 +14,10 @@ use crate::{
     evaluate::{evaluate, held_out},
     event::{Episode, Event, Phase, Sink, Summary},
     guard::Guard,
-    learner::{AdamW, Learner, Trainable, trainable},
+    learner::{AdamW, Learner},
     play,
     reinforce::{PARITY_BOUND, Reinforce, device_of},
+    trainable::{Trainable, fingerprint, trainable},
     warm::warm_start,
     workers::Workers,
 };
@@ -28,6 +29,14 @@ pub trait Keep<M> {
     /// # Errors
     /// What could not be written; it stops the run.
     fn keep(&mut self, model: &M, progress: &Progress) -> Result<(), TrainError>;
+
+    /// The model as it will be written when the run is over, where that rounds it. A stage ends with this, so that what is reported is what is left.
+    ///
+    /// # Errors
+    /// What makes writing impossible; it stops the run.
+    fn settle(&self, model: M) -> Result<M, TrainError> {
+        Ok(model)
+    }
 }
 
 /// Keeps nothing.
@@ -144,6 +153,8 @@ pub fn train<M: Trainable>(
         }
     };
 
+    let base = base.reference();
+    let before = fingerprint(&base);
     let reference_summary = progress.stages.first().map(|base| base.summary_between.clone());
     for (index, stage) in stages.iter().enumerate().skip(progress.stages.len() - 1) {
         let since = clock();
@@ -151,12 +162,17 @@ pub fn train<M: Trainable>(
         // A repeated Stage I anchors all earlier attempts where the round before left them (ICLR version, appendix A.1).
         let reference = if repeated { model.clone() } else { base.clone() };
         model = run.reinforce(model, &reference, stage, &mut progress.rl_step, reference_summary.as_ref())?;
+        model = kept.settle(model)?;
         let last = stages.get(index + 1).is_none_or(|next| next.name != stage.name);
         let completed = run.close(&model, stage.name, progress.rl_step, last, since)?;
         run.compare(stage.name, progress.rl_step, progress.stages.first().map(|base| &base.summary), &completed.summary)?;
         progress.stages.push(completed);
         kept.keep(&model, &progress)?;
     }
+    if fingerprint(&base) != before {
+        return Err(TrainError::Reference);
+    }
+    run.sink.receive(&Event::Reference { fingerprint: before })?;
     run.sink.receive(&Event::End { seconds: clock() })?;
     Ok(Outcome { model, progress })
 }

@@ -29,9 +29,10 @@ use crate::{
     error::TrainError,
     evaluate::evaluate,
     event::{Event, Sink},
-    learner::{AdamW, Learner, Trainable},
+    learner::{AdamW, Learner},
     play::{play, rollout_config},
     reinforce::device_of,
+    trainable::Trainable,
     workers::Workers,
 };
 

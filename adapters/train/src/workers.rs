@@ -16,7 +16,11 @@ use crate::error::TrainError;
 #[derive(Debug)]
 pub struct Workers {
     pools: Vec<ThreadPool>,
+    decode_batch: usize,
 }
+
+/// Episodes that are decoded together when nothing else is asked for; more do not make a step of decoding cheaper on a CPU.
+pub const DECODE_BATCH: usize = 128;
 
 impl Workers {
     /// `threads` workers; one a core where it is 0.
@@ -33,7 +37,22 @@ impl Workers {
                 got: format!("{threads} ({e})"),
             })
         };
-        Ok(Self { pools: (0..threads.max(1)).map(pool).collect::<Result<_, _>>()? })
+        Ok(Self { pools: (0..threads.max(1)).map(pool).collect::<Result<_, _>>()?, decode_batch: DECODE_BATCH })
+    }
+
+    /// The same threads, each decoding so many episodes together: their KV caches are what decoding needs memory for.
+    pub fn with_decode_batch(self, episodes: usize) -> Self {
+        Self { decode_batch: episodes.max(1), ..self }
+    }
+
+    /// Threads.
+    pub fn threads(&self) -> usize {
+        self.pools.len()
+    }
+
+    /// Episodes that each thread decodes together.
+    pub fn decode_batch(&self) -> usize {
+        self.decode_batch
     }
 
     /// `f` of every piece, in the order of the pieces, whichever thread computed it.

@@ -91,7 +91,10 @@ impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
         let code = match error {
             TrainError::Model(inner) => return Self::from(inner),
-            TrainError::Core(CoreError::NotFinite(_)) | TrainError::NotFinite { .. } | TrainError::Check { .. } => GUARD,
+            TrainError::Core(CoreError::NotFinite(_))
+            | TrainError::NotFinite { .. }
+            | TrainError::Check { .. }
+            | TrainError::Reference => GUARD,
             TrainError::Io { .. } | TrainError::Damaged { .. } => INPUT,
             _ => USAGE,
         };

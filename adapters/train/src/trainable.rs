@@ -1,0 +1,81 @@
+//! What a model must be able to do to be trained.
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    optim::GradientsParams,
+    tensor::{Int, Tensor},
+};
+use palinode_core::policy::{Decode, Policy};
+use palinode_lm::Decoder;
+use sha2::{Digest, Sha256};
+
+/// How the gradient of hidden states becomes that of the parameters below them.
+pub type Backward<'a> = Box<dyn FnOnce(Tensor<2>) -> GradientsParams + 'a>;
+
+/// A model that can be trained: it is scored, it decodes, and burn knows its parameters.
+///
+/// The methods have defaults that suit any model; a large one can do better.
+pub trait Trainable: Policy + Decode + Module + Sync {
+    /// What KL is measured against: this model, before it is trained. Where only adapters are trained, the same weights without them, so that
+    /// there is one model in memory.
+    fn reference(&self) -> Self {
+        self.clone()
+    }
+
+    /// Hidden states as [`Policy::states`] gives them, but without gradients, and the way back from their gradient to that of the parameters.
+    ///
+    /// Called on a model that is being differentiated. This keeps all activations in between; a model may keep fewer and compute the others again.
+    fn states_and_back(&self, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> (Tensor<2>, Backward<'_>) {
+        let states = self.states(tokens, positions);
+        let value = states.clone().inner();
+        let back = move |gradient: Tensor<2>| {
+            // Where nothing below the states is trained, nothing flows on.
+            if !states.is_tracked() {
+                return GradientsParams::new();
+            }
+            GradientsParams::from_grads((states * gradient.autodiff()).sum().backward(), self)
+        };
+        (value, Box::new(back))
+    }
+}
+
+impl Trainable for Decoder {
+    fn reference(&self) -> Self {
+        self.without_adapters()
+    }
+}
+
+/// Numbers that a step would change: those of parameters that are not frozen.
+pub fn trainable<M: Module>(model: &M) -> usize {
+    let mut count = CountTrainable { numbers: 0 };
+    model.clone().train().visit(&mut count);
+    count.numbers
+}
+
+struct CountTrainable {
+    numbers: usize,
+}
+
+impl ModuleVisitor for CountTrainable {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        self.numbers += if tensor.is_require_grad() { tensor.shape().num_elements() } else { 0 };
+    }
+}
+
+/// SHA-256 over every parameter's bits, in the order of the model: two models have the same only when no number differs.
+pub fn fingerprint<M: Module>(model: &M) -> String {
+    let mut hash = HashParameters(Sha256::new());
+    model.visit(&mut hash);
+    hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct HashParameters(Sha256);
+
+impl ModuleVisitor for HashParameters {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let data = param.val().into_data();
+        self.0.update(format!("{:?} {:?}", data.shape(), data.dtype()));
+        self.0.update(data.as_bytes());
+    }
+}
