@@ -22,6 +22,8 @@ pub enum Stream {
     Evaluation = 6,
     /// For the user of the library.
     User = 7,
+    /// What is dropped from adapters' inputs while they are differentiated.
+    Dropout = 8,
 }
 
 /// Names one random number: (seed, stage, step, problem, sample, attempt, token).

@@ -37,7 +37,7 @@ pub fn save_adapters(model: &Decoder, config: &LoraConfig, base: &str, to: &Path
     targets.dedup();
     let description = json!({
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "r": config.rank, "lora_alpha": config.alpha,
-        "lora_dropout": 0.0, "target_modules": targets, "bias": "none", "fan_in_fan_out": false, "inference_mode": true,
+        "lora_dropout": config.dropout, "target_modules": targets, "bias": "none", "fan_in_fan_out": false, "inference_mode": true,
     });
     let tensors: Vec<(String, Bytes)> = adapters
         .iter()
@@ -126,6 +126,7 @@ fn config(fields: &Fields<'_>) -> Result<LoraConfig, HfError> {
     Ok(LoraConfig {
         rank: fields.size("r")?.ok_or_else(|| needed("r"))?,
         alpha: fields.number("lora_alpha")?.ok_or_else(|| needed("lora_alpha"))?,
+        dropout: fields.number("lora_dropout")?.unwrap_or(0.0),
         targets,
     })
 }

@@ -39,7 +39,7 @@ fn trained(config: &LoraConfig) -> Decoder {
 #[test]
 fn adapters_go_out_and_come_back() {
     let targets = vec![LoraTarget::QProj, LoraTarget::VProj, LoraTarget::DownProj];
-    for config in [LoraConfig::on_all(3), LoraConfig { rank: 2, alpha: 5.0, targets }] {
+    for config in [LoraConfig::on_all(3), LoraConfig { rank: 2, alpha: 5.0, dropout: 0.125, targets }] {
         let (out, model) = (tempfile::tempdir().unwrap(), trained(&config));
         save_adapters(&model, &config, "qwen2", out.path()).unwrap();
         let (read, adapters) = load_adapters(out.path()).unwrap();

@@ -26,6 +26,9 @@ pub struct LoraConfig {
     pub rank: usize,
     /// Numerator of the scale alpha / rank.
     pub alpha: f64,
+    /// Share of an adapter's inputs that is dropped while it is differentiated (see [`Decoder::with_dropout`]).
+    #[serde(default)]
+    pub dropout: f64,
     /// The projections.
     pub targets: Vec<LoraTarget>,
 }
@@ -33,7 +36,7 @@ pub struct LoraConfig {
 impl LoraConfig {
     /// Adapters of one rank on every projection, with alpha twice the rank.
     pub fn on_all(rank: usize) -> Self {
-        Self { rank, alpha: 2.0 * rank as f64, targets: LoraTarget::ALL.to_vec() }
+        Self { rank, alpha: 2.0 * rank as f64, dropout: 0.0, targets: LoraTarget::ALL.to_vec() }
     }
 
     fn check(&self) -> Result<(), LmError> {
@@ -43,6 +46,9 @@ impl LoraConfig {
         }
         if !(self.alpha.is_finite() && self.alpha > 0.0) {
             return refuse("the adapters' alpha", "a positive number", self.alpha.to_string());
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return refuse("the adapters' dropout", "within [0, 1)", self.dropout.to_string());
         }
         if self.targets.is_empty() {
             return refuse("the adapters' targets", "at least one projection", "none".into());
@@ -99,12 +105,30 @@ pub(crate) struct LowRank {
     at: usize,
     #[module(skip)]
     target: LoraTarget,
+    dropout: f64,
+    /// Draws what is dropped; without it nothing is.
+    #[module(skip)]
+    noise: Option<RandomKey>,
 }
 
 impl LowRank {
     /// `[N, inputs]` to `[N, outputs]`, the adapter's own.
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = match self.noise {
+            Some(key) => self.drop_some(x, key),
+            None => x,
+        };
         x.matmul(self.a.val()).matmul(self.b.val()).mul_scalar(self.scale)
+    }
+
+    /// Inputs with some set to zero, and the others made larger, so that their mean stays.
+    fn drop_some(&self, x: Tensor<2>, key: RandomKey) -> Tensor<2> {
+        let [rows, inputs] = x.dims();
+        let kept = (1.0 / (1.0 - self.dropout)) as f32;
+        let factor = |i: usize| if f64::from(RandomKey { token: i as u32, ..key }.uniform()) < self.dropout { 0.0 } else { kept };
+        let factors: Vec<f32> = (0..rows * inputs).map(factor).collect();
+        let options = (&x.device().without_autodiff(), x.dtype());
+        x * Tensor::<2>::from_data(TensorData::new(factors, [rows, inputs]), options)
     }
 
     fn outputs(&self) -> usize {
@@ -195,6 +219,23 @@ impl Decoder {
         bare
     }
 
+    /// The same model with its adapters' dropout drawn by this key, to differentiate one micro-batch; `None` when they have none.
+    ///
+    /// Each adapter sees its inputs with a share of them set to zero and the others scaled up; a frozen projection sees all.
+    pub fn with_dropout(&self, key: RandomKey) -> Option<Self> {
+        let (mut noisy, mut drawn) = (self.clone(), 0);
+        for adapter in noisy.blocks.iter_mut().flat_map(|block| projections(block)).flat_map(|(_, linear)| &mut linear.adapters) {
+            drawn += 1;
+            adapter.noise = (adapter.dropout > 0.0).then_some(RandomKey { problem: drawn, ..key });
+        }
+        let drops = noisy
+            .blocks
+            .iter_mut()
+            .flat_map(|block| projections(block))
+            .any(|(_, linear)| linear.adapters.iter().any(|adapter| adapter.noise.is_some()));
+        drops.then_some(noisy)
+    }
+
     /// The same function with the adapters folded into the weights, which can be trained again.
     pub fn merge_adapters(self) -> Self {
         let mut merged = self.valid();
@@ -257,7 +298,7 @@ impl Decoder {
                     if let Some(factors) = make(layer, *target, [inputs, outputs], &device)? {
                         let [a, b] = factors.map(|factor| Param::from_tensor(factor.cast(linear.weight.val().dtype())));
                         let scale = config.alpha / config.rank as f64;
-                        linear.adapters.push(LowRank { a, b, scale, at, target: *target });
+                        linear.adapters.push(LowRank { a, b, scale, at, target: *target, dropout: config.dropout, noise: None });
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use burn::{
-    module::{Module, ModuleVisitor, Param},
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
     tensor::{Device, Tensor, TensorData},
 };
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -21,10 +21,44 @@ impl Decoder {
     /// # Errors
     /// [`LmError::Io`] when the file can't be written.
     pub fn save(&self, path: &Path) -> Result<(), LmError> {
+        self.write(path, |_| true)
+    }
+
+    /// As [`Decoder::save`], without what is frozen: of a model with adapters, only those.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn save_trained(&self, path: &Path) -> Result<(), LmError> {
+        let trained = self.trained();
+        self.write(path, |name| trained.contains_key(name))
+    }
+
+    /// The same model with the values that [`Decoder::save_trained`] wrote for another one like it.
+    ///
+    /// # Errors
+    /// [`LmError::Io`]; [`LmError::Format`] for a damaged file; [`LmError::Tensors`] lists every missing, extra and mis-shaped tensor.
+    pub fn with_trained(self, path: &Path) -> Result<Self, LmError> {
+        let bytes = fs::read(path).map_err(|source| LmError::Io { path: path.into(), source })?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
+        let trained = self.trained();
+        compare(&file, &trained, path)?;
+        Ok(self.map(&mut Replace { path: Vec::new(), file: &file, trained: &trained }))
+    }
+
+    /// Names and shapes of the parameters that are not frozen.
+    fn trained(&self) -> BTreeMap<String, Vec<usize>> {
+        let mut found = FindTrained { path: Vec::new(), trained: BTreeMap::new() };
+        self.clone().train().visit(&mut found);
+        found.trained
+    }
+
+    fn write(&self, path: &Path, keep: impl Fn(&str) -> bool) -> Result<(), LmError> {
         let mut tensors = BTreeMap::new();
         self.read_parameters(|name, data| {
-            let bytes: Vec<u8> = data.iter::<f32>().flat_map(f32::to_le_bytes).collect();
-            tensors.insert(name.to_owned(), (data.shape().to_vec(), bytes));
+            if keep(name) {
+                let bytes: Vec<u8> = data.iter::<f32>().flat_map(f32::to_le_bytes).collect();
+                tensors.insert(name.to_owned(), (data.shape().to_vec(), bytes));
+            }
         });
         let views: Result<Vec<_>, _> = tensors
             .iter()
@@ -61,26 +95,34 @@ impl Decoder {
     fn parse(config: &DecoderConfig, bytes: &[u8], path: &Path, device: &Device) -> Result<Self, LmError> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
         let expected = Self::parameters(config, device)?;
-        let mut differences = Vec::new();
-        for Parameter { name, shape } in &expected {
-            match file.tensor(name) {
-                Err(_) => differences.push(format!("{name} is missing")),
-                Ok(view) if view.dtype() != Dtype::F32 => {
-                    differences.push(format!("{name} is {:?}, expected F32", view.dtype()));
-                }
-                Ok(view) if view.shape() != shape => {
-                    differences.push(format!("{name} has shape {:?}, expected {shape:?}", view.shape()));
-                }
-                Ok(_) => {}
-            }
-        }
-        let extra = file.names().into_iter().filter(|name| !expected.iter().any(|parameter| parameter.name == *name));
-        differences.extend(extra.map(|name| format!("{name} is not part of the model")));
-        if !differences.is_empty() {
-            return Err(LmError::Tensors { path: path.into(), differences });
-        }
+        let expected = expected.into_iter().map(|Parameter { name, shape }| (name, shape)).collect();
+        compare(&file, &expected, path)?;
         Self::from_source(config, &mut File { file: &file, path, device })
     }
+}
+
+/// Refuses a file that holds other tensors than the expected ones, in f32.
+fn compare(file: &SafeTensors<'_>, expected: &BTreeMap<String, Vec<usize>>, path: &Path) -> Result<(), LmError> {
+    let mut differences = Vec::new();
+    for (name, shape) in expected {
+        match file.tensor(name) {
+            Err(_) => differences.push(format!("{name} is missing")),
+            Ok(view) if view.dtype() != Dtype::F32 => {
+                differences.push(format!("{name} is {:?}, expected F32", view.dtype()));
+            }
+            Ok(view) if view.shape() != shape => {
+                differences.push(format!("{name} has shape {:?}, expected {shape:?}", view.shape()));
+            }
+            Ok(_) => {}
+        }
+    }
+    let extra = file.names().into_iter().filter(|name| !expected.contains_key(*name));
+    differences.extend(extra.map(|name| format!("{name} is not part of the model")));
+    if differences.is_empty() { Ok(()) } else { Err(LmError::Tensors { path: path.into(), differences }) }
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
 /// A file whose tensors were checked before.
@@ -93,8 +135,7 @@ struct File<'a> {
 impl File<'_> {
     fn read<const D: usize>(&self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, LmError> {
         let view = self.file.tensor(name).map_err(|e| LmError::Format { path: self.path.into(), reason: e.to_string() })?;
-        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        Ok(Tensor::from_data(TensorData::new(values, shape), self.device))
+        Ok(Tensor::from_data(TensorData::new(floats(view.data()), shape), self.device))
     }
 }
 
@@ -127,6 +168,55 @@ impl<F: FnMut(&str, TensorData)> ModuleVisitor for Reader<F> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         (self.read)(&self.path.join("."), param.val().into_data());
+    }
+}
+
+struct FindTrained {
+    path: Vec<String>,
+    trained: BTreeMap<String, Vec<usize>>,
+}
+
+impl ModuleVisitor for FindTrained {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.val().is_require_grad() {
+            self.trained.insert(self.path.join("."), param.dims().to_vec());
+        }
+    }
+}
+
+/// Puts a file's values in place of those that are trained; the file was checked before.
+struct Replace<'a> {
+    path: Vec<String>,
+    file: &'a SafeTensors<'a>,
+    trained: &'a BTreeMap<String, Vec<usize>>,
+}
+
+impl ModuleMapper for Replace<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.join(".");
+        match self.file.tensor(&name) {
+            Ok(view) if self.trained.contains_key(&name) => {
+                let values = TensorData::new(floats(view.data()), view.shape().to_vec());
+                param.map(|old| Tensor::from_data(values, (&old.device(), old.dtype())))
+            }
+            _ => param,
+        }
     }
 }
 

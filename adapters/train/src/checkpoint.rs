@@ -2,6 +2,9 @@
 //!
 //! `checkpoints/base.safetensors`, `stage-1.safetensors`, … hold weights; `model.json` holds the model's sizes and the vocabulary's characters, so
 //! that a checkpoint can be used without the task's data; `progress.json` is written last and names what is complete.
+//!
+//! A run that starts from a model of somebody else's keeps what was trained, and no copy of that model: it is asked for it again, and knows it by its
+//! fingerprint.
 
 use std::{
     fs,
@@ -17,12 +20,15 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     error::TrainError,
     schedule::{Progress, Start},
+    trainable::{Trainable, fingerprint},
 };
 
 /// The `checkpoints` folder of a run.
 #[derive(Debug, Clone)]
 pub struct Checkpoints {
     folder: PathBuf,
+    /// The model that the run started from, where it is not one of its own.
+    origin: Option<Decoder>,
 }
 
 /// What a checkpoint's weights belong to.
@@ -34,6 +40,9 @@ pub struct ModelCard {
     /// Its characters, where its tokens are characters.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub vocabulary: Option<Vocabulary>,
+    /// [`crate::trainable::fingerprint`] of the model that the run started from, where it is not one of its own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub origin: Option<String>,
 }
 
 /// How far a run had come, and how long its files were then.
@@ -49,7 +58,19 @@ pub struct Saved {
 impl Checkpoints {
     /// The folder of the run at `run`.
     pub fn of(run: &Path) -> Self {
-        Self { folder: run.join("checkpoints") }
+        Self { folder: run.join("checkpoints"), origin: None }
+    }
+
+    /// The same folder, of a run that started from a model of somebody else's: this one, with fresh adapters if it trains any.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`], [`TrainError::Damaged`] for the card; [`TrainError::Origin`] when the run started from another model.
+    pub fn starting_from(self, origin: Decoder) -> Result<Self, TrainError> {
+        let card: ModelCard = read_json(&self.card_file())?;
+        if card.origin.is_some_and(|expected| expected != fingerprint(&origin.reference())) {
+            return Err(TrainError::Origin { run: self.folder });
+        }
+        Ok(Self { origin: Some(origin), ..self })
     }
 
     /// Whether a stage is complete.
@@ -63,7 +84,7 @@ impl Checkpoints {
     /// [`TrainError::Io`].
     pub fn create(&self, card: &ModelCard) -> Result<(), TrainError> {
         fs::create_dir_all(&self.folder).map_err(|source| TrainError::Io { path: self.folder.clone(), source })?;
-        write_json(&self.folder.join("model.json"), card)
+        write_json(&self.card_file(), card)
     }
 
     /// Stores the model behind the last complete stage, then says that it is complete.
@@ -71,11 +92,15 @@ impl Checkpoints {
     /// # Errors
     /// [`TrainError::Io`], [`TrainError::Model`].
     pub fn store(&self, model: &Decoder, saved: &Saved) -> Result<(), TrainError> {
-        let path = self.weights(saved.progress.stages.len().saturating_sub(1));
-        let draft = path.with_extension("tmp");
-        model.save(&draft)?;
-        sync(&draft)?;
-        fs::rename(&draft, &path).map_err(|source| TrainError::Io { path: path.clone(), source })?;
+        let stage = saved.progress.stages.len().saturating_sub(1);
+        let card: ModelCard = read_json(&self.card_file())?;
+        if stage > 0 || card.origin.is_none() {
+            let path = self.weights(stage);
+            let draft = path.with_extension("tmp");
+            model.save_trained(&draft)?;
+            sync(&draft)?;
+            fs::rename(&draft, &path).map_err(|source| TrainError::Io { path: path.clone(), source })?;
+        }
         write_json(&self.progress_file(), saved)
     }
 
@@ -84,7 +109,7 @@ impl Checkpoints {
     /// # Errors
     /// [`TrainError::Io`], [`TrainError::Damaged`].
     pub fn read(&self) -> Result<(ModelCard, Saved), TrainError> {
-        Ok((read_json(&self.folder.join("model.json"))?, read_json(&self.progress_file())?))
+        Ok((read_json(&self.card_file())?, read_json(&self.progress_file())?))
     }
 
     /// The newest model.
@@ -93,8 +118,7 @@ impl Checkpoints {
     /// As [`Checkpoints::read`], and [`TrainError::Model`].
     pub fn newest(&self, device: &Device) -> Result<(ModelCard, Decoder), TrainError> {
         let (card, saved) = self.read()?;
-        let path = self.weights(saved.progress.stages.len().saturating_sub(1));
-        let model = Decoder::load(&card.model, &path, device)?;
+        let model = self.model(saved.progress.stages.len().saturating_sub(1), device)?;
         Ok((card, model))
     }
 
@@ -104,8 +128,29 @@ impl Checkpoints {
     /// As [`Checkpoints::newest`].
     pub fn base(&self, device: &Device) -> Result<(ModelCard, Decoder), TrainError> {
         let (card, _) = self.read()?;
-        let model = Decoder::load(&card.model, &self.weights(0), device)?;
+        let model = self.model(0, device)?;
         Ok((card, model))
+    }
+
+    /// The model in a weights file of this folder.
+    ///
+    /// # Errors
+    /// As [`Checkpoints::newest`].
+    pub fn load(&self, weights: &Path, device: &Device) -> Result<(ModelCard, Decoder), TrainError> {
+        let card: ModelCard = read_json(&self.card_file())?;
+        let model = match &self.origin {
+            Some(origin) => origin.clone().with_trained(weights)?,
+            None => Decoder::load(&card.model, weights, device)?,
+        };
+        Ok((card, model))
+    }
+
+    /// The model behind a stage.
+    fn model(&self, stage: usize, device: &Device) -> Result<Decoder, TrainError> {
+        match (&self.origin, stage) {
+            (Some(origin), 0) => Ok(origin.clone()),
+            _ => Ok(self.load(&self.weights(stage), device)?.1),
+        }
     }
 
     /// Where to continue.
@@ -117,6 +162,10 @@ impl Checkpoints {
         let (_, base) = self.base(device)?;
         let (_, model) = self.newest(device)?;
         Ok((Start { model, base: Some(base), progress: saved.progress.clone() }, saved))
+    }
+
+    fn card_file(&self) -> PathBuf {
+        self.folder.join("model.json")
     }
 
     fn progress_file(&self) -> PathBuf {

@@ -67,6 +67,12 @@ pub enum TrainError {
         "the reference model changed during training: its KL values mean nothing; this is a bug, in palinode or in the device's driver"
     )]
     Reference,
+    /// A run is continued or used with another model than it started from.
+    #[error("{}: this run started from a model with other weights than those that its folder holds now", run.display())]
+    Origin {
+        /// The run's checkpoints.
+        run: PathBuf,
+    },
     /// A file of the run could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -7,7 +7,7 @@ use palinode_core::{
     logprob::{Scoring, score_tokens},
     objective::{advantages, kl_penalty, loss, token_weights},
     policy::Policy,
-    rng::RandomKey,
+    rng::{RandomKey, Stream},
     rollout::RolloutConfig,
     sampling::Sampling,
     task::{Problem, Split},
@@ -109,7 +109,8 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let episodes: Vec<&Trajectory> = episodes_of(&groups).collect();
         let micro_batches = split(&episodes, &advantages, rl.micro_batch);
         let mut report = learner.step_along(&micro_batches, rl.learning_rate, self.workers, |model, part| {
-            self.micro_batch(model, part, episodes.len())
+            let noisy = model.with_dropout(RandomKey { stream: Stream::Dropout, sample: part.place as u16, ..key });
+            self.micro_batch(noisy.as_ref().unwrap_or(model), part, episodes.len())
         });
         report.extras.sort_by_key(|scored| scored.place);
         for (what, value) in [("the loss", report.loss), ("the gradient's norm", report.grad_norm)] {
@@ -119,7 +120,10 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
             }
         }
         let gap = report.extras.iter().map(|scored| scored.gap).fold(0.0, worse);
-        Check { name: "sampler = trainer", measured: gap, bound: PARITY_BOUND }.require()?;
+        // With dropout the trainer's log-probabilities are not the sampler's, by intention.
+        if learner.model().with_dropout(key).is_none() {
+            Check { name: "sampler = trainer", measured: gap, bound: PARITY_BOUND }.require()?;
+        }
         let kl: Vec<f32> = report.extras.into_iter().flat_map(|scored| scored.kl).collect();
         let mut metrics = self.measure(&groups, &kl);
         (metrics.step, metrics.rl_step) = (step + 1, rl_step + 1);

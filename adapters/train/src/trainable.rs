@@ -5,7 +5,10 @@ use burn::{
     optim::GradientsParams,
     tensor::{Int, Tensor},
 };
-use palinode_core::policy::{Decode, Policy};
+use palinode_core::{
+    policy::{Decode, Policy},
+    rng::RandomKey,
+};
 use palinode_lm::Decoder;
 use sha2::{Digest, Sha256};
 
@@ -20,6 +23,12 @@ pub trait Trainable: Policy + Decode + Module + Sync {
     /// there is one model in memory.
     fn reference(&self) -> Self {
         self.clone()
+    }
+
+    /// The same model with its dropout drawn by this key, to be differentiated for one micro-batch; `None` when it has none.
+    fn with_dropout(&self, key: RandomKey) -> Option<Self> {
+        let _ = key;
+        None
     }
 
     /// Hidden states as [`Policy::states`] gives them, but without gradients, and the way back from their gradient to that of the parameters.
@@ -42,6 +51,10 @@ pub trait Trainable: Policy + Decode + Module + Sync {
 impl Trainable for Decoder {
     fn reference(&self) -> Self {
         self.without_adapters()
+    }
+
+    fn with_dropout(&self, key: RandomKey) -> Option<Self> {
+        self.with_dropout(key)
     }
 }
 

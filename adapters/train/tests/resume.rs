@@ -44,7 +44,7 @@ impl Sink for FailsAt {
 fn run(path: &Path, events: usize, resume: bool) -> Result<Outcome<Decoder>, TrainError> {
     let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
     let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
-    let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned() };
+    let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned(), origin: None };
     let checkpoints = Checkpoints::of(path);
     let fresh = Start::fresh(Decoder::new(&sizes, 0, &device)?);
     let (start, folder) = match (resume, checkpoints.exist()) {

@@ -55,7 +55,7 @@ fn every_subset_of_targets_does_what_merged_weights_do() {
         vec![LoraTarget::DownProj, LoraTarget::GateProj],
     ];
     for targets in some {
-        let config = LoraConfig { rank: 2, alpha: 3.0, targets };
+        let config = LoraConfig { rank: 2, alpha: 3.0, dropout: 0.0, targets };
         let model = trained(&config);
         assert_eq!(model.adapters().len(), 2 * config.targets.len());
         let merged = model.clone().merge_adapters();
@@ -82,6 +82,7 @@ fn adapters_that_make_no_sense_are_refused() {
     let all = LoraConfig::on_all(2);
     assert!(with(LoraConfig { rank: 0, ..all.clone() }).contains("rank must be within 1..=4096"));
     assert!(with(LoraConfig { alpha: f64::NAN, ..all.clone() }).contains("alpha must be a positive number"));
+    assert!(with(LoraConfig { dropout: 1.0, ..all.clone() }).contains("dropout must be within [0, 1)"));
     assert!(with(LoraConfig { targets: vec![], ..all.clone() }).contains("at least one projection"));
     let twice = base().with_adapters(&all, 0).unwrap().with_adapters(&all, 0).unwrap_err();
     assert!(twice.to_string().contains("some already"));
@@ -93,4 +94,26 @@ fn adapters_that_make_no_sense_are_refused() {
     let mut adapters = trained(&all).adapters();
     adapters[3].a = TensorData::new(vec![0.0f32; 2], [1, 2]);
     assert!(loaded(&adapters).contains("layer 0, o_proj: shape [1, 2], expected [16, 2]"));
+}
+
+#[test]
+fn dropout_is_seeded_scales_what_it_keeps_and_leaves_the_frozen_path_alone() {
+    let config = LoraConfig { dropout: 0.25, ..LoraConfig::on_all(3) };
+    let key = |step| RandomKey { step, ..RandomKey::new(0, Stream::User) };
+    let model = trained(&config);
+    assert!(trained(&LoraConfig::on_all(3)).with_dropout(key(1)).is_none() && base().with_dropout(key(1)).is_none());
+    let noisy = |step| values(&model.with_dropout(key(step)).unwrap());
+    assert_eq!(noisy(1), noisy(1));
+    assert!(gap(&noisy(1), &noisy(2)) > 1e-3 && gap(&noisy(1), &values(&model)) > 1e-3);
+    // Fresh adapters add nothing, whatever they drop.
+    let fresh = base().with_adapters(&config, 7).unwrap();
+    assert_eq!(values(&fresh.with_dropout(key(1)).unwrap()), values(&base()));
+
+    let mut model = model;
+    let adapter = &model.blocks[0].mlp.down.adapters.remove(0);
+    let ones = Tensor::<2>::ones([500, 24], &palinode_flex::device());
+    let kept: Vec<f32> = adapter.drop_some(ones, key(1)).into_data().iter::<f32>().collect();
+    let dropped = kept.iter().filter(|&&value| value == 0.0).count() as f64 / kept.len() as f64;
+    assert!((dropped - 0.25).abs() < 0.02, "{dropped}");
+    assert!(kept.iter().all(|&value| value == 0.0 || (value - 4.0 / 3.0).abs() < 1e-6));
 }

@@ -66,3 +66,31 @@ fn impossible_sizes_are_refused_before_anything_is_allocated() {
         assert!(matches!(Decoder::new(&bad, 0, &device), Err(LmError::Config { .. })), "{bad:?}");
     }
 }
+
+#[test]
+fn what_was_trained_goes_back_into_a_model_like_it() {
+    let device = palinode_flex::device();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trained.safetensors");
+    let base = Decoder::new(&config(true), 3, &device).unwrap();
+    let [some, other] = [1, 2].map(|seed| base.clone().with_adapters(&crate::LoraConfig::on_all(2), seed).unwrap());
+    let numbers = |model: &Decoder| {
+        let mut all = BTreeMap::new();
+        model.read_parameters(|name, data| drop(all.insert(name.to_owned(), data.iter::<f32>().collect::<Vec<_>>())));
+        all
+    };
+    assert_ne!(numbers(&some), numbers(&other));
+    some.save_trained(&path).unwrap();
+    assert!(fs::metadata(&path).unwrap().len() < 20_000, "the frozen base is not written");
+    let restored = other.with_trained(&path).unwrap();
+    assert_eq!(numbers(&restored), numbers(&some));
+    assert_eq!(restored.trained(), some.trained(), "what was frozen still is");
+    // The adapters of one model are no weights of another, and all of a model's weights are not its adapters.
+    let text = base.clone().with_trained(&path).unwrap_err().to_string();
+    assert!(text.contains("embedding is missing") && text.contains("adapters.0.a is not part of the model"), "{text}");
+    base.save_trained(&path).unwrap();
+    let whole = fs::read(&path).unwrap();
+    base.save(&path).unwrap();
+    assert_eq!(whole, fs::read(&path).unwrap());
+    assert!(matches!(some.with_trained(&path), Err(LmError::Tensors { .. })));
+}

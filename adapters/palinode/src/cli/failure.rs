@@ -95,7 +95,7 @@ impl From<TrainError> for Failure {
             | TrainError::NotFinite { .. }
             | TrainError::Check { .. }
             | TrainError::Reference => GUARD,
-            TrainError::Io { .. } | TrainError::Damaged { .. } => INPUT,
+            TrainError::Io { .. } | TrainError::Damaged { .. } | TrainError::Origin { .. } => INPUT,
             _ => USAGE,
         };
         Self::new(code, error.to_string())

@@ -68,7 +68,7 @@ fn begin(args: &TrainArgs, device: &burn::tensor::Device) -> Result<(RunConfig, 
         let message = format!("{}: already holds a run; give --resume to continue it or --force to overwrite it", path.display());
         return Err(Failure::new(USAGE, message));
     }
-    let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned() };
+    let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned(), origin: None };
     let folder = RunFolder::create(&path, &run.to_toml()?, &card)?;
     let model = match base {
         Some(model) => model,
