@@ -14,7 +14,7 @@ use crate::{
     mask::{Masks, additive, visible},
     mlp::Gated,
     norm::RmsNorm,
-    rotary::Rotary,
+    rotary::{Rotary, Rotation},
     source::{Parameter, Random, Recorder, WeightSource},
 };
 
@@ -68,6 +68,17 @@ pub struct Decoder {
     pub(crate) rotary: Rotary,
     #[module(skip)]
     config: DecoderConfig,
+    #[module(skip)]
+    pub(crate) recompute: bool,
+}
+
+/// What every block of a pass over whole rows needs besides its input.
+pub(crate) struct Pass<'a> {
+    rows: usize,
+    length: usize,
+    positions: Tensor<1, Int>,
+    rotation: Rotation,
+    masks: Masks<Tensor<4>, Box<dyn Fn(Option<usize>) -> Tensor<4> + 'a>>,
 }
 
 impl Decoder {
@@ -113,6 +124,7 @@ impl Decoder {
             output: output.map(Param::from_tensor),
             rotary,
             config: config.clone(),
+            recompute: false,
         })
     }
 
@@ -138,6 +150,28 @@ impl Decoder {
         }
     }
 
+    /// A pass over whole rows, of which the states at `positions` are asked for.
+    pub(crate) fn pass(&self, tokens: &Tensor<2, Int>, positions: Tensor<1, Int>) -> Pass<'_> {
+        let [rows, length] = tokens.dims();
+        assert!(length <= self.config.context, "a row of {length} tokens exceeds the context of {}", self.config.context);
+        let device = tokens.device();
+        let rotation = self.rotary.sequence(length, &device);
+        let masks = Masks::new(Box::new(move |window| self.causal_mask(length, window, &device)) as Box<_>);
+        Pass { rows, length, positions, rotation, masks }
+    }
+
+    /// What block `i` makes of its input.
+    pub(crate) fn through(&self, i: usize, x: Tensor<2>, pass: &mut Pass<'_>) -> Tensor<2> {
+        let block = &self.blocks[i];
+        let mask = pass.masks.of(self.config.window(i), pass.length);
+        let attended = block.attention.sequence(block.attention_norm.forward(x.clone()), pass.rows, &pass.rotation, &mask);
+        if i + 1 < self.blocks.len() {
+            return block.finish(x, attended);
+        }
+        // Behind the last attention, rows that are not asked for have no further use.
+        block.finish(x.select(0, pass.positions.clone()), attended.select(0, pass.positions.clone()))
+    }
+
     /// `[1, 1, group·T, T]`, to be added to scores: a token sees itself and what stands before it.
     pub(crate) fn causal_mask(&self, tokens: usize, window: Option<usize>, device: &Device) -> Tensor<4> {
         let group = self.config.heads / self.config.kv_heads;
@@ -159,23 +193,9 @@ impl Policy for Decoder {
     /// # Panics
     /// When a row is longer than the model's context; callers bound their rollouts by it.
     fn states(&self, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> Tensor<2> {
-        let [rows, length] = tokens.dims();
-        assert!(length <= self.config.context, "a row of {length} tokens exceeds the context of {}", self.config.context);
-        let device = tokens.device();
-        let rotation = self.rotary.sequence(length, &device);
-        let mut masks = Masks::new(|window| self.causal_mask(length, window, &device));
-        let mut x = self.embed(tokens);
-        for (i, block) in self.blocks.iter().enumerate() {
-            let mask = masks.of(self.config.window(i), length);
-            let attended = block.attention.sequence(block.attention_norm.forward(x.clone()), rows, &rotation, &mask);
-            // Behind the last attention, rows that are not asked for have no further use.
-            x = if i + 1 == self.blocks.len() {
-                block.finish(x.select(0, positions.clone()), attended.select(0, positions.clone()))
-            } else {
-                block.finish(x, attended)
-            };
-        }
-        x
+        let mut pass = self.pass(&tokens, positions);
+        let x = self.embed(tokens);
+        (0..self.blocks.len()).fold(x, |x, i| self.through(i, x, &mut pass))
     }
 
     fn logits(&self, states: Tensor<2>) -> Tensor<2> {

@@ -41,7 +41,7 @@ pub fn differentiate<M: Trainable, R: Policy>(
     loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
 ) -> (Slope, TokenScores) {
     let (count, chunk) = (batch.scored(), scoring.chunk.max(1));
-    if count <= chunk {
+    if count <= chunk && !model.recomputes() {
         let scores = score_tokens(model, reference, batch, scoring);
         let slope = Slope::of(&loss(&scores, 0..count), model);
         return (slope, TokenScores { logprob: scores.logprob.inner(), kl: scores.kl.map(Tensor::inner) });
@@ -76,6 +76,7 @@ mod tests {
         attempt::{Attempt, StopReason},
         kl::KlEstimator,
         objective,
+        rng::{RandomKey, Stream},
         trajectory::Trajectory,
         verifier::Verdict,
     };
@@ -94,29 +95,32 @@ mod tests {
         TokenBatch::new(&episodes.each_ref(), &palinode_flex::device()).unwrap()
     }
 
-    /// Whatever the chunk, tied or not, all parameters or a few: the same loss, the same scores, the same gradient.
+    /// Whatever the chunk, activations kept or computed again, tied or not, all parameters or a few: the same loss, the same scores, the same gradient.
     #[test]
     fn the_chunk_changes_nothing() {
         let batch = batch();
         let sizes = DecoderConfig::small(11, 8, 2, 2, 16);
         let new = |tied, seed| Decoder::new(&DecoderConfig { tied, ..sizes.clone() }, seed, &palinode_flex::device()).unwrap();
         let adapted = new(false, 3).with_adapters(&LoraConfig::on_all(2), 1).unwrap();
-        for model in [new(false, 1), new(true, 2), adapted] {
+        let key = RandomKey::new(1, Stream::User);
+        let dropping = new(false, 3).with_adapters(&LoraConfig { dropout: 0.3, ..LoraConfig::on_all(2) }, 1).unwrap();
+        let dropping = dropping.with_dropout(key).unwrap();
+        for model in [new(false, 1), new(true, 2), adapted, dropping] {
             let (model, reference) = (model.train(), new(false, 9));
             let spread = |values: &[f32]| batch.spread(values).unwrap();
             let (advantages, betas) = (spread(&[1.0, -0.5, 2.0, 0.3]), spread(&[0.1, 0.2, 0.3, 0.4]));
-            let run = |chunk| {
+            let run = |model: &Decoder, chunk| {
                 let scoring = Scoring { chunk, kl: KlEstimator::Exact, temperature: 0.8 };
-                let (slope, scores) = differentiate(&model, Some(&reference), &batch, &scoring, |scores, tokens| {
+                let (slope, scores) = differentiate(model, Some(&reference), &batch, &scoring, |scores, tokens| {
                     objective::loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), 2)
                 });
                 let list = |tensor: Tensor<1>| tensor.into_data().iter::<f32>().collect::<Vec<_>>();
-                (slope.loss, list_gradients(&model, slope.gradients), list(scores.logprob), list(scores.kl.unwrap()))
+                (slope.loss, list_gradients(model, slope.gradients), list(scores.logprob), list(scores.kl.unwrap()))
             };
-            let whole = run(4096);
+            let (whole, again) = (run(&model, 4096), model.clone().with_recomputation(true));
             assert!(whole.1.iter().flatten().flatten().any(|x| x.abs() > 1e-3));
-            for chunk in [1, 3, 7] {
-                let parts = run(chunk);
+            for (model, chunk) in [(&model, 1), (&model, 3), (&model, 7), (&again, 4096), (&again, 3)] {
+                let parts = run(model, chunk);
                 assert!((whole.0 - parts.0).abs() < 1e-5);
                 for (a, b) in [(&whole.2, &parts.2), (&whole.3, &parts.3)] {
                     assert!(a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5));

@@ -12,6 +12,8 @@ use palinode_core::{
 use palinode_lm::Decoder;
 use sha2::{Digest, Sha256};
 
+use crate::learner::add_gradients;
+
 /// How the gradient of hidden states becomes that of the parameters below them.
 pub type Backward<'a> = Box<dyn FnOnce(Tensor<2>) -> GradientsParams + 'a>;
 
@@ -35,17 +37,26 @@ pub trait Trainable: Policy + Decode + Module + Sync {
     ///
     /// Called on a model that is being differentiated. This keeps all activations in between; a model may keep fewer and compute the others again.
     fn states_and_back(&self, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> (Tensor<2>, Backward<'_>) {
-        let states = self.states(tokens, positions);
-        let value = states.clone().inner();
-        let back = move |gradient: Tensor<2>| {
-            // Where nothing below the states is trained, nothing flows on.
-            if !states.is_tracked() {
-                return GradientsParams::new();
-            }
-            GradientsParams::from_grads((states * gradient.autodiff()).sum().backward(), self)
-        };
-        (value, Box::new(back))
+        keep_all(self, tokens, positions)
     }
+
+    /// Whether [`Trainable::states_and_back`] keeps less than all, and is to be used even where memory seems to suffice.
+    fn recomputes(&self) -> bool {
+        false
+    }
+}
+
+fn keep_all<M: Trainable>(model: &M, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> (Tensor<2>, Backward<'_>) {
+    let states = model.states(tokens, positions);
+    let value = states.clone().inner();
+    let back = move |gradient: Tensor<2>| {
+        // Where nothing below the states is trained, nothing flows on.
+        if !states.is_tracked() {
+            return GradientsParams::new();
+        }
+        GradientsParams::from_grads((states * gradient.autodiff()).sum().backward(), model)
+    };
+    (value, Box::new(back))
 }
 
 impl Trainable for Decoder {
@@ -55,6 +66,22 @@ impl Trainable for Decoder {
 
     fn with_dropout(&self, key: RandomKey) -> Option<Self> {
         self.with_dropout(key)
+    }
+
+    fn recomputes(&self) -> bool {
+        self.recomputes()
+    }
+
+    fn states_and_back(&self, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> (Tensor<2>, Backward<'_>) {
+        if !self.recomputes() {
+            return keep_all(self, tokens, positions);
+        }
+        let (value, kept) = self.states_and_inputs(tokens, positions);
+        let back = move |gradient: Tensor<2>| {
+            let parts = self.gradients_below(kept, gradient);
+            parts.into_iter().fold(GradientsParams::new(), |sum, part| add_gradients(self, sum, part))
+        };
+        (value, Box::new(back))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Peak memory of one gradient over a vocabulary of 150 000: it grows with the chunk of logits, not with the number of tokens.
+//! Peak memory of one gradient. Over a vocabulary of 150 000 it grows with the chunk of logits, not with the number of tokens; in a deep model,
+//! where activations are computed again, hardly with the number of blocks.
 //!
 //! Each figure is taken in a process of its own, since a process never gives its peak back. Linux only: it reads `/proc/self/status`.
 //!
@@ -30,10 +31,16 @@ fn main() -> Result<()> {
     match arguments[..] {
         [] => table(),
         [tokens, chunk] => {
-            println!("{}", measure(tokens, chunk)?);
+            let sizes = DecoderConfig { tied: true, ..DecoderConfig::small(VOCABULARY, 16, 1, 2, 2 * tokens) };
+            println!("{}", measure(tokens, chunk, &sizes, false)?);
             Ok(())
         }
-        _ => Err("give no arguments, or TOKENS CHUNK".into()),
+        [tokens, layers, recompute] => {
+            let sizes = DecoderConfig::small(100, 64, layers, 4, 2 * tokens);
+            println!("{}", measure(tokens, 4096, &sizes, recompute == 1)?);
+            Ok(())
+        }
+        _ => Err("give no arguments, or TOKENS CHUNK, or TOKENS BLOCKS RECOMPUTE (0 or 1)".into()),
     }
 }
 
@@ -44,21 +51,30 @@ fn table() -> Result<()> {
     for (tokens, chunk) in
         [(256, usual), (512, usual), (1024, usual), (2048, usual), (1024, 2 * usual), (1024, 4 * usual), (256, 4096), (512, 4096)]
     {
-        let done = Command::new(env::current_exe()?).args([tokens.to_string(), chunk.to_string()]).output()?;
-        let text = String::from_utf8(done.stdout)?;
-        let peak: f64 = text.trim().parse().map_err(|_| String::from_utf8_lossy(&done.stderr).into_owned())?;
+        let peak = elsewhere(&[tokens, chunk])?;
         println!("{tokens:>8} {:>8} {peak:>10.0}", if chunk >= tokens { "all".into() } else { chunk.to_string() });
+    }
+    println!("\nvocabulary 100, width 64, 512 tokens; activations kept, or computed again\n");
+    println!("{:>8} {:>10} {:>10}", "blocks", "kept MiB", "again MiB");
+    for blocks in [2, 4, 8, 16] {
+        println!("{blocks:>8} {:>10.0} {:>10.0}", elsewhere(&[512, blocks, 0])?, elsewhere(&[512, blocks, 1])?);
     }
     Ok(())
 }
 
+/// What [`measure`] finds in a process of its own.
+fn elsewhere(arguments: &[usize]) -> Result<f64> {
+    let done = Command::new(env::current_exe()?).args(arguments.iter().map(usize::to_string)).output()?;
+    let text = String::from_utf8(done.stdout)?;
+    Ok(text.trim().parse().map_err(|_| String::from_utf8_lossy(&done.stderr).into_owned())?)
+}
+
 /// The peak of one gradient over this many scored tokens, in MiB above what the model takes.
-fn measure(tokens: usize, chunk: usize) -> Result<f64> {
+fn measure(tokens: usize, chunk: usize, sizes: &DecoderConfig, recompute: bool) -> Result<f64> {
     let device = device::open("flex")?.device;
-    let sizes = DecoderConfig { tied: true, ..DecoderConfig::small(VOCABULARY, 16, 1, 2, 2 * tokens) };
-    let (model, reference) = (Decoder::new(&sizes, 1, &device)?, Decoder::new(&sizes, 2, &device)?);
+    let (model, reference) = (Decoder::new(sizes, 1, &device)?.with_recomputation(recompute), Decoder::new(sizes, 2, &device)?);
     let attempt = || {
-        let ids = (0..tokens as u32 / 2).map(|i| i * 37 % VOCABULARY as u32).collect();
+        let ids = (0..tokens as u32 / 2).map(|i| i * 37 % sizes.vocabulary as u32).collect();
         Attempt::new(ids, vec![0.0; tokens / 2], StopReason::FixedLength, Verdict::Wrong)
     };
     let episode = Trajectory::new(vec![1], vec![2], vec![attempt()?, attempt()?])?;
