@@ -99,23 +99,29 @@ impl Folder {
     /// # Errors
     /// [`HfError::Io`]; [`HfError::NotFinite`] names a tensor that holds NaN or infinity.
     pub fn load(&self, device: &Device) -> Result<Decoder, HfError> {
-        Decoder::from_source(&self.spec.config, &mut Source { folder: self, device })
+        self.assemble(device, &|tensor| self.shards.read(tensor))
+    }
+
+    /// A model whose tensors, by the folder's names, come from `read`.
+    pub(crate) fn assemble(&self, device: &Device, read: &dyn Fn(&str) -> Result<Vec<f32>, HfError>) -> Result<Decoder, HfError> {
+        Decoder::from_source(&self.spec.config, &mut Source { config: &self.spec.config, read, device })
     }
 }
 
 /// Puts parameters together from the folder's tensors, one parameter in memory at a time.
 struct Source<'a> {
-    folder: &'a Folder,
+    config: &'a DecoderConfig,
+    read: &'a dyn Fn(&str) -> Result<Vec<f32>, HfError>,
     device: &'a Device,
 }
 
 impl Source<'_> {
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, HfError> {
         let parameter = Parameter { name: name.to_owned(), shape: shape.to_vec() };
-        let made_of = pieces(&self.folder.spec.config, &parameter);
+        let made_of = pieces(self.config, &parameter);
         let mut values = Vec::with_capacity(shape.iter().product());
         for piece in &made_of.pieces {
-            values.extend(self.folder.shards.read(&piece.name)?);
+            values.extend((self.read)(&piece.name)?);
         }
         Ok(if made_of.transposed { transpose(&values, shape[1], shape[0]) } else { values })
     }

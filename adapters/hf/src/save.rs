@@ -1,7 +1,8 @@
 //! A trained model, written as a folder that transformers loads.
 
-use std::{borrow::Cow, fs, path::Path};
+use std::{borrow::Cow, collections::HashMap, fs, path::Path};
 
+use burn::tensor::Device;
 use half::{bf16, f16};
 use palinode_lm::{Decoder, Parameter};
 use safetensors::{Dtype, View};
@@ -10,6 +11,7 @@ use crate::{
     error::HfError,
     folder::Folder,
     layout::{pieces, transpose},
+    shards::floats,
 };
 
 /// Files that belong to a model besides its weights, copied as they are.
@@ -62,27 +64,29 @@ impl View for &Bytes {
 }
 
 impl Folder {
+    /// A model of this folder's sizes with every number rounded to the type that the folder has it in: what [`Folder::save`] would write, read back.
+    ///
+    /// # Errors
+    /// [`HfError::Tensors`] when the model has other parameters than the folder, or numbers that the folder's types can't hold.
+    pub fn rounded(&self, model: &Decoder, device: &Device) -> Result<Decoder, HfError> {
+        let mut values = HashMap::new();
+        for (name, bytes) in self.tensors(model)? {
+            values.insert(name, floats(bytes.dtype, &bytes.bytes).unwrap_or_default());
+        }
+        self.assemble(device, &|name| Ok(values.get(name).cloned().unwrap_or_default()))
+    }
+
     /// Writes a model of this folder's sizes to another folder, which is made: the original names and types, with configuration and tokenizer
     /// copied. What was loaded and not trained is written bit for bit.
     ///
     /// # Errors
-    /// [`HfError::Io`], [`HfError::Tensors`] when the model has other parameters than the folder.
+    /// [`HfError::Io`]; [`HfError::Tensors`] as [`Folder::rounded`].
     pub fn save(&self, model: &Decoder, to: &Path) -> Result<(), HfError> {
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| HfError::Io { path, source }
         };
-        let mut tensors: Vec<(String, Bytes)> = Vec::new();
-        let mut differences = Vec::new();
-        model.read_parameters(|name, data| match self.parameters().iter().find(|parameter| parameter.name == name) {
-            Some(parameter) if parameter.shape == data.shape().to_vec() => {
-                tensors.extend(self.unpack(parameter, &data.iter::<f32>().collect::<Vec<_>>()));
-            }
-            _ => differences.push(format!("{name} of shape {:?} is not part of the folder's model", data.shape())),
-        });
-        if !differences.is_empty() {
-            return Err(HfError::Tensors { path: self.path().to_owned(), differences });
-        }
+        let tensors = self.tensors(model)?;
         fs::create_dir_all(to).map_err(io(to))?;
         for name in COPIED {
             let (from, to) = (self.path().join(name), to.join(name));
@@ -91,6 +95,22 @@ impl Folder {
             }
         }
         write(&tensors, &to.join("model.safetensors"))
+    }
+
+    /// All of a model's parameters as the folder's tensors.
+    fn tensors(&self, model: &Decoder) -> Result<Vec<(String, Bytes)>, HfError> {
+        let (mut tensors, mut differences) = (Vec::new(), Vec::new());
+        model.read_parameters(|name, data| match self.parameters().iter().find(|parameter| parameter.name == name) {
+            Some(parameter) if parameter.shape == data.shape().to_vec() => {
+                let unpacked = self.unpack(parameter, &data.iter::<f32>().collect::<Vec<_>>());
+                let held = |bytes: &Bytes| floats(bytes.dtype, &bytes.bytes).is_some_and(|all| all.iter().all(|x| x.is_finite()));
+                let lost = unpacked.iter().filter(|(_, bytes)| !held(bytes));
+                differences.extend(lost.map(|(name, bytes)| format!("{name} holds numbers that {:?} can't", bytes.dtype)));
+                tensors.extend(unpacked);
+            }
+            _ => differences.push(format!("{name} of shape {:?} is not part of the folder's model", data.shape())),
+        });
+        if differences.is_empty() { Ok(tensors) } else { Err(HfError::Tensors { path: self.path().to_owned(), differences }) }
     }
 
     /// A parameter's values as the folder's tensors.

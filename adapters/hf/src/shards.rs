@@ -80,24 +80,27 @@ impl Shards {
         file.seek(SeekFrom::Start(*start)).map_err(io)?;
         let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
         file.read_exact(&mut bytes).map_err(io)?;
-        let pairs = || bytes.as_chunks::<2>().0.iter();
-        let values: Vec<f32> = match info.dtype {
-            Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-            Dtype::BF16 => pairs().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
-            Dtype::F16 => pairs().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
-            other => {
-                return Err(HfError::Unsupported {
-                    path: path.clone(),
-                    what: format!("tensor {name} in {other:?}"),
-                    supported: "F32, BF16, F16".into(),
-                });
-            }
-        };
+        let values = floats(info.dtype, &bytes).ok_or_else(|| HfError::Unsupported {
+            path: path.clone(),
+            what: format!("tensor {name} in {:?}", info.dtype),
+            supported: "F32, BF16, F16".into(),
+        })?;
         if values.iter().all(|value| value.is_finite()) {
             Ok(values)
         } else {
             Err(HfError::NotFinite { path: path.clone(), tensor: name.to_owned() })
         }
+    }
+}
+
+/// Numbers of a tensor in one of the types that models come in; `None` for another type.
+pub(crate) fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+    let pairs = || bytes.as_chunks::<2>().0.iter();
+    match dtype {
+        Dtype::F32 => Some(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
+        Dtype::BF16 => Some(pairs().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect()),
+        Dtype::F16 => Some(pairs().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect()),
+        _ => None,
     }
 }
 

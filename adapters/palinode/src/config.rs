@@ -5,21 +5,54 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use palinode_lm::DecoderConfig;
-use palinode_tasks::{JsonlTask, Ledger, Sorting, TaskError, TextTask};
-use palinode_train::{TrainError, config::TrainConfig};
+use palinode_train::{config::TrainConfig, workers::DECODE_BATCH};
 use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::pretrained::PretrainedConfig;
+
+/// Defaults with a model folder.
+const LEARNING_RATE: f64 = 5e-6;
+/// Adapters take about ten times the rate of all weights.
+const LEARNING_RATE_LORA: f64 = 5e-5;
+const MICRO_BATCH: usize = 4;
 
 /// A whole run. Every key may be left out; the default is the ledger task with a recipe that works.
+///
+/// With a model folder, three defaults are others: no warm start, a learning rate of 5e-6 (arXiv 2409.12917, table 7) or, with adapters, of 5e-5, and
+/// micro-batches of 4.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunConfig {
     /// Where problems come from.
     pub task: TaskConfig,
-    /// Sizes of the model.
+    /// Sizes of a new model.
     pub model: ModelConfig,
+    /// A model folder to start from instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<PretrainedConfig>,
     /// Everything else.
     pub train: TrainConfig,
+    /// What it runs on; no number depends on it but those of other devices' arithmetic.
+    pub machine: MachineConfig,
+}
+
+/// What a run runs on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MachineConfig {
+    /// The device's name.
+    pub device: String,
+    /// Threads; 0 for one a core.
+    pub threads: usize,
+    /// Episodes that each thread decodes together.
+    pub decode_batch: usize,
+}
+
+impl Default for MachineConfig {
+    fn default() -> Self {
+        Self { device: "flex".into(), threads: 0, decode_batch: DECODE_BATCH }
+    }
 }
 
 /// Where problems come from.
@@ -31,6 +64,10 @@ pub struct TaskConfig {
     /// For `jsonl`: the file of problems.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
+    /// For `jsonl`: most tokens of one answer. When left out, what the longest answer of the file needs, or with a model folder 256 where its context
+    /// has room for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_answer: Option<usize>,
     /// For `ledger` and `sorting`: digits of a problem.
     pub digits: usize,
     /// For `ledger`: probability of a zero.
@@ -39,7 +76,7 @@ pub struct TaskConfig {
 
 impl Default for TaskConfig {
     fn default() -> Self {
-        Self { name: "ledger".into(), data: None, digits: 8, zero_probability: 0.6 }
+        Self { name: "ledger".into(), data: None, max_answer: None, digits: 8, zero_probability: 0.6 }
     }
 }
 
@@ -100,8 +137,36 @@ impl RunConfig {
     /// # Errors
     /// [`ConfigError`]; an unknown key is answered with the closest known one.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let (mut config, given) = Self::read_as_given(path)?;
+        config.fill(&given);
+        Ok(config)
+    }
+
+    /// As [`RunConfig::read`], before defaults that depend on other keys are filled in, and what the file itself says.
+    ///
+    /// # Errors
+    /// As [`RunConfig::read`].
+    pub fn read_as_given(path: &Path) -> Result<(Self, Table), ConfigError> {
         let text = fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.into(), source })?;
-        toml::from_str(&text).map_err(|e| ConfigError::Format { path: path.into(), reason: explain(&text, &e) })
+        let format = |e: toml::de::Error| ConfigError::Format { path: path.into(), reason: explain(&text, &e) };
+        Ok((toml::from_str(&text).map_err(format)?, text.parse().map_err(format)?))
+    }
+
+    /// Sets what a model folder has other defaults for, unless `given` names it.
+    pub fn fill(&mut self, given: &Table) {
+        let Some(pretrained) = &self.pretrained else { return };
+        let train = given.get("train");
+        let says = |part: &str, key: &str| train.and_then(|train| train.get(part)).and_then(|part| part.get(key)).is_some();
+        let learning_rate = if pretrained.lora.is_some() { LEARNING_RATE_LORA } else { LEARNING_RATE };
+        if !says("reinforce", "learning_rate") {
+            self.train.reinforce.learning_rate = learning_rate;
+        }
+        if !says("reinforce", "micro_batch") {
+            self.train.reinforce.micro_batch = MICRO_BATCH;
+        }
+        if train.and_then(|train| train.get("warm")).is_none() {
+            self.train.set_warm_steps(0);
+        }
     }
 
     /// The file's text for this configuration.
@@ -109,37 +174,14 @@ impl RunConfig {
     /// # Errors
     /// [`ConfigError::Format`] when a value can't be written as TOML.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
-        toml::to_string_pretty(self).map_err(|e| ConfigError::Format { path: "config.toml".into(), reason: e.to_string() })
-    }
-
-    /// The task.
-    ///
-    /// # Errors
-    /// [`TaskError`] for an unknown name, impossible sizes, or a data file that can't be used.
-    pub fn open_task(&self) -> Result<Box<dyn TextTask>, TaskError> {
-        match (&self.task.data, self.task.name.as_str()) {
-            (Some(path), _) => Ok(Box::new(JsonlTask::load(path)?)),
-            (None, "ledger") => Ok(Box::new(Ledger::new(self.task.digits, self.task.zero_probability)?)),
-            (None, "sorting") => Ok(Box::new(Sorting::new(self.task.digits)?)),
-            (None, other) => palinode_tasks::builtin(other),
+        let format = |e: toml::ser::Error| ConfigError::Format { path: "config.toml".into(), reason: e.to_string() };
+        let mut table = Table::try_from(self).map_err(format)?;
+        if self.pretrained.is_some() {
+            // Neither says anything about a folder's model.
+            table.remove("model");
+            table.get_mut("train").and_then(|train| train.as_table_mut()).and_then(|train| train.remove("warm"));
         }
-    }
-
-    /// Sizes of the model for a task.
-    ///
-    /// # Errors
-    /// [`TrainError::Context`] when the task does not fit the context asked for; [`TrainError::Model`] for impossible sizes.
-    pub fn decoder(&self, task: &dyn TextTask) -> Result<DecoderConfig, TrainError> {
-        let model = &self.model;
-        let attempts = self.train.attempts;
-        let context = model.context.map_or_else(|| palinode_train::play::context(task, attempts), Ok)?;
-        palinode_train::schedule::check_fit(task, attempts, context)?;
-        let mut sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), model.width, model.layers, model.heads, context);
-        sizes.kv_heads = model.kv_heads.unwrap_or(sizes.kv_heads);
-        sizes.feed_forward = model.feed_forward.unwrap_or(sizes.feed_forward);
-        sizes.tied = model.tied;
-        sizes.check()?;
-        Ok(sizes)
+        toml::to_string_pretty(&table).map_err(format)
     }
 }
 

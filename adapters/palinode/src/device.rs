@@ -38,6 +38,13 @@ pub struct Opened {
     pub backend: &'static dyn Backend,
 }
 
+impl Opened {
+    /// Whether it computes on the CPU.
+    pub fn on_cpu(&self) -> bool {
+        ["flex", "ndarray"].contains(&self.backend.name())
+    }
+}
+
 /// The backends that were compiled in.
 pub fn backends() -> impl Iterator<Item = &'static dyn Backend> {
     KNOWN.iter().filter_map(|known| known.backend)

@@ -1,18 +1,17 @@
 //! palinode: language models that learn to take back a wrong first answer.
 //!
 //! The facade of the workspace. It re-exports the method ([`core`]), a transformer policy ([`lm`]), model folders in Hugging Face layout ([`hf`]), tasks ([`tasks`]) and the training loop
-//! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`]), device names ([`device`]) and the report
-//! ([`report`]).
+//! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`], [`pretrained`]), what it stands for ([`setup`]), device names ([`device`]) and the
+//! report ([`report`]).
 //!
 //! ```no_run
-//! use palinode::{config::RunConfig, device, lm::Decoder, train::{self, schedule::Start, workers::Workers}};
+//! use palinode::{config::RunConfig, device, setup::Setup, train::{self, schedule::Start, workers::Workers}};
 //!
 //! let config = RunConfig::default(); // the ledger task and a recipe that works
-//! let task = config.open_task()?;
-//! let device = device::open("flex")?.device;
-//! let model = Decoder::new(&config.decoder(task.as_ref())?, config.train.seed, &device)?;
+//! let setup = Setup::open(&config, &device::open("flex")?)?;
+//! let (model, _) = setup.model()?;
 //! let mut events = Vec::new();
-//! let outcome = train::train(Start::fresh(model), task.as_ref(), &config.train, &Workers::new(0)?, &mut (), &mut events)?;
+//! let outcome = train::train(Start::fresh(model), setup.task.as_ref(), &config.train, &Workers::new(0)?, &mut (), &mut events)?;
 //! println!("{:?}", outcome.progress.stages.last());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -25,4 +24,6 @@ pub use palinode_train as train;
 
 pub mod config;
 pub mod device;
+pub mod pretrained;
 pub mod report;
+pub mod setup;

@@ -84,6 +84,16 @@ impl JsonlTask {
         Ok(Self { max_answer: tokens, ..self })
     }
 
+    /// No problem at all, for those that a person types: both splits are empty.
+    pub fn without_problems(dialogue: Arc<dyn Dialogue>) -> Self {
+        Self::empty(dialogue, 0)
+    }
+
+    fn empty(dialogue: Arc<dyn Dialogue>, duplicates: usize) -> Self {
+        let (texts, train, held_out) = (Vec::new(), Vec::new(), Vec::new());
+        Self { dialogue, texts, train, held_out, longest_prompt: 0, longest_answer: 0, max_answer: 1, duplicates }
+    }
+
     fn read(path: &Path, dialogue: impl FnOnce(&[Entry]) -> Result<Arc<dyn Dialogue>, String>) -> Result<Self, TaskError> {
         let (entries, duplicates) = read(path)?;
         let whole = |reason: String| TaskError::File { path: path.into(), reason };
@@ -94,16 +104,7 @@ impl JsonlTask {
             let found = entries.len();
             return Err(whole(format!("holds {found} different problems; at least {MIN_PROBLEMS} are needed to hold some out")));
         }
-        let mut task = Self {
-            dialogue: dialogue(&entries).map_err(whole)?,
-            texts: Vec::with_capacity(entries.len()),
-            train: Vec::new(),
-            held_out: Vec::new(),
-            longest_prompt: 0,
-            longest_answer: 0,
-            max_answer: 0,
-            duplicates,
-        };
+        let mut task = Self::empty(dialogue(&entries).map_err(whole)?, duplicates);
         for (id, entry) in entries.into_iter().enumerate() {
             let at = |error: TaskError| TaskError::Line { path: path.into(), line: entry.line, reason: error.to_string() };
             let problem = task.problem_of(id as u32, &entry.prompt, &entry.answer).map_err(at)?;
@@ -206,6 +207,9 @@ fn parse(text: &str, line: usize) -> Result<Entry, String> {
 
 impl Task for JsonlTask {
     /// Training problems come in a new seeded order each epoch; held-out problems in the order of the file.
+    ///
+    /// # Panics
+    /// When the split is empty.
     fn problem(&self, seed: u64, split: Split, index: u64) -> Problem {
         let problems = self.split(split);
         let n = problems.len() as u64;

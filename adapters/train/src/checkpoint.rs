@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     error::TrainError,
     schedule::{Progress, Start},
-    trainable::{Trainable, fingerprint},
 };
 
 /// The `checkpoints` folder of a run.
@@ -61,13 +60,14 @@ impl Checkpoints {
         Self { folder: run.join("checkpoints"), origin: None }
     }
 
-    /// The same folder, of a run that started from a model of somebody else's: this one, with fresh adapters if it trains any.
+    /// The same folder, of a run that started from a model of somebody else's: this one, with fresh adapters if it trains any, and with the fingerprint
+    /// of the weights as they came.
     ///
     /// # Errors
     /// [`TrainError::Io`], [`TrainError::Damaged`] for the card; [`TrainError::Origin`] when the run started from another model.
-    pub fn starting_from(self, origin: Decoder) -> Result<Self, TrainError> {
+    pub fn starting_from(self, origin: Decoder, fingerprint: &str) -> Result<Self, TrainError> {
         let card: ModelCard = read_json(&self.card_file())?;
-        if card.origin.is_some_and(|expected| expected != fingerprint(&origin.reference())) {
+        if card.origin.as_deref() != Some(fingerprint) {
             return Err(TrainError::Origin { run: self.folder });
         }
         Ok(Self { origin: Some(origin), ..self })

@@ -73,6 +73,9 @@ pub enum TrainError {
         /// The run's checkpoints.
         run: PathBuf,
     },
+    /// The trained model could not be written.
+    #[error("the trained model can't be written: {0}")]
+    Write(String),
     /// A file of the run could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -299,15 +299,21 @@ impl Run<'_> {
     }
 }
 
-/// Refuses a task whose episodes do not fit a model, before anything is trained.
+/// Refuses a task whose episodes do not fit a model.
+///
+/// # Errors
+/// [`TrainError::Context`]; [`TrainError::Core`].
+pub fn check_context(task: &dyn TextTask, attempts: usize, context: usize) -> Result<(), TrainError> {
+    let needed = play::context(task, attempts)?;
+    if needed > context { Err(TrainError::Context { needed, attempts, context }) } else { Ok(()) }
+}
+
+/// Refuses a task whose episodes do not fit a model, or that holds no problem, before anything is trained.
 ///
 /// # Errors
 /// [`TrainError::Context`]; [`TrainError::Core`]; [`TrainError::Config`] when a split holds no problem.
 pub fn check_fit(task: &dyn TextTask, attempts: usize, context: usize) -> Result<(), TrainError> {
-    let needed = play::context(task, attempts)?;
-    if needed > context {
-        return Err(TrainError::Context { needed, attempts, context });
-    }
+    check_context(task, attempts, context)?;
     for (split, name) in [(Split::Train, "training problems"), (Split::HeldOut, "held-out problems")] {
         if task.is_empty(split) {
             return Err(TrainError::Config { name, expected: "at least 1".into(), got: "0".into() });

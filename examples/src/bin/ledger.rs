@@ -5,7 +5,7 @@
 use palinode::{
     config::RunConfig,
     device,
-    lm::Decoder,
+    setup::Setup,
     train::{TrainError, event::Event, event::Sink, schedule::Start, train, workers::Workers},
 };
 
@@ -35,10 +35,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         config.train.set_warm_steps(warm);
         (config.train.reinforce.steps_one, config.train.reinforce.steps_two) = (one, two);
     }
-    let task = config.open_task()?;
-    let device = device::open("flex")?.device;
-    let model = Decoder::new(&config.decoder(task.as_ref())?, config.train.seed, &device)?;
-    let outcome = train(Start::fresh(model), task.as_ref(), &config.train, &Workers::new(0)?, &mut (), &mut Printer)?;
+    let setup = Setup::open(&config, &device::open("flex")?)?;
+    let (model, _) = setup.model()?;
+    let outcome = train(Start::fresh(model), setup.task.as_ref(), &config.train, &Workers::new(0)?, &mut (), &mut Printer)?;
     let gained = outcome.progress.stages.last().map_or(0.0, |stage| stage.summary.delta);
     println!("attempt 2 gains {gained:+.1} points over attempt 1");
     Ok(())

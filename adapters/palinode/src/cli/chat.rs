@@ -7,28 +7,30 @@ use palinode::{
     core::{
         attempt::Attempt,
         rng::{RandomKey, Stream},
-        rollout::rollout,
+        rollout::{RolloutConfig, rollout},
         sampling::Sampling,
-        task::Problem,
+        task::{Problem, Split},
     },
     tasks::{TaskError, TextTask},
     train::play::rollout_config,
 };
 
-use super::{Failure, TryArgs, failure::INPUT, open::open};
+use super::{Failure, args::TryArgs, failure::INPUT, open::open, progress};
 
 pub(crate) fn run(args: &TryArgs) -> Result<(), Failure> {
-    let (opened, attempts) = open(&args.model, args.attempts, &args.machine.device)?;
+    let opened = open(&args.played)?;
+    progress::print_notes(&opened.setup.notes);
+    let (task, attempts) = (opened.setup.task.as_ref(), opened.attempts);
     let sampling = if args.temperature == 0.0 { Sampling::Greedy } else { Sampling::temperature(args.temperature)? };
-    let config = rollout_config(opened.task.as_ref(), attempts, 1, sampling)?;
+    let config = rollout_config(task, attempts, 1, sampling)?;
     let interactive = io::stdin().is_terminal();
     if interactive {
-        let example = opened.task.problem(args.seed, palinode::core::task::Split::HeldOut, 0);
-        anstream::eprintln!(
-            "A problem of the task `{}`, such as {}. An empty line ends.",
-            opened.task.name(),
-            opened.task.show_prompt(&example)
-        );
+        if task.is_empty(Split::HeldOut) {
+            anstream::eprintln!("A problem in one line. An empty line ends.");
+        } else {
+            let example = clean(&task.show_prompt(&task.problem(args.seed, Split::HeldOut, 0)));
+            anstream::eprintln!("A problem of the task `{}`, such as {example}. An empty line ends.", task.name());
+        }
     }
     for (number, line) in io::stdin().lock().lines().enumerate() {
         let line = line.map_err(|e| Failure::new(INPUT, format!("standard input, line {}: {e}", number + 1)))?;
@@ -39,12 +41,12 @@ pub(crate) fn run(args: &TryArgs) -> Result<(), Failure> {
             }
             continue;
         }
-        match opened.task.parse(line) {
+        match task.parse(line).and_then(|problem| fitting(problem, &config, opened.model.config().context)) {
             Ok(problem) => {
                 let key = RandomKey { step: number as u32, ..RandomKey::new(args.seed, Stream::User) };
-                let groups = rollout(&opened.model, &opened.task.as_ref(), std::slice::from_ref(&problem), &config, key)?;
+                let groups = rollout(&opened.model, &task, std::slice::from_ref(&problem), &config, key)?;
                 for trajectory in groups.iter().flat_map(|group| group.trajectories()) {
-                    show(opened.task.as_ref(), &problem, trajectory.attempts());
+                    show(task, line, &problem, trajectory.attempts());
                 }
             }
             Err(error) if interactive => explain(&error),
@@ -54,18 +56,44 @@ pub(crate) fn run(args: &TryArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses a problem that leaves no room for all attempts.
+fn fitting(problem: Problem, config: &RolloutConfig, context: usize) -> Result<Problem, TaskError> {
+    let needed = config.capacity(problem.prompt().len());
+    if needed > context {
+        let expected = format!("a problem with all attempts at it has at most {context} tokens");
+        return Err(TaskError::Malformed { expected, got: format!("one of up to {needed}") });
+    }
+    Ok(problem)
+}
+
+/// Text that a terminal shows as it is: what a model writes could be a control sequence.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 fn explain(error: &TaskError) {
     let yellow = AnsiColor::Yellow.on_default();
     anstream::eprintln!("{yellow}{error}{yellow:#}");
 }
 
+/// Longest answer that is compared character by character.
+const LINE: usize = 100;
+
 /// Each attempt on its line; what differs from the attempt before is coloured, and marked below where there is no colour.
-fn show(task: &dyn TextTask, problem: &Problem, attempts: &[Attempt]) {
+fn show(task: &dyn TextTask, typed: &str, problem: &Problem, attempts: &[Attempt]) {
     let dim = Style::new().dimmed();
-    anstream::println!("{dim}problem  {dim:#} {}", task.show_prompt(problem));
+    anstream::println!("{dim}problem  {dim:#} {}", clean(typed));
+    let texts: Vec<String> = attempts.iter().map(|attempt| clean(task.show_answer(attempt.answer()).trim_end())).collect();
+    if texts.iter().any(|text| text.contains('\n') || text.chars().count() > LINE) {
+        for (k, (attempt, text)) in attempts.iter().zip(&texts).enumerate() {
+            let same = if k > 0 && texts[k - 1] == *text { "unchanged" } else { text };
+            anstream::println!("{dim}attempt {}{dim:#} {}\n{same}\n", k + 1, judged(problem, attempt));
+        }
+        return;
+    }
     let mut before: Option<Vec<char>> = None;
-    for (k, attempt) in attempts.iter().enumerate() {
-        let text: Vec<char> = task.show_answer(attempt.answer()).chars().collect();
+    for (k, (attempt, text)) in attempts.iter().zip(&texts).enumerate() {
+        let text: Vec<char> = text.chars().collect();
         let changed = |i: usize| before.as_ref().is_some_and(|before| before.get(i) != text.get(i));
         let bright = AnsiColor::Cyan.on_default().bold();
         let mut line = String::new();

@@ -5,13 +5,14 @@ use burn::tensor::FloatDType;
 use palinode::{
     config::RunConfig,
     device::{self, Opened},
-    lm::Decoder,
+    setup::Setup,
     train::checks::Checks,
 };
 use serde_json::json;
 
 use super::{
-    DoctorArgs, Failure,
+    Failure,
+    args::DoctorArgs,
     failure::{GUARD, INPUT},
     progress,
 };
@@ -31,15 +32,16 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
             listed.first().cloned().ok_or_else(|| Failure::new(INPUT, "this build has no backend: enable one of its features"))?
         }
     };
-    let Opened { device, backend } = device::open(&name)?;
-    let can = backend.capabilities(&device);
+    let opened = device::open(&name)?;
+    let Opened { device, backend } = &opened;
+    let can = backend.capabilities(device);
     let dtypes: Vec<String> = can.dtypes.iter().map(|dtype| format!("{dtype:?}").to_lowercase()).collect();
 
     // The default model on the default task, untrained: the checks are about arithmetic.
     let config = RunConfig::default();
-    let task = config.open_task()?;
-    let model = Decoder::new(&config.decoder(task.as_ref())?, config.train.seed, &device)?;
-    let checks = Checks::new(&model, task.as_ref(), config.train.attempts, config.train.reinforce.temperature)?;
+    let setup = Setup::open(&config, &opened)?;
+    let (model, _) = setup.model()?;
+    let checks = Checks::new(&model, setup.task.as_ref(), config.train.attempts, config.train.reinforce.temperature)?;
     let checks = checks.all(backend.tolerance(FloatDType::F32))?;
     if args.json {
         let checks: Vec<_> = checks

@@ -3,21 +3,22 @@
 use palinode::train::{
     evaluate::{evaluate, held_out},
     event::Summary,
-    workers::Workers,
 };
 
-use super::{EvalArgs, Failure, failure::CHECK, open::open, progress};
+use super::{Failure, args::EvalArgs, failure::CHECK, open::open, progress};
 
 pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
-    let (opened, attempts) = open(&args.model, args.attempts, &args.machine.device)?;
+    let opened = open(&args.played)?;
+    opened.setup.require_problems()?;
+    progress::print_notes(&opened.setup.notes);
+    let task = opened.setup.task.as_ref();
     let count = args.problems.map_or(opened.config.train.evaluation.problems, |n| n as usize);
-    let problems = held_out(opened.task.as_ref(), count);
-    let workers = Workers::new(args.machine.threads)?;
-    let summary = Summary::from(&evaluate(&opened.model, opened.task.as_ref(), &problems, attempts, &workers)?);
+    let problems = held_out(task, count);
+    let summary = Summary::from(&evaluate(&opened.model, task, &problems, opened.attempts, &opened.workers)?);
     if args.json {
         progress::print_json(&summary)?;
     } else {
-        progress::print_table(&[(opened.task.name(), &summary)]);
+        progress::print_table(&[(task.name(), &summary)]);
     }
     match args.min_delta {
         Some(least) if summary.delta < least => {

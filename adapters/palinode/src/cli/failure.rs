@@ -6,6 +6,7 @@ use palinode::{
     hf::HfError,
     lm::LmError,
     report::ReportError,
+    setup::SetupError,
     tasks::TaskError,
     train::TrainError,
 };
@@ -72,6 +73,18 @@ impl From<LmError> for Failure {
 impl From<HfError> for Failure {
     fn from(error: HfError) -> Self {
         Self::new(INPUT, error.to_string())
+    }
+}
+
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::Task(error) => error.into(),
+            SetupError::Train(error) => error.into(),
+            SetupError::Hf(error) => error.into(),
+            SetupError::Lm(error) => error.into(),
+            other => Self::new(USAGE, other.to_string()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use palinode::{
     hf::{Folder, load_adapters},
 };
 
-use super::{Failure, MergeArgs, failure::USAGE};
+use super::{Failure, args::MergeArgs, failure::USAGE};
 
 pub(crate) fn run(args: &MergeArgs) -> Result<(), Failure> {
     let device = device::open(&args.device)?.device;

@@ -17,7 +17,12 @@ use palinode::{
 };
 use serde_json::json;
 
-use super::{Failure, GenerateArgs, LogprobsArgs, failure::USAGE, progress};
+use super::{
+    Failure,
+    args::{GenerateArgs, LogprobsArgs},
+    failure::USAGE,
+    progress,
+};
 
 /// A model and the ids that it is asked about.
 struct Asked {

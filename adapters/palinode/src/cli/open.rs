@@ -1,48 +1,81 @@
-//! Opening what a run left: its configuration, task and model.
+//! Opening what is to be played: a run's model, or that of a folder.
 
 use std::path::{Path, PathBuf};
 
 use palinode::{
     config::RunConfig,
+    device,
+    hf::load_adapters,
     lm::Decoder,
-    tasks::TextTask,
-    train::{checkpoint::Checkpoints, schedule::check_fit},
+    setup::Setup,
+    train::{schedule::check_context, workers::Workers},
 };
 
-use super::{Failure, failure::INPUT};
+use super::{
+    Failure,
+    args::PlayedArgs,
+    failure::{INPUT, USAGE},
+    settings,
+};
 
-/// A trained model with the task it was trained for.
+/// A model, its task, and how both are played.
 pub(crate) struct Opened {
     pub(crate) config: RunConfig,
-    pub(crate) task: Box<dyn TextTask>,
+    pub(crate) setup: Setup,
     pub(crate) model: Decoder,
+    pub(crate) attempts: usize,
+    pub(crate) workers: Workers,
 }
 
-/// Opens a run folder's newest model, or one weights file of its checkpoints folder, for a number of attempts.
-pub(crate) fn open(path: &Path, attempts: Option<u8>, device: &str) -> Result<(Opened, usize), Failure> {
-    let device = palinode::device::open(device)?.device;
-    let (run, weights) = run_of(path)?;
-    let config = RunConfig::read(&run.join("config.toml"))?;
-    let task = config.open_task()?;
-    let checkpoints = Checkpoints::of(&run);
-    if !checkpoints.exist() && weights.is_none() {
-        return Err(Failure::new(INPUT, format!("{}: no stage of this run is complete yet", run.display())));
-    }
-    let (card, model) = match weights {
-        None => checkpoints.newest(&device)?,
-        Some(weights) => {
-            let (card, _) = checkpoints.read()?;
-            let model = Decoder::load(&card.model, &weights, &device)?;
-            (card, model)
-        }
+/// Opens a run folder's newest model, one weights file of its checkpoints folder, or a model folder.
+pub(crate) fn open(args: &PlayedArgs) -> Result<Opened, Failure> {
+    let run = args.run.as_deref().map(run_of).transpose()?;
+    let mut config = match (&run, &args.config) {
+        (Some((run, _)), _) => RunConfig::read(&run.join("config.toml"))?,
+        (None, Some(path)) => RunConfig::read(path)?,
+        (None, None) => RunConfig::default(),
     };
-    if card.vocabulary.as_ref() != task.dialogue().tokenizer().vocabulary() {
+    if let Some(data) = &args.data {
+        settings::set_data(&mut config, data);
+    }
+    settings::apply_folder(&args.folder, &mut config)?;
+    config.fill(&Default::default());
+    settings::apply_machine(&args.machine, &mut config.machine);
+    if run.is_none() && config.pretrained.is_none() {
+        return Err(Failure::new(USAGE, "nothing to play: give the folder of a run, or a model folder as --model DIR"));
+    }
+    let opened = device::open(&config.machine.device)?;
+    let setup = Setup::open(&config, &opened)?;
+    let model = match &run {
+        Some((run, weights)) => of_run(run, weights.as_deref(), &setup, &opened.device)?,
+        None => of_folder(args.adapter.as_deref(), &setup)?,
+    };
+    let attempts = args.attempts.map_or(config.train.attempts, usize::from);
+    check_context(setup.task.as_ref(), attempts, model.config().context)?;
+    let workers = settings::workers(&config.machine)?;
+    Ok(Opened { config, setup, model, attempts, workers })
+}
+
+fn of_run(run: &Path, weights: Option<&Path>, setup: &Setup, device: &burn::tensor::Device) -> Result<Decoder, Failure> {
+    let checkpoints = setup.checkpoints(run)?;
+    let (card, model) = match weights {
+        None if !checkpoints.exist() => {
+            return Err(Failure::new(INPUT, format!("{}: no stage of this run is complete yet", run.display())));
+        }
+        None => checkpoints.newest(device)?,
+        Some(weights) => checkpoints.load(weights, device)?,
+    };
+    if card.vocabulary.as_ref() != setup.vocabulary() {
         let message = format!("{}: the data file has other characters than the one the model was trained on", run.display());
         return Err(Failure::new(INPUT, message));
     }
-    let attempts = attempts.map_or(config.train.attempts, usize::from);
-    check_fit(task.as_ref(), attempts, card.model.context)?;
-    Ok((Opened { config, task, model }, attempts))
+    Ok(model)
+}
+
+fn of_folder(adapter: Option<&Path>, setup: &Setup) -> Result<Decoder, Failure> {
+    let Some(adapter) = adapter else { return Ok(setup.model()?.0) };
+    let (config, adapters) = load_adapters(adapter)?;
+    Ok(setup.bare_model()?.with_loaded_adapters(&config, &adapters)?)
 }
 
 /// The run folder that `path` is or lies in, and the weights file it names.
@@ -51,7 +84,8 @@ fn run_of(path: &Path) -> Result<(PathBuf, Option<PathBuf>), Failure> {
         if path.join("config.toml").is_file() {
             return Ok((path.into(), None));
         }
-        return Err(Failure::new(INPUT, format!("{}: not a run folder (it holds no config.toml)", path.display())));
+        let hint = if path.join("config.json").is_file() { "; a model folder is given as --model" } else { "" };
+        return Err(Failure::new(INPUT, format!("{}: not a run folder (it holds no config.toml){hint}", path.display())));
     }
     if !path.exists() {
         return Err(Failure::new(INPUT, format!("{}: no such run or weights file", path.display())));

@@ -204,6 +204,14 @@ pub(crate) fn print_table(rows: &[(&str, &Summary)]) {
     }
 }
 
+/// What a person should know before anything runs.
+pub(crate) fn print_notes(notes: &[String]) {
+    let yellow = AnsiColor::Yellow.on_default();
+    for note in notes {
+        anstream::eprintln!("{yellow}note:{yellow:#} {note}");
+    }
+}
+
 /// One JSON object, last on stdout.
 pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string(value).map_err(|e| Failure::new(INPUT, e.to_string()))?;

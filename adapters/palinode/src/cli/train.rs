@@ -4,130 +4,115 @@ use std::path::{Path, PathBuf};
 
 use palinode::{
     config::RunConfig,
+    device,
     lm::Decoder,
+    setup::Setup,
     train::{
         Outcome, TrainError,
         arm::StageName,
-        checkpoint::{Checkpoints, ModelCard},
+        checkpoint::Checkpoints,
         event::{Event, Sink},
         run_folder::RunFolder,
-        schedule::Start,
+        schedule::{Start, check_fit},
         train,
-        workers::Workers,
     },
 };
 use serde_json::json;
 
 use super::{
-    Failure, TrainArgs,
+    Failure,
+    args::TrainArgs,
     failure::{INPUT, USAGE},
+    plan,
     progress::{self, Progress},
     report,
+    settings::{apply, apply_machine, settings, workers},
 };
 
-pub(crate) fn run(args: TrainArgs) -> Result<(), Failure> {
-    let device = palinode::device::open(&args.machine.device)?.device;
-    let workers = Workers::new(args.machine.threads)?;
-    let (run, start, folder) = if args.resume { resume(&args, &device)? } else { begin(&args, &device)? };
-    let task = run.open_task()?;
-    let config = &run.train;
+/// A run that can begin, or go on.
+struct Prepared {
+    run: RunConfig,
+    setup: Setup,
+    start: Start<Decoder>,
+    folder: RunFolder,
+}
 
-    let mut kept = folder.clone();
-    let mut sink = Both { folder: folder.clone(), progress: Progress::new(args.quiet, config) };
-    let outcome = train(start, task.as_ref(), config, &workers, &mut kept, &mut sink);
+pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
+    let prepared = if args.resume { resume(args)? } else { begin(args)? };
+    let Some(Prepared { run, setup, start, folder }) = prepared else { return Ok(()) };
+    progress::print_notes(&setup.notes);
+    let workers = workers(&run.machine)?;
+    let mut kept = setup.kept(folder.clone());
+    let mut sink = Both { folder: folder.clone(), progress: Progress::new(args.quiet, &run.train) };
+    let outcome = train(start, setup.task.as_ref(), &run.train, &workers, &mut kept, &mut sink);
     sink.progress.finish();
     let outcome = outcome?;
     report::write_into(folder.path())?;
-    conclude(&args, &run, task.name(), folder.path(), &outcome)
+    let exported = setup.export(&outcome.model, folder.path())?;
+    conclude(args, &run, setup.task.name(), folder.path(), exported.as_deref(), &outcome)
 }
 
-/// A new run: everything that can be wrong is found before training.
-fn begin(args: &TrainArgs, device: &burn::tensor::Device) -> Result<(RunConfig, Start<Decoder>, RunFolder), Failure> {
-    let mut run = settings(args)?;
-    run.train.check()?;
-    let task = run.open_task()?;
-    let mut sizes = run.decoder(task.as_ref())?;
-    let base = match &args.base {
-        None => None,
-        Some(other) => {
-            let (card, model) = Checkpoints::of(other).base(device)?;
-            if card.vocabulary.as_ref() != task.dialogue().tokenizer().vocabulary() {
-                return Err(Failure::new(USAGE, format!("{}: its base model was made for another vocabulary", other.display())));
-            }
-            palinode::train::schedule::check_fit(task.as_ref(), run.train.attempts, card.model.context)?;
-            sizes = card.model;
-            run.train.set_warm_steps(0);
-            Some(model)
-        }
-    };
+/// A new run: everything that can be wrong is found before training. `None` when it was only to be looked at.
+fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
+    let mut run = settings(&args.settings)?;
+    if args.base.is_some() {
+        run.train.set_warm_steps(0);
+    }
+    let opened = device::open(&run.machine.device)?;
+    let mut setup = Setup::open(&run, &opened)?;
+    setup.require_problems()?;
+    if args.dry_run {
+        return plan::dry_run(&run, &setup, args.json).map(|()| None);
+    }
     let path = match &args.out {
         Some(path) => path.clone(),
-        None => free_folder(&format!("runs/{}-{}-seed{}", task.name(), run.train.arm, run.train.seed)),
+        None => free_folder(&format!("runs/{}-{}-seed{}", setup.name(), run.train.arm, run.train.seed)),
     };
     if RunFolder::holds_run(&path) && !args.force {
         let message = format!("{}: already holds a run; give --resume to continue it or --force to overwrite it", path.display());
         return Err(Failure::new(USAGE, message));
     }
-    let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned(), origin: None };
-    let folder = RunFolder::create(&path, &run.to_toml()?, &card)?;
-    let model = match base {
-        Some(model) => model,
-        None => Decoder::new(&sizes, run.train.seed, device)?,
+    let (model, origin) = match &args.base {
+        None => setup.model()?,
+        Some(other) => {
+            let (card, model) = Checkpoints::of(other).base(&opened.device)?;
+            if card.vocabulary.as_ref() != setup.vocabulary() {
+                return Err(Failure::new(USAGE, format!("{}: its base model was made for another vocabulary", other.display())));
+            }
+            check_fit(setup.task.as_ref(), run.train.attempts, card.model.context)?;
+            setup.sizes = card.model;
+            (model, None)
+        }
     };
-    Ok((run, Start::fresh(model), folder))
+    let folder = RunFolder::create(&path, &run.to_toml()?, &setup.card(origin))?;
+    Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder }))
 }
 
 /// The run in `--out`, behind its last complete stage. Its own settings count; flags that would change them are refused.
-fn resume(args: &TrainArgs, device: &burn::tensor::Device) -> Result<(RunConfig, Start<Decoder>, RunFolder), Failure> {
+fn resume(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     let path = args.out.clone().unwrap_or_default();
-    if args.config.is_some() {
+    if args.settings.config.is_some() {
         return Err(Failure::new(USAGE, "--resume takes the settings of the run; leave --config out"));
     }
-    let run = RunConfig::read(&path.join("config.toml"))?;
-    let asked = apply_flags(args, run.clone());
-    if asked != run {
+    let (mut run, given) = RunConfig::read_as_given(&path.join("config.toml"))?;
+    run.fill(&given);
+    let asked = apply(&args.settings, run.clone(), &given)?;
+    // What it runs on may be another machine.
+    if (RunConfig { machine: run.machine.clone(), ..asked }) != run {
         return Err(Failure::new(USAGE, "--resume takes the settings of the run; leave out the flags that differ from them"));
     }
-    let checkpoints = Checkpoints::of(&path);
+    apply_machine(&args.settings.machine, &mut run.machine);
+    let opened = device::open(&run.machine.device)?;
+    let setup = Setup::open(&run, &opened)?;
+    let checkpoints = setup.checkpoints(&path)?;
     if !checkpoints.exist() {
-        let task = run.open_task()?;
-        let sizes = run.decoder(task.as_ref())?;
         let folder = RunFolder::resume(&path, &Default::default())?;
-        return Ok((run.clone(), Start::fresh(Decoder::new(&sizes, run.train.seed, device)?), folder));
+        let (model, _) = setup.model()?;
+        return Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder }));
     }
-    let (start, saved) = checkpoints.start(device)?;
+    let (start, saved) = checkpoints.start(&opened.device)?;
     let folder = RunFolder::resume(&path, &saved)?;
-    Ok((run, start, folder))
-}
-
-/// Flags over file over defaults.
-fn settings(args: &TrainArgs) -> Result<RunConfig, Failure> {
-    let run = match &args.config {
-        Some(path) => RunConfig::read(path)?,
-        None => RunConfig::default(),
-    };
-    Ok(apply_flags(args, run))
-}
-
-fn apply_flags(args: &TrainArgs, mut run: RunConfig) -> RunConfig {
-    if let Some(task) = &args.task {
-        run.task.name.clone_from(task);
-        run.task.data = None;
-    }
-    if let Some(data) = &args.data {
-        run.task.name = "jsonl".into();
-        run.task.data = Some(data.clone());
-    }
-    let train = &mut run.train;
-    train.arm = args.arm.map_or(train.arm, |arm| arm.0);
-    train.seed = args.seed.unwrap_or(train.seed);
-    train.attempts = args.attempts.map_or(train.attempts, usize::from);
-    if let Some(steps) = args.steps_warm {
-        train.set_warm_steps(steps);
-    }
-    train.reinforce.steps_one = args.steps_one.unwrap_or(train.reinforce.steps_one);
-    train.reinforce.steps_two = args.steps_two.unwrap_or(train.reinforce.steps_two);
-    run
+    Ok(Some(Prepared { run, setup, start, folder }))
 }
 
 /// `name`, or the first of `name-2`, `name-3`, … that is free.
@@ -154,7 +139,14 @@ impl Sink for Both {
     }
 }
 
-fn conclude(args: &TrainArgs, run: &RunConfig, task: &str, folder: &Path, outcome: &Outcome<Decoder>) -> Result<(), Failure> {
+fn conclude(
+    args: &TrainArgs,
+    run: &RunConfig,
+    task: &str,
+    folder: &Path,
+    exported: Option<&Path>,
+    outcome: &Outcome<Decoder>,
+) -> Result<(), Failure> {
     let summary = |stage| outcome.progress.summary(stage);
     let stages = [StageName::Base, StageName::StageOne, StageName::StageTwo];
     if args.json {
@@ -173,11 +165,16 @@ fn conclude(args: &TrainArgs, run: &RunConfig, task: &str, folder: &Path, outcom
                 "total": stages.into_iter().map(seconds).sum::<f64>(),
             },
             "run": folder.to_str().ok_or_else(|| Failure::new(INPUT, "the run's folder is not UTF-8"))?,
+            "exported": exported.map(|path| path.display().to_string()),
         }));
     }
     let rows: Vec<_> = stages.into_iter().filter_map(|stage| summary(stage).map(|s| (progress::title(stage), s))).collect();
     progress::print_table(&rows);
     anstream::println!("\nreport: {}", folder.join("report.html").display());
+    if let Some(path) = exported {
+        let what = if path.ends_with("adapter") { "adapter" } else { "model" };
+        anstream::println!("{what}: {}", path.display());
+    }
     anstream::println!("next:   palinode try {}", folder.display());
     Ok(())
 }

@@ -1,0 +1,327 @@
+//! The flags of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use palinode::{pretrained::WeightType, train::arm::Arm};
+
+/// What a run does, on the command line; a file may say the same, and flags win over it.
+#[derive(Debug, Args)]
+pub(crate) struct SettingsArgs {
+    /// Built-in task: ledger or sorting [default: ledger]
+    #[arg(long, conflicts_with = "data")]
+    pub(crate) task: Option<String>,
+    /// Your own problems, one JSON object with "prompt" and "answer" a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// What to train with [default: score]
+    #[arg(long, value_enum)]
+    pub(crate) arm: Option<ArmName>,
+    /// Seed of everything random [default: 0]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Attempts an episode [default: 2]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(2..=16))]
+    pub(crate) attempts: Option<u8>,
+    /// Settings in TOML; flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Steps of the supervised warm start of a new model, at most
+    #[arg(long, value_name = "N", conflicts_with = "model")]
+    pub(crate) steps_warm: Option<usize>,
+    /// Steps of Stage I
+    #[arg(long, value_name = "N")]
+    pub(crate) steps_one: Option<usize>,
+    /// Steps of Stage II
+    #[arg(long, value_name = "N")]
+    pub(crate) steps_two: Option<usize>,
+    /// Learning rate of both stages [default: 3e-4; with --model 5e-6, with adapters 5e-5]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) learning_rate: Option<f64>,
+    /// Problems a step [default: 64]
+    #[arg(long, value_name = "N")]
+    pub(crate) problems: Option<usize>,
+    /// Episodes a problem [default: 8]
+    #[arg(long, value_name = "N")]
+    pub(crate) samples: Option<usize>,
+    /// Episodes scored together: less memory, the same result [default: 64; with --model 4]
+    #[arg(long, value_name = "N")]
+    pub(crate) micro_batch: Option<usize>,
+    /// Held-out problems at the end of each stage [default: 2000, or all there are]
+    #[arg(long, value_name = "N")]
+    pub(crate) eval_problems: Option<usize>,
+    #[command(flatten)]
+    pub(crate) folder: FolderArgs,
+    #[command(flatten)]
+    pub(crate) lora: LoraArgs,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+}
+
+/// A model folder, and how problems are put to its model.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Model folder")]
+pub(crate) struct FolderArgs {
+    /// Model folder in Hugging Face layout: config.json, safetensors, tokenizer.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Type of the weights [default: bf16 on GPUs that have it, else f32]
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub(crate) dtype: Option<WeightTypeName>,
+    /// Most tokens of one answer [default: 256, or what the context has room for]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_answer: Option<usize>,
+    /// System message
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+    /// What is asked between two attempts; it must not tell whether the first was right
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) revision_instruction: Option<String>,
+}
+
+/// What of a folder's model is trained, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Model folder")]
+pub(crate) struct LoraArgs {
+    /// Train low-rank adapters of this rank, and leave the weights as they are
+    #[arg(long, value_name = "N")]
+    pub(crate) lora_rank: Option<usize>,
+    /// Scale of the adapters, times the rank [default: twice the rank]
+    #[arg(long, value_name = "ALPHA")]
+    pub(crate) lora_alpha: Option<f64>,
+    /// Share of the adapters' inputs dropped in training [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) lora_dropout: Option<f64>,
+    /// Projections with adapters, such as q_proj,v_proj [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) lora_targets: Vec<String>,
+    /// Compute activations again instead of holding them: less memory, the same result
+    #[arg(long)]
+    pub(crate) gradient_checkpointing: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// Folder of the run [default: a new one below runs/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Start from another run's base model instead of a warm start
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "model"])]
+    pub(crate) base: Option<PathBuf>,
+    /// Continue the run in --out behind its last complete stage
+    #[arg(long, requires = "out", conflicts_with = "force")]
+    pub(crate) resume: bool,
+    /// Overwrite the run in --out
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
+    /// Print what would run, and its settings, and stop
+    #[arg(long, conflicts_with_all = ["resume", "base"])]
+    pub(crate) dry_run: bool,
+    /// Print nothing but warnings, errors and the result
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Print the result as one JSON object, last on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// Print the estimate as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Machine")]
+pub(crate) struct MachineArgs {
+    /// Device to compute on; `palinode doctor` lists them [default: flex]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
+    /// Threads; 0 for one a core. The result does not depend on it
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Episodes that each thread decodes together [default: 128]
+    #[arg(long, value_name = "N")]
+    pub(crate) decode_batch: Option<usize>,
+}
+
+/// A trained model with its task: a run, or a model folder and problems.
+#[derive(Debug, Args)]
+pub(crate) struct PlayedArgs {
+    /// Folder of a run, or a weights file in its checkpoints folder
+    #[arg(value_name = "RUN_OR_WEIGHTS", conflicts_with_all = ["model", "config", "data", "adapter"])]
+    pub(crate) run: Option<PathBuf>,
+    /// Settings in TOML, as for `train`; flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Problems for --model, one JSON object with "prompt" and "answer" a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) folder: FolderArgs,
+    /// Adapters for --model, in PEFT layout, such as RUN/adapter
+    #[arg(long, value_name = "DIR", help_heading = "Model folder")]
+    pub(crate) adapter: Option<PathBuf>,
+    /// Attempts a problem [default: as in training]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) attempts: Option<u8>,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    #[command(flatten)]
+    pub(crate) played: PlayedArgs,
+    /// Held-out problems [default: as in training]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    pub(crate) problems: Option<u32>,
+    /// Exit with 1 when the last attempt gains fewer points than this over the first
+    #[arg(long, value_name = "POINTS", allow_negative_numbers = true)]
+    pub(crate) min_delta: Option<f64>,
+    /// Print the figures as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TryArgs {
+    #[command(flatten)]
+    pub(crate) played: PlayedArgs,
+    /// Sampling temperature; 0 is greedy
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) temperature: f64,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Folder of a run
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Where to write it [default: RUN/report.html]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the figure of accuracy per attempt alone, as SVG
+    #[arg(long, requires = "out")]
+    pub(crate) svg: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Device to check [default: the first there is]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
+    /// Print what was found as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// Model folder in Hugging Face layout: config.json and safetensors
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: PathBuf,
+    /// Token ids, separated by spaces or commas
+    #[arg(long, value_name = "IDS")]
+    pub(crate) ids: String,
+    /// Device to compute on; `palinode doctor` lists them
+    #[arg(long, default_value = "flex", value_name = "NAME")]
+    pub(crate) device: String,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogprobsArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Most new ids [default: 64, or what the context has room for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_new: Option<u32>,
+    /// Take the most likely id each time
+    #[arg(long, conflicts_with = "temperature")]
+    pub(crate) greedy: bool,
+    /// Sampling temperature
+    #[arg(long, default_value_t = 1.0, value_name = "T")]
+    pub(crate) temperature: f64,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Go on behind the ids that end an answer
+    #[arg(long)]
+    pub(crate) ignore_eos: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// Model folder in Hugging Face layout that the adapters belong to
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: PathBuf,
+    /// Folder with adapter_config.json and adapter_model.safetensors
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: PathBuf,
+    /// Where to write the merged model; must be new, or empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Device to compute on; `palinode doctor` lists them
+    #[arg(long, default_value = "flex", value_name = "NAME")]
+    pub(crate) device: String,
+}
+
+/// [`Arm`] as a command-line value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ArmName(pub(crate) Arm);
+
+impl ValueEnum for ArmName {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self(Arm::Score),
+            Self(Arm::Naive),
+            Self(Arm::SingleTurn),
+            Self(Arm::Joint),
+            Self(Arm::StageTwoOnly),
+            Self(Arm::NoShaping),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        let help = match self.0 {
+            Arm::Score => "Stage I, then Stage II with the progress bonus: the method",
+            Arm::Naive => "multi-turn RL on the summed reward, no Stage I",
+            Arm::SingleTurn => "RL on attempt 1 alone",
+            Arm::Joint => "as score, but both rewards credited to all tokens: the sandbagging control",
+            Arm::StageTwoOnly => "Stage II for all steps",
+            Arm::NoShaping => "as score, without the progress bonus",
+        };
+        Some(clap::builder::PossibleValue::new(self.0.name()).help(help))
+    }
+}
+
+/// [`WeightType`] as a command-line value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WeightTypeName(pub(crate) WeightType);
+
+impl ValueEnum for WeightTypeName {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(WeightType::Auto), Self(WeightType::F32), Self(WeightType::Bf16)]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.0.name()))
+    }
+}

@@ -1,0 +1,151 @@
+//! Flags over file over defaults.
+
+use std::path::{Path, PathBuf};
+
+use palinode::{
+    config::{MachineConfig, RunConfig},
+    lm::LoraTarget,
+    pretrained::{LoraSettings, PretrainedConfig},
+    train::workers::Workers,
+};
+use toml::Table;
+
+use super::{
+    Failure,
+    args::{FolderArgs, LoraArgs, MachineArgs, SettingsArgs},
+    failure::USAGE,
+};
+
+/// The settings of a new run.
+pub(crate) fn settings(args: &SettingsArgs) -> Result<RunConfig, Failure> {
+    let (run, given) = match &args.config {
+        Some(path) => RunConfig::read_as_given(path)?,
+        None => (RunConfig::default(), Table::new()),
+    };
+    apply(args, run, &given)
+}
+
+/// Puts flags over settings; `given` names the keys that were set before.
+pub(crate) fn apply(args: &SettingsArgs, mut run: RunConfig, given: &Table) -> Result<RunConfig, Failure> {
+    if let Some(task) = &args.task {
+        run.task.name.clone_from(task);
+        run.task.data = None;
+    }
+    if let Some(data) = &args.data {
+        set_data(&mut run, data);
+    }
+    apply_folder(&args.folder, &mut run)?;
+    apply_lora(&args.lora, &mut run)?;
+    run.fill(given);
+    apply_machine(&args.machine, &mut run.machine);
+
+    let train = &mut run.train;
+    train.arm = args.arm.map_or(train.arm, |arm| arm.0);
+    train.seed = args.seed.unwrap_or(train.seed);
+    train.attempts = args.attempts.map_or(train.attempts, usize::from);
+    if let Some(steps) = args.steps_warm {
+        train.set_warm_steps(steps);
+    }
+    let rl = &mut train.reinforce;
+    rl.steps_one = args.steps_one.unwrap_or(rl.steps_one);
+    rl.steps_two = args.steps_two.unwrap_or(rl.steps_two);
+    rl.learning_rate = args.learning_rate.unwrap_or(rl.learning_rate);
+    rl.problems = args.problems.unwrap_or(rl.problems);
+    rl.samples = args.samples.unwrap_or(rl.samples);
+    rl.micro_batch = args.micro_batch.unwrap_or(rl.micro_batch);
+    train.evaluation.problems = args.eval_problems.unwrap_or(train.evaluation.problems);
+    Ok(run)
+}
+
+/// A run is to find its files from wherever it is looked at.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Problems of a file.
+pub(crate) fn set_data(run: &mut RunConfig, data: &Path) {
+    run.task.name = "jsonl".into();
+    run.task.data = Some(absolute(data));
+}
+
+/// The model folder, and how problems are put to its model.
+pub(crate) fn apply_folder(args: &FolderArgs, run: &mut RunConfig) -> Result<(), Failure> {
+    if let Some(path) = &args.model {
+        let path = absolute(path);
+        match &mut run.pretrained {
+            Some(pretrained) => pretrained.path = path,
+            none => *none = Some(PretrainedConfig::new(path)),
+        }
+    }
+    run.task.max_answer = args.max_answer.or(run.task.max_answer);
+    let flags = [
+        ("--dtype", args.dtype.is_some()),
+        ("--system", args.system.is_some()),
+        ("--revision-instruction", args.revision_instruction.is_some()),
+    ];
+    let Some(pretrained) = folder_for(&flags, run)? else { return Ok(()) };
+    pretrained.dtype = args.dtype.map_or(pretrained.dtype, |dtype| dtype.0);
+    pretrained.chat.system = args.system.clone().or(pretrained.chat.system.take());
+    if let Some(instruction) = &args.revision_instruction {
+        pretrained.chat.revision.clone_from(instruction);
+    }
+    Ok(())
+}
+
+fn apply_lora(args: &LoraArgs, run: &mut RunConfig) -> Result<(), Failure> {
+    let flags = [
+        ("--lora-rank", args.lora_rank.is_some()),
+        ("--lora-alpha", args.lora_alpha.is_some()),
+        ("--lora-dropout", args.lora_dropout.is_some()),
+        ("--lora-targets", !args.lora_targets.is_empty()),
+        ("--gradient-checkpointing", args.gradient_checkpointing),
+    ];
+    let Some(pretrained) = folder_for(&flags, run)? else { return Ok(()) };
+    pretrained.gradient_checkpointing |= args.gradient_checkpointing;
+    if let Some(rank) = args.lora_rank {
+        pretrained.lora.get_or_insert_with(|| LoraSettings::new(rank)).rank = rank;
+    }
+    let Some(lora) = &mut pretrained.lora else {
+        return match flags[1..4].iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(Failure::new(USAGE, format!("{flag} is for adapters: give --lora-rank N"))),
+            None => Ok(()),
+        };
+    };
+    lora.alpha = args.lora_alpha.or(lora.alpha);
+    lora.dropout = args.lora_dropout.unwrap_or(lora.dropout);
+    if !args.lora_targets.is_empty() {
+        lora.targets = Some(args.lora_targets.iter().map(|name| target(name)).collect::<Result<_, _>>()?);
+    }
+    Ok(())
+}
+
+/// The settings of the model folder, which flags that were given need.
+fn folder_for<'a>(flags: &[(&str, bool)], run: &'a mut RunConfig) -> Result<Option<&'a mut PretrainedConfig>, Failure> {
+    match (&mut run.pretrained, flags.iter().find(|(_, given)| *given)) {
+        (None, Some((flag, _))) => Err(Failure::new(USAGE, format!("{flag} is for a model folder: give --model DIR"))),
+        (folder, _) => Ok(folder.as_mut()),
+    }
+}
+
+fn target(name: &str) -> Result<LoraTarget, Failure> {
+    let known = LoraTarget::ALL.map(LoraTarget::name);
+    LoraTarget::ALL.into_iter().find(|target| target.name() == name).ok_or_else(|| {
+        let hint = palinode::config::closest(name, known.into_iter());
+        let hint = hint.map_or_else(String::new, |known| format!(" (did you mean `{known}`?)"));
+        Failure::new(USAGE, format!("--lora-targets: no projection is called `{name}`{hint}; there are {}", known.join(", ")))
+    })
+}
+
+/// Flags over the machine's settings.
+pub(crate) fn apply_machine(args: &MachineArgs, machine: &mut MachineConfig) {
+    if let Some(device) = &args.device {
+        machine.device.clone_from(device);
+    }
+    machine.threads = args.threads.unwrap_or(machine.threads);
+    machine.decode_batch = args.decode_batch.unwrap_or(machine.decode_batch);
+}
+
+/// The threads of a machine.
+pub(crate) fn workers(machine: &MachineConfig) -> Result<Workers, Failure> {
+    Ok(Workers::new(machine.threads)?.with_decode_batch(machine.decode_batch))
+}

@@ -1,0 +1,109 @@
+//! Settings of a run that starts from a model folder.
+
+use std::path::PathBuf;
+
+use burn::tensor::FloatDType;
+use palinode_hf::ChatConfig;
+use palinode_lm::{LoraConfig, LoraTarget};
+use serde::{Deserialize, Serialize};
+
+use crate::device::Opened;
+
+/// A model folder in Hugging Face layout, and how it is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainedConfig {
+    /// The folder.
+    pub path: PathBuf,
+    /// The type that weights are held in.
+    #[serde(default)]
+    pub dtype: WeightType,
+    /// Whether activations are computed again on the way back instead of being held: less memory, more time, the same numbers.
+    #[serde(default)]
+    pub gradient_checkpointing: bool,
+    /// Low-rank adapters to be trained instead of the weights.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lora: Option<LoraSettings>,
+    /// What is said besides the problem.
+    #[serde(default)]
+    pub chat: ChatConfig,
+}
+
+impl PretrainedConfig {
+    /// All weights of a folder, with the defaults of everything else.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, dtype: WeightType::Auto, gradient_checkpointing: false, lora: None, chat: ChatConfig::default() }
+    }
+}
+
+/// Low-rank adapters; what is left out follows from the rank.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraSettings {
+    /// Inner width.
+    pub rank: usize,
+    /// Numerator of the scale alpha / rank; twice the rank when left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alpha: Option<f64>,
+    /// Share of an adapter's inputs dropped in training.
+    #[serde(default)]
+    pub dropout: f64,
+    /// Projections that get an adapter; all when left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub targets: Option<Vec<LoraTarget>>,
+}
+
+impl LoraSettings {
+    /// Adapters of this rank, with the defaults of everything else.
+    pub fn new(rank: usize) -> Self {
+        Self { rank, alpha: None, dropout: 0.0, targets: None }
+    }
+
+    /// With everything said.
+    pub fn config(&self) -> LoraConfig {
+        let all = LoraConfig::on_all(self.rank);
+        LoraConfig {
+            rank: self.rank,
+            alpha: self.alpha.unwrap_or(all.alpha),
+            dropout: self.dropout,
+            targets: self.targets.clone().unwrap_or(all.targets),
+        }
+    }
+}
+
+/// The type that weights are held in while a model is trained or played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightType {
+    /// bf16 on a GPU that computes with it, f32 elsewhere.
+    #[default]
+    Auto,
+    /// 32 bits.
+    F32,
+    /// 16 bits with the range of 32; what is trained keeps a copy in f32 for the optimiser.
+    Bf16,
+}
+
+impl WeightType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::F32, Self::Bf16];
+
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    /// The type on a device; `None` when the device can't compute with the one asked for.
+    pub fn on(self, device: &Opened) -> Option<FloatDType> {
+        let half = device.backend.capabilities(&device.device).dtypes.contains(&FloatDType::BF16);
+        match self {
+            Self::Auto => Some(if half && !device.on_cpu() { FloatDType::BF16 } else { FloatDType::F32 }),
+            Self::F32 => Some(FloatDType::F32),
+            Self::Bf16 => half.then_some(FloatDType::BF16),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! From settings to things: a task, a model, and how that is kept.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use burn::tensor::{Device, FloatDType};
+use palinode_core::task::Split;
+use palinode_hf::{Chat, Folder, HfError, save_adapters};
+use palinode_lm::{Decoder, DecoderConfig, LmError};
+use palinode_tasks::{JsonlTask, Ledger, Sorting, TaskError, TextTask, Vocabulary};
+use palinode_train::{
+    TrainError,
+    checkpoint::{Checkpoints, ModelCard},
+    play,
+    run_folder::RunFolder,
+    schedule::{Keep, Progress, check_context, check_fit},
+    trainable::fingerprint,
+};
+
+use crate::{config::RunConfig, device::Opened, pretrained::PretrainedConfig};
+
+/// Longest answer, in tokens, of a folder's model, where nothing else is asked for and its context has room for that.
+const ANSWER: usize = 256;
+
+/// What settings stand for, opened and found to fit together.
+pub struct Setup {
+    /// The problems.
+    pub task: Box<dyn TextTask>,
+    /// Sizes of the model.
+    pub sizes: DecoderConfig,
+    /// What a person should know before anything runs.
+    pub notes: Vec<String>,
+    origin: Option<Origin>,
+    seed: u64,
+    device: Device,
+}
+
+/// The model of somebody else's that a run starts from.
+struct Origin {
+    folder: Folder,
+    settings: PretrainedConfig,
+    dtype: FloatDType,
+}
+
+/// Why settings can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The problems can't be used.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// A number of the run makes no sense, or the task does not fit the model.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The model folder can't be used.
+    #[error(transparent)]
+    Hf(#[from] HfError),
+    /// The model can't be made.
+    #[error(transparent)]
+    Lm(#[from] LmError),
+    /// Two settings exclude each other.
+    #[error("{0}")]
+    Settings(String),
+}
+
+impl Setup {
+    /// Opens the task and, where there is one, the model folder; loads no weights.
+    ///
+    /// # Errors
+    /// [`SetupError`]: everything that can be wrong with settings is found here.
+    pub fn open(config: &RunConfig, opened: &Opened) -> Result<Self, SetupError> {
+        config.train.check()?;
+        match &config.pretrained {
+            Some(settings) => Self::pretrained(config, settings, opened),
+            None => Self::scratch(config, opened),
+        }
+    }
+
+    /// A model of our own for a task.
+    fn scratch(config: &RunConfig, opened: &Opened) -> Result<Self, SetupError> {
+        let mut notes = Vec::new();
+        let task: Box<dyn TextTask> = match (&config.task.data, config.task.name.as_str()) {
+            (Some(path), _) => {
+                let task = JsonlTask::load(path)?;
+                notes.extend(duplicates(&task));
+                Box::new(match config.task.max_answer {
+                    Some(tokens) => task.with_max_answer(tokens)?,
+                    None => task,
+                })
+            }
+            (None, _) if config.task.max_answer.is_some() => {
+                return Err(SetupError::Settings(
+                    "task.max_answer is for problems of a file: built-in answers have one length".into(),
+                ));
+            }
+            (None, "ledger") => Box::new(Ledger::new(config.task.digits, config.task.zero_probability)?),
+            (None, "sorting") => Box::new(Sorting::new(config.task.digits)?),
+            (None, other) => palinode_tasks::builtin(other)?,
+        };
+        let (model, attempts) = (&config.model, config.train.attempts);
+        let context = match model.context {
+            Some(context) => context,
+            None => play::context(task.as_ref(), attempts).map_err(TrainError::from)?,
+        };
+        check_fit(task.as_ref(), attempts, context)?;
+        let vocabulary = task.dialogue().tokenizer().len();
+        let mut sizes = DecoderConfig::small(vocabulary, model.width, model.layers, model.heads, context);
+        sizes.kv_heads = model.kv_heads.unwrap_or(sizes.kv_heads);
+        sizes.feed_forward = model.feed_forward.unwrap_or(sizes.feed_forward);
+        sizes.tied = model.tied;
+        sizes.check()?;
+        Ok(Self { task, sizes, notes, origin: None, seed: config.train.seed, device: opened.device.clone() })
+    }
+
+    /// A folder's model, and problems of a file in its chat.
+    fn pretrained(config: &RunConfig, settings: &PretrainedConfig, opened: &Opened) -> Result<Self, SetupError> {
+        let refuse = |message: &str| Err(SetupError::Settings(message.to_owned()));
+        if config.model != Default::default() {
+            return refuse(
+                "[model] gives the sizes of a new model; those of a folder's model are in the folder: leave [model] out",
+            );
+        }
+        if config.train.warm.steps() > 0 {
+            return refuse("a warm start is for a new model; a folder's model has learned to answer: leave warm-start steps out");
+        }
+        let Some(dtype) = settings.dtype.on(opened) else {
+            return refuse("this device does not compute in bf16: leave the dtype at `auto`, or set it to `f32`");
+        };
+        let folder = Folder::open(&settings.path, &opened.device)?;
+        let chat = Chat::of(&folder, settings.chat.clone())?;
+        let mut notes: Vec<String> = Vec::new();
+        notes.extend(chat.rewritten().map(|how| {
+            format!("{how}; here every attempt stays as it was sampled, and what serves the trained model should keep it too")
+        }));
+        let task = match &config.task.data {
+            Some(path) => JsonlTask::load_with(path, Arc::new(chat))?,
+            None => JsonlTask::without_problems(Arc::new(chat)),
+        };
+        notes.extend(duplicates(&task));
+        let (attempts, sizes) = (config.train.attempts, folder.config().clone());
+        let answer = config.task.max_answer.unwrap_or_else(|| longest_answer(&task, attempts, sizes.context));
+        let task = task.with_max_answer(answer)?;
+        check_context(&task, attempts, sizes.context)?;
+        let origin = Origin { folder, settings: settings.clone(), dtype };
+        let (seed, device) = (config.train.seed, opened.device.clone());
+        Ok(Self { task: Box::new(task), sizes, notes, origin: Some(origin), seed, device })
+    }
+
+    /// A name for runs of these settings: the folder's, or the task's.
+    pub fn name(&self) -> String {
+        let folder = self.origin.as_ref().and_then(|origin| origin.settings.path.file_name());
+        folder.map_or_else(|| self.task.name().to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Refuses a folder's model without problems: one can talk to it, but not train or evaluate it.
+    ///
+    /// # Errors
+    /// [`SetupError::Settings`]; [`SetupError::Train`] when a split of the problems is empty.
+    pub fn require_problems(&self) -> Result<(), SetupError> {
+        if self.task.is_empty(Split::Train) && self.task.is_empty(Split::HeldOut) {
+            let message = "a model folder needs problems: give --data FILE (built-in tasks are made of characters, not of text)";
+            return Err(SetupError::Settings(message.into()));
+        }
+        Ok(check_fit(self.task.as_ref(), 1, usize::MAX)?)
+    }
+
+    /// The folder's model as it is, without fresh adapters; a new one where there is no folder.
+    ///
+    /// # Errors
+    /// Those of [`Folder::load`].
+    pub fn bare_model(&self) -> Result<Decoder, SetupError> {
+        match &self.origin {
+            Some(origin) => Ok(origin.folder.load(&self.device)?.cast(origin.dtype)),
+            None => Ok(Decoder::new(&self.sizes, self.seed, &self.device)?),
+        }
+    }
+
+    /// The model that a run of these settings starts from, and the fingerprint of the weights that it was given.
+    ///
+    /// # Errors
+    /// Those of [`Folder::load`], and of [`Decoder::with_adapters`].
+    pub fn model(&self) -> Result<(Decoder, Option<String>), SetupError> {
+        let Some(Origin { folder, settings, dtype }) = &self.origin else {
+            return Ok((Decoder::new(&self.sizes, self.seed, &self.device)?, None));
+        };
+        let model = folder.load(&self.device)?;
+        let fingerprint = fingerprint(&model);
+        let model = model.cast(*dtype).with_recomputation(settings.gradient_checkpointing);
+        let model = match &settings.lora {
+            Some(lora) => model.with_adapters(&lora.config(), self.seed)?,
+            None => model,
+        };
+        Ok((model, Some(fingerprint)))
+    }
+
+    /// What a checkpoint of such a run says about its weights.
+    pub fn card(&self, origin: Option<String>) -> ModelCard {
+        ModelCard { model: self.sizes.clone(), vocabulary: self.vocabulary().cloned(), origin }
+    }
+
+    /// The characters of the task, where tokens are characters.
+    pub fn vocabulary(&self) -> Option<&Vocabulary> {
+        self.task.dialogue().tokenizer().vocabulary()
+    }
+
+    /// The checkpoints of a run of these settings.
+    ///
+    /// # Errors
+    /// As [`Setup::model`], and [`TrainError::Origin`] when the folder holds another model than it did.
+    pub fn checkpoints(&self, run: &Path) -> Result<Checkpoints, SetupError> {
+        let checkpoints = Checkpoints::of(run);
+        match self.model()? {
+            (model, Some(fingerprint)) => Ok(checkpoints.starting_from(model, &fingerprint)?),
+            (_, None) => Ok(checkpoints),
+        }
+    }
+
+    /// Keeps the models of a run.
+    pub fn kept(&self, run: RunFolder) -> Kept<'_> {
+        Kept { run, setup: self }
+    }
+
+    /// The type that weights are held in.
+    pub fn dtype(&self) -> FloatDType {
+        self.origin.as_ref().map_or(FloatDType::F32, |origin| origin.dtype)
+    }
+
+    /// The settings of the folder's model.
+    pub fn settings(&self) -> Option<&PretrainedConfig> {
+        self.origin.as_ref().map(|origin| &origin.settings)
+    }
+
+    /// Writes what a run trained for others to load: `model/`, a folder like the one it started from, or `adapter/`, in PEFT layout. A model of our
+    /// own is in the checkpoints already.
+    ///
+    /// # Errors
+    /// Those of [`Folder::save`] and [`save_adapters`]: adapters that change nothing are refused.
+    pub fn export(&self, model: &Decoder, run: &Path) -> Result<Option<PathBuf>, SetupError> {
+        let Some(Origin { folder, settings, .. }) = &self.origin else { return Ok(None) };
+        let path = run.join(if settings.lora.is_some() { "adapter" } else { "model" });
+        match &settings.lora {
+            Some(lora) => save_adapters(model, &lora.config(), &settings.path.display().to_string(), &path)?,
+            None => folder.save(model, &path)?,
+        }
+        Ok(Some(path))
+    }
+}
+
+/// A run's folder, and the types in which its model will be written.
+pub struct Kept<'a> {
+    run: RunFolder,
+    setup: &'a Setup,
+}
+
+impl Keep<Decoder> for Kept<'_> {
+    fn keep(&mut self, model: &Decoder, progress: &Progress) -> Result<(), TrainError> {
+        self.run.keep(model, progress)
+    }
+
+    /// All weights of a folder's model are rounded to the folder's types; adapters are written in f32.
+    fn settle(&self, model: Decoder) -> Result<Decoder, TrainError> {
+        match &self.setup.origin {
+            Some(Origin { folder, settings, dtype }) if settings.lora.is_none() => {
+                let rounded = folder.rounded(&model, &self.setup.device).map_err(|error| TrainError::Write(error.to_string()))?;
+                Ok(rounded.cast(*dtype).with_recomputation(model.recomputes()))
+            }
+            _ => Ok(model),
+        }
+    }
+}
+
+/// As many tokens as [`ANSWER`] says, or as the context has room for, and never fewer than a reference needs.
+fn longest_answer(task: &JsonlTask, attempts: usize, context: usize) -> usize {
+    let needed = task.answer_limit().max_tokens();
+    let between = task.dialogue().revision().len() + 1;
+    let room = context.saturating_sub(task.max_prompt() + (attempts - 1) * between) / attempts;
+    room.min(ANSWER).max(needed)
+}
+
+fn duplicates(task: &JsonlTask) -> Option<String> {
+    match task.duplicates() {
+        0 => None,
+        1 => Some("one problem of the file is there twice, and was left out once".into()),
+        n => Some(format!("{n} lines of the file repeat an earlier one, and were left out")),
+    }
+}
