@@ -275,7 +275,9 @@ impl Keep<Decoder> for Kept<'_> {
 fn longest_answer(task: &JsonlTask, attempts: usize, context: usize) -> usize {
     let needed = task.answer_limit().max_tokens();
     let between = task.dialogue().revision().len() + 1;
-    let room = context.saturating_sub(task.max_prompt() + (attempts - 1) * between) / attempts;
+    // Problems that a person will type are not known yet: they get a quarter.
+    let prompt = if task.max_prompt() == 0 { context / 4 } else { task.max_prompt() };
+    let room = context.saturating_sub(prompt + (attempts - 1) * between) / attempts;
     room.min(ANSWER).max(needed)
 }
 

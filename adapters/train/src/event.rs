@@ -58,6 +58,15 @@ pub enum Event {
         /// The largest difference allowed.
         bound: f32,
     },
+    /// The largest micro-batch that there can be was differentiated on every thread, before anything is trained.
+    Rehearsal {
+        /// Its episodes.
+        episodes: usize,
+        /// Tokens of each.
+        tokens: usize,
+        /// Since the start of the run.
+        seconds: f64,
+    },
     /// A part of the run begins or ends.
     Stage {
         /// Which.

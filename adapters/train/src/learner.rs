@@ -89,16 +89,21 @@ impl<M: Module + Sync> Learner<M> {
         workers: &Workers,
         slope: impl Fn(&M, &T) -> (Slope, R) + Sync,
     ) -> StepReport<R> {
-        let parts = workers.map(micro_batches, |batch| slope(&self.model.clone().train(), batch));
-        let (mut losses, mut gradients, mut extras) = (0.0, Vec::new(), Vec::new());
-        for (slope, extra) in parts {
+        let (mut losses, mut total, mut extras) = (0.0, None, Vec::new());
+        let gradient = |batch: &T| slope(&self.model.clone().train(), batch);
+        workers.fold(micro_batches, gradient, |(slope, extra)| {
             losses += slope.loss;
-            gradients.push(slope.gradients);
+            total = Some(match total.take() {
+                None => slope.gradients,
+                Some(sum) => add_gradients(&self.model, sum, slope.gradients),
+            });
             extras.push(extra);
-        }
-        let mut sum = GradientSum { parts: &mut gradients, total: GradientsParams::new(), squares: Some(0.0) };
-        self.model.visit(&mut sum);
-        let (mut total, grad_norm) = (sum.total, sum.squares.unwrap_or_default().sqrt());
+        });
+        let mut total: GradientsParams = total.unwrap_or_default();
+        let mut norm = GradientNorm { gradients: total, wide: GradientsParams::new(), squares: 0.0 };
+        self.model.visit(&mut norm);
+        total = norm.wide;
+        let grad_norm = norm.squares.sqrt();
         if losses.is_finite() && grad_norm.is_finite() {
             if grad_norm > self.clip {
                 self.model.visit(&mut GradientScale { gradients: &mut total, factor: self.clip / (grad_norm + 1e-6) });
@@ -132,7 +137,7 @@ impl Slope {
 
 /// The sum of two gradients of a model.
 pub(crate) fn add_gradients<M: Module>(model: &M, a: GradientsParams, b: GradientsParams) -> GradientsParams {
-    let mut sum = GradientSum { parts: &mut [a, b], total: GradientsParams::new(), squares: None };
+    let mut sum = GradientSum { parts: [a, b], total: GradientsParams::new() };
     model.visit(&mut sum);
     sum.total
 }
@@ -157,22 +162,33 @@ impl ModuleVisitor for GradientList {
     }
 }
 
-/// Adds the micro-batches' gradients, first to last.
-struct GradientSum<'a> {
-    parts: &'a mut [GradientsParams],
+/// Adds two gradients.
+struct GradientSum {
+    parts: [GradientsParams; 2],
     total: GradientsParams,
-    /// Of the sum, where it is asked for.
-    squares: Option<f64>,
 }
 
-impl ModuleVisitor for GradientSum<'_> {
+impl ModuleVisitor for GradientSum {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let gradients = self.parts.iter_mut().filter_map(|part| part.remove::<D>(param.id)).map(widen);
         if let Some(sum) = gradients.reduce(|a, b| a + b) {
-            if let Some(squares) = &mut self.squares {
-                *squares += sum.clone().square().sum().into_scalar::<f64>();
-            }
             self.total.register(param.id, sum);
+        }
+    }
+}
+
+/// The sum of a gradient's squares; its parts are widened on the way.
+struct GradientNorm {
+    gradients: GradientsParams,
+    wide: GradientsParams,
+    squares: f64,
+}
+
+impl ModuleVisitor for GradientNorm {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id).map(widen) {
+            self.squares += gradient.clone().square().sum().into_scalar::<f64>();
+            self.wide.register(param.id, gradient);
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | [`schedule`] | the whole run, stage after stage |
 //! | [`warm`] | supervised start: a base that answers, and copies its answer |
 //! | [`reinforce`] | one RL step: play, verify, score, update |
+//! | [`rehearsal`] | the largest piece of work, before the first step |
 //! | [`evaluate`] | greedy play on held-out problems |
 //! | [`trainable`] | what a model must be able to do to be trained |
 //! | [`learner`], [`workers`] | micro-batches in parallel, gradients summed in a fixed order, AdamW |
@@ -29,6 +30,7 @@ pub mod guard;
 pub mod learner;
 mod masters;
 pub mod play;
+pub mod rehearsal;
 pub mod reinforce;
 pub mod run_folder;
 pub mod schedule;

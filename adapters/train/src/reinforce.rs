@@ -34,27 +34,27 @@ pub(crate) const PARITY_BOUND: f32 = 1e-2;
 
 /// Everything that stays the same over the steps of a stage.
 pub struct Reinforce<'a, M> {
-    task: &'a dyn TextTask,
+    pub(crate) task: &'a dyn TextTask,
     stage: &'a Stage,
-    config: &'a TrainConfig,
+    pub(crate) config: &'a TrainConfig,
     reference: &'a M,
-    workers: &'a Workers,
+    pub(crate) workers: &'a Workers,
     device: Device,
-    rollout: RolloutConfig,
+    pub(crate) rollout: RolloutConfig,
     scoring: Scoring,
     baseline: Baseline,
 }
 
 /// Episodes that are scored together, and their advantages.
-struct MicroBatch<'a> {
+pub(crate) struct MicroBatch<'a> {
     /// Its place among those of the step.
-    place: usize,
-    episodes: &'a [&'a Trajectory],
-    advantages: &'a [f32],
+    pub(crate) place: usize,
+    pub(crate) episodes: &'a [&'a Trajectory],
+    pub(crate) advantages: &'a [f32],
 }
 
 /// What the scoring of one micro-batch found besides its loss.
-struct Scored {
+pub(crate) struct Scored {
     place: usize,
     kl: Vec<f32>,
     gap: f32,
@@ -155,7 +155,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         Ok(penalties.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
-    fn micro_batch(&self, model: &M, part: &MicroBatch<'_>, episodes: usize) -> (Slope, Scored) {
+    pub(crate) fn micro_batch(&self, model: &M, part: &MicroBatch<'_>, episodes: usize) -> (Slope, Scored) {
         let batch = TokenBatch::new(part.episodes, &self.device).expect("episodes of one rollout share their number of attempts");
         let [advantages, betas] = token_weights(self.stage.objective.as_ref(), self.scoring.kl, &batch, part.advantages)
             .expect("one advantage and one weight an attempt");

@@ -16,6 +16,7 @@ use crate::{
     guard::Guard,
     learner::{AdamW, Learner},
     play,
+    rehearsal::Rehearsal,
     reinforce::{PARITY_BOUND, Reinforce, device_of},
     trainable::{Trainable, fingerprint, trainable},
     warm::warm_start,
@@ -136,8 +137,17 @@ pub fn train<M: Trainable>(
     let mut run = Run { task, config, workers, sink, clock: &clock };
     let checks = Checks::new(&model, task, config.attempts, config.reinforce.temperature)?;
     let checked = [checks.cached_decoding(PARITY_BOUND)?.require()?, checks.sampler_and_trainer(PARITY_BOUND)?.require()?];
-    if progress.stages.is_empty() {
+    let fresh = progress.stages.is_empty();
+    if fresh {
         run.announce([model.num_params(), trainable], &stages, checked)?;
+    }
+    if let Some(largest) = stages.iter().max_by_key(|stage| stage.attempts) {
+        let reference = model.reference();
+        let Rehearsal { episodes, tokens } =
+            Reinforce::new(task, largest, config, &reference, workers, &device_of(&model))?.rehearse(&model)?;
+        if fresh {
+            run.sink.receive(&Event::Rehearsal { episodes, tokens, seconds: clock() })?;
+        }
     }
 
     let mut model = model;

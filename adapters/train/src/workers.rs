@@ -1,7 +1,11 @@
 //! Independent pieces of work on several cores.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    panic::{self, AssertUnwindSafe},
+    sync::{
+        Condvar, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -83,6 +87,62 @@ impl Workers {
         results.sort_by_key(|(index, _)| *index);
         results.into_iter().map(|(_, result)| result).collect()
     }
+
+    /// As [`Workers::map`], where each result is handed to `take` in the order of the pieces and then forgotten: no more of them exist at once than
+    /// there are threads.
+    pub fn fold<T: Sync, R: Send>(&self, pieces: &[T], f: impl Fn(&T) -> R + Sync, take: impl FnMut(R) + Send) {
+        let next = AtomicUsize::new(0);
+        let line = Line { state: Mutex::new((Some(0), take)), moved: Condvar::new() };
+        thread::scope(|scope| {
+            for pool in self.pools.iter().take(pieces.len()) {
+                scope.spawn(|| {
+                    pool.install(|| {
+                        loop {
+                            let index = next.fetch_add(1, Ordering::Relaxed);
+                            let Some(piece) = pieces.get(index) else { return };
+                            // Whoever panics must not leave the others waiting for its turn.
+                            match panic::catch_unwind(AssertUnwindSafe(|| f(piece))) {
+                                Ok(result) => line.hand_over(index, result),
+                                Err(panic) => {
+                                    line.give_up();
+                                    panic::resume_unwind(panic);
+                                }
+                            }
+                        }
+                    })
+                });
+            }
+        });
+    }
+}
+
+/// Threads that wait for their turn.
+struct Line<F> {
+    /// Whose turn it is, or nobody's any more, and what takes the results.
+    state: Mutex<(Option<usize>, F)>,
+    moved: Condvar,
+}
+
+impl<F> Line<F> {
+    fn hand_over<R>(&self, index: usize, result: R)
+    where
+        F: FnMut(R),
+    {
+        let lock = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = |state: &mut (Option<usize>, F)| state.0.is_some_and(|turn| turn != index);
+        let mut state = self.moved.wait_while(lock, waiting).unwrap_or_else(PoisonError::into_inner);
+        if state.0.is_some() {
+            (state.1)(result);
+            state.0 = Some(index + 1);
+        }
+        drop(state);
+        self.moved.notify_all();
+    }
+
+    fn give_up(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0 = None;
+        self.moved.notify_all();
+    }
 }
 
 #[cfg(test)]
@@ -97,5 +157,33 @@ mod tests {
             assert_eq!(squares, pieces.iter().map(|i| i * i).collect::<Vec<_>>());
         }
         assert!(Workers::new(2).unwrap().map(&[] as &[usize], |i| *i).is_empty());
+    }
+
+    #[test]
+    fn results_are_taken_in_order_and_few_wait() {
+        let pieces: Vec<usize> = (0..200).collect();
+        for threads in [1, 2, 7] {
+            let (alive, most, mut taken) = (AtomicUsize::new(0), AtomicUsize::new(0), Vec::new());
+            let work = |i: &usize| {
+                // The first takes long, so that the others have to wait for it.
+                thread::sleep(std::time::Duration::from_micros(if *i == 0 { 20_000 } else { (*i as u64 * 37) % 50 }));
+                most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                *i
+            };
+            Workers::new(threads).unwrap().fold(&pieces, work, |i| {
+                alive.fetch_sub(1, Ordering::SeqCst);
+                taken.push(i);
+            });
+            assert_eq!(taken, pieces);
+            assert!(most.into_inner() <= threads);
+        }
+    }
+
+    #[test]
+    fn a_panic_is_passed_on_and_leaves_nobody_waiting() {
+        for at in [0, 5] {
+            let fold = || Workers::new(3).unwrap().fold(&[0, 1, 2, 3, 4, 5, 6, 7], |i| assert_ne!(*i, at), drop);
+            assert!(panic::catch_unwind(AssertUnwindSafe(fold)).is_err());
+        }
     }
 }

@@ -44,6 +44,9 @@ impl Progress {
                 let frozen = if trainable < parameters { format!(", {trainable} of them trained") } else { String::new() };
                 self.line(&format!("task {task}, arm {arm}, seed {seed}, {parameters} parameters{frozen}"));
             }
+            Event::Rehearsal { episodes, tokens, .. } => {
+                self.line(&format!("memory: the longest micro-batch fits ({episodes} episodes of {tokens} tokens)"));
+            }
             Event::Stage { stage, phase: Phase::Start, steps, .. } => self.open(*stage, *steps),
             Event::Stage { phase: Phase::End, .. } => self.finish(),
             Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, .. } => {
@@ -151,7 +154,10 @@ fn describe_check(warm: &WarmConfig, phase: usize, acc_t1: Option<f64>, p_fix_wr
 }
 
 fn describe(metrics: &StepMetrics) -> String {
-    let list = |values: &[f64], digits: usize| values.iter().map(|v| format!("{v:.digits$}")).collect::<Vec<_>>().join(" → ");
+    // A little below zero is printed as zero is.
+    let list = |values: &[f64], digits: usize| {
+        values.iter().map(|v| format!("{v:.digits$}").replace("-0.00", "0.00")).collect::<Vec<_>>().join(" → ")
+    };
     format!("reward {}  changed {:.0} %  KL {}", list(&metrics.reward, 2), metrics.changed * 100.0, list(&metrics.kl, 2))
 }
 
