@@ -8,6 +8,7 @@ use palinode_core::rng::{RandomKey, Stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config::DecoderConfig,
     decoder::{Block, Decoder},
     error::LmError,
     linear::Linear,
@@ -37,6 +38,13 @@ impl LoraConfig {
     /// Adapters of one rank on every projection, with alpha twice the rank.
     pub fn on_all(rank: usize) -> Self {
         Self { rank, alpha: 2.0 * rank as f64, dropout: 0.0, targets: LoraTarget::ALL.to_vec() }
+    }
+
+    /// Numbers of such adapters on a model of these sizes.
+    pub fn parameters(&self, sizes: &DecoderConfig) -> usize {
+        let targets = LoraTarget::ALL.into_iter().filter(|target| self.targets.contains(target));
+        let numbers = targets.map(|target| target.shape(sizes).into_iter().sum::<usize>() * self.rank);
+        numbers.sum::<usize>() * sizes.layers
     }
 
     fn check(&self) -> Result<(), LmError> {
@@ -80,6 +88,19 @@ pub enum LoraTarget {
 impl LoraTarget {
     /// All of them, in the order in which they stand in a block.
     pub const ALL: [Self; 7] = [Self::QProj, Self::KProj, Self::VProj, Self::OProj, Self::GateProj, Self::UpProj, Self::DownProj];
+
+    /// Inputs and outputs of the projection.
+    fn shape(self, sizes: &DecoderConfig) -> [usize; 2] {
+        let (width, inner) = (sizes.width, sizes.feed_forward);
+        let (queries, keys) = (sizes.heads * sizes.head_width(), sizes.kv_heads * sizes.head_width());
+        match self {
+            Self::QProj => [width, queries],
+            Self::KProj | Self::VProj => [width, keys],
+            Self::OProj => [queries, width],
+            Self::GateProj | Self::UpProj => [width, inner],
+            Self::DownProj => [inner, width],
+        }
+    }
 
     /// The name, as in `self_attn.q_proj`.
     pub fn name(self) -> &'static str {
@@ -280,21 +301,17 @@ impl Decoder {
             return Err(LmError::Adapters("the model has some already".into()));
         }
         let sizes = self.config().clone();
-        let (head, inner) = (sizes.head_width(), sizes.feed_forward);
-        let (queries, keys) = (sizes.heads * head, sizes.kv_heads * head);
         let mut model = self.set_require_grad(false);
         for (layer, block) in model.blocks.iter_mut().enumerate() {
             for (targets, linear) in projections(block) {
-                let (inputs, device) = (linear.inputs(), linear.weight.val().device());
-                for target in targets.iter().filter(|target| config.targets.contains(target)) {
-                    let (at, outputs) = match target {
-                        LoraTarget::QProj => (0, queries),
-                        LoraTarget::KProj => (queries, keys),
-                        LoraTarget::VProj => (queries + keys, keys),
-                        LoraTarget::GateProj => (0, inner),
-                        LoraTarget::UpProj => (inner, inner),
-                        LoraTarget::OProj | LoraTarget::DownProj => (0, sizes.width),
-                    };
+                let (device, mut behind) = (linear.weight.val().device(), 0);
+                for target in targets {
+                    let [inputs, outputs] = target.shape(&sizes);
+                    let at = behind;
+                    behind += outputs;
+                    if !config.targets.contains(target) {
+                        continue;
+                    }
                     if let Some(factors) = make(layer, *target, [inputs, outputs], &device)? {
                         let [a, b] = factors.map(|factor| Param::from_tensor(factor.cast(linear.weight.val().dtype())));
                         let scale = config.alpha / config.rank as f64;

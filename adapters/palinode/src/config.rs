@@ -175,12 +175,13 @@ impl RunConfig {
     /// [`ConfigError::Format`] when a value can't be written as TOML.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         let format = |e: toml::ser::Error| ConfigError::Format { path: "config.toml".into(), reason: e.to_string() };
-        let mut table = Table::try_from(self).map_err(format)?;
-        if self.pretrained.is_some() {
-            // Neither says anything about a folder's model.
-            table.remove("model");
-            table.get_mut("train").and_then(|train| train.as_table_mut()).and_then(|train| train.remove("warm"));
+        if self.pretrained.is_none() {
+            return toml::to_string_pretty(self).map_err(format);
         }
+        let mut table = Table::try_from(self).map_err(format)?;
+        // Neither says anything about a folder's model.
+        table.remove("model");
+        table.get_mut("train").and_then(|train| train.as_table_mut()).and_then(|train| train.remove("warm"));
         toml::to_string_pretty(&table).map_err(format)
     }
 }

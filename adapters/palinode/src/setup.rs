@@ -148,6 +148,12 @@ impl Setup {
         Ok(Self { task: Box::new(task), sizes, notes, origin: Some(origin), seed, device })
     }
 
+    /// The model's sizes, for people.
+    pub fn sizes_in_words(&self) -> String {
+        let DecoderConfig { layers, width, heads, kv_heads, vocabulary, context, .. } = &self.sizes;
+        format!("{layers} blocks of width {width}, {heads} heads on {kv_heads}, vocabulary {vocabulary}, context {context}")
+    }
+
     /// A name for runs of these settings: the folder's, or the task's.
     pub fn name(&self) -> String {
         let folder = self.origin.as_ref().and_then(|origin| origin.settings.path.file_name());

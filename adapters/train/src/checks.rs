@@ -11,8 +11,7 @@ use burn::{
 use palinode_core::{
     backend::Tolerance,
     batch::TokenBatch,
-    logprob::{Scoring, score_tokens},
-    policy::Policy,
+    logprob::{Scoring, TokenScores, score_tokens},
     rng::{RandomKey, Stream},
     rollout::rollout,
     sampling::Sampling,
@@ -22,6 +21,7 @@ use palinode_core::{
 use palinode_tasks::TextTask;
 
 use crate::{
+    chunked::{chunk_of, differentiate},
     error::TrainError,
     learner::list_gradients,
     play::rollout_config,
@@ -65,7 +65,8 @@ const SAMPLES: usize = 2;
 pub struct Checks<'a, M> {
     model: &'a M,
     groups: Vec<Group>,
-    temperature: f64,
+    scoring: Scoring,
+    micro_batch: usize,
 }
 
 impl<'a, M: Trainable> Checks<'a, M> {
@@ -77,7 +78,14 @@ impl<'a, M: Trainable> Checks<'a, M> {
         let problems: Vec<Problem> = (0..PROBLEMS).map(|index| task.problem(0, Split::Train, index)).collect();
         let config = rollout_config(task, attempts, SAMPLES, Sampling::temperature(temperature)?)?;
         let groups = rollout(model, &task, &problems, &config, RandomKey::new(0, Stream::User))?;
-        Ok(Self { model, groups, temperature })
+        let chunk = chunk_of(task.dialogue().tokenizer().len());
+        let scoring = Scoring { temperature, chunk, ..Scoring::default() };
+        Ok(Self { model, groups, scoring, micro_batch: usize::MAX })
+    }
+
+    /// The same, scored so many episodes at a time: no check is to need more memory than training.
+    pub fn in_micro_batches(self, episodes: usize) -> Self {
+        Self { micro_batch: episodes.max(1), ..self }
     }
 
     /// All four, with the bounds of a device.
@@ -98,8 +106,8 @@ impl<'a, M: Trainable> Checks<'a, M> {
     /// # Errors
     /// [`TrainError::Core`] when the episodes can't be laid out.
     pub fn cached_decoding(&self, bound: f32) -> Result<Check, TrainError> {
-        let full = self.score(self.model)?.into_data();
-        Ok(Check { name: "cached decoding = full forward", measured: self.gap(full.iter::<f32>()), bound })
+        let full = self.scored(|batch| score_tokens(self.model, None::<&M>, batch, &self.scoring).logprob)?;
+        Ok(Check { name: "cached decoding = full forward", measured: self.gap(full), bound })
     }
 
     /// Log-probabilities while sampling against those that training differentiates, nats.
@@ -107,8 +115,10 @@ impl<'a, M: Trainable> Checks<'a, M> {
     /// # Errors
     /// As [`Checks::cached_decoding`].
     pub fn sampler_and_trainer(&self, bound: f32) -> Result<Check, TrainError> {
-        let trained = self.score(&self.model.clone().train())?.inner().into_data();
-        Ok(Check { name: "sampler = trainer", measured: self.gap(trained.iter::<f32>()), bound })
+        let model = self.model.clone().train();
+        let loss = |scores: &TokenScores, _| scores.logprob.clone().sum();
+        let trained = self.scored(|batch| differentiate(&model, None::<&M>, batch, &self.scoring, loss).1.logprob)?;
+        Ok(Check { name: "sampler = trainer", measured: self.gap(trained), bound })
     }
 
     /// Gradients of some parameters while the others are frozen, against the same with none frozen; relative to the largest.
@@ -141,20 +151,26 @@ impl<'a, M: Trainable> Checks<'a, M> {
         Ok(Check { name: "the same gradients twice", measured, bound })
     }
 
-    fn gap(&self, scored: impl Iterator<Item = f32>) -> f32 {
-        logprob_gap(&episodes_of(&self.groups).collect::<Vec<_>>(), scored)
+    fn gap(&self, scored: Vec<f32>) -> f32 {
+        logprob_gap(&episodes_of(&self.groups).collect::<Vec<_>>(), scored.into_iter())
     }
 
-    fn score<P: Policy>(&self, policy: &P) -> Result<Tensor<1>, TrainError> {
+    /// What a way of scoring gives for the tokens of all episodes.
+    fn scored(&self, score: impl Fn(&TokenBatch) -> Tensor<1>) -> Result<Vec<f32>, TrainError> {
         let episodes: Vec<&Trajectory> = episodes_of(&self.groups).collect();
-        let batch = TokenBatch::new(&episodes, &device_of(self.model))?;
-        let scoring = Scoring { temperature: self.temperature, ..Scoring::default() };
-        Ok(score_tokens(policy, None::<&P>, &batch, &scoring).logprob)
+        let mut all = Vec::new();
+        for part in episodes.chunks(self.micro_batch) {
+            all.extend(score(&TokenBatch::new(part, &device_of(self.model))?).into_data().iter::<f32>());
+        }
+        Ok(all)
     }
 
     /// Gradient of the mean log-probability for every parameter that has one, in the order of the model.
     fn gradients(&self, model: &M) -> Result<Vec<Option<Vec<f32>>>, TrainError> {
-        Ok(list_gradients(model, GradientsParams::from_grads(self.score(model)?.mean().backward(), model)))
+        let episodes: Vec<&Trajectory> = episodes_of(&self.groups).collect();
+        let batch = TokenBatch::new(&episodes, &device_of(self.model))?;
+        let mean = score_tokens(model, None::<&M>, &batch, &self.scoring).logprob.mean();
+        Ok(list_gradients(model, GradientsParams::from_grads(mean.backward(), model)))
     }
 }
 
@@ -189,7 +205,11 @@ impl ModuleMapper for FreezeEverySecond {
 #[cfg(test)]
 mod tests {
     use burn::{module::Module, tensor::FloatDType};
-    use palinode_core::{backend::Backend, error::Error, policy::Decode};
+    use palinode_core::{
+        backend::Backend,
+        error::Error,
+        policy::{Decode, Policy},
+    };
     use palinode_lm::{Decoder, DecoderConfig};
     use palinode_tasks::Ledger;
 

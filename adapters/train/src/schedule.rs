@@ -136,6 +136,7 @@ pub fn train<M: Trainable>(
     }
     let mut run = Run { task, config, workers, sink, clock: &clock };
     let checks = Checks::new(&model, task, config.attempts, config.reinforce.temperature)?;
+    let checks = checks.in_micro_batches(config.reinforce.micro_batch);
     let checked = [checks.cached_decoding(PARITY_BOUND)?.require()?, checks.sampler_and_trainer(PARITY_BOUND)?.require()?];
     let fresh = progress.stages.is_empty();
     if fresh {

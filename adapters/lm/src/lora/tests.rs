@@ -58,6 +58,7 @@ fn every_subset_of_targets_does_what_merged_weights_do() {
         let config = LoraConfig { rank: 2, alpha: 3.0, dropout: 0.0, targets };
         let model = trained(&config);
         assert_eq!(model.adapters().len(), 2 * config.targets.len());
+        assert_eq!(config.parameters(model.config()), model.num_params() - base().num_params());
         let merged = model.clone().merge_adapters();
         assert!(merged.adapters().is_empty());
         assert!(gap(&values(&model), &values(&merged)) < 1e-5, "{config:?}");

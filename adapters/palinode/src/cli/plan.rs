@@ -1,8 +1,111 @@
-use super::{Failure, args::PlanArgs};
-use palinode::{config::RunConfig, setup::Setup};
-pub(crate) fn run(_: &PlanArgs) -> Result<(), Failure> {
+//! `palinode plan`, and `palinode train --dry-run`.
+
+use anstyle::{AnsiColor, Style};
+use palinode::{config::RunConfig, device, plan::Plan, setup::Setup, train::arm::StageName};
+use serde_json::json;
+
+use super::{
+    Failure,
+    args::PlanArgs,
+    progress,
+    settings::{settings, workers},
+};
+
+pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
+    let run = settings(&args.settings)?;
+    let opened = device::open(&run.machine.device)?;
+    let setup = Setup::open(&run, &opened)?;
+    setup.require_problems()?;
+    let workers = workers(&run.machine)?;
+    let plan = Plan::of(&run, &setup, &opened, &workers)?;
+    let seconds = plan.seconds_a_step(&setup.sizes, &workers, &opened.device, setup.dtype());
+    if args.json {
+        return progress::print_json(&json!({
+            "plan": plan, "peak": plan.peak(), "exceeds": plan.exceeds(), "seconds_a_step": seconds, "notes": setup.notes,
+        }));
+    }
+    progress::print_notes(&setup.notes);
+    print(&plan, &setup.sizes_in_words());
+    anstream::println!(
+        "time      at most {} a step, {} for all {} (as fast as matrices are multiplied; evaluations come on top)",
+        duration(seconds),
+        duration(seconds * plan.steps as f64),
+        plan.steps
+    );
     Ok(())
 }
-pub(crate) fn dry_run(_: &RunConfig, _: &Setup, _: bool) -> Result<(), Failure> {
+
+/// What would run, and its settings.
+pub(crate) fn dry_run(run: &RunConfig, setup: &Setup, opened: &device::Opened, json: bool) -> Result<(), Failure> {
+    let plan = Plan::of(run, setup, opened, &workers(&run.machine)?)?;
+    let stages = run.train.arm.stages(&run.train)?;
+    if json {
+        let stages: Vec<_> =
+            stages.iter().map(|s| json!({"stage": s.name.name(), "steps": s.steps, "attempts": s.attempts})).collect();
+        return progress::print_json(&json!({
+            "plan": plan, "peak": plan.peak(), "exceeds": plan.exceeds(), "warm_steps": run.train.warm.steps(), "stages": stages,
+            "settings": run, "notes": setup.notes,
+        }));
+    }
+    progress::print_notes(&setup.notes);
+    print(&plan, &setup.sizes_in_words());
+    let warm = run.train.warm.steps();
+    let first = if warm > 0 { format!("a warm start of at most {warm} steps") } else { "the model as it is".to_owned() };
+    anstream::println!("stages    {}: {first}", progress::title(StageName::Base));
+    for stage in &stages {
+        anstream::println!("          {}: {} steps, {} attempts", progress::title(stage.name), stage.steps, stage.attempts);
+    }
+    anstream::println!("\nSettings (a file for --config):\n\n{}", run.to_toml()?);
     Ok(())
+}
+
+fn print(plan: &Plan, sizes: &str) {
+    let dim = Style::new().dimmed();
+    let [prompt, answer, episode] = plan.tokens;
+    anstream::println!(
+        "model     {sizes}, {} parameters, {} trained, {} bits each",
+        count(plan.parameters),
+        count(plan.trained),
+        plan.bits
+    );
+    anstream::println!("episodes  {} a step, in {} micro-batches, {} at a time", plan.episodes, plan.micro_batches, plan.threads);
+    anstream::println!("tokens    at most {prompt} a prompt, {answer} an answer, {episode} an episode");
+    anstream::println!("memory");
+    for (what, bytes) in &plan.held {
+        anstream::println!("  {:>10}  {what}", size(*bytes));
+    }
+    for (what, bytes) in &plan.in_turn {
+        anstream::println!("  {:>10}  {what}{dim}, in turn{dim:#}", size(*bytes));
+    }
+    let color = if plan.exceeds() { AnsiColor::Red.on_default().bold() } else { Style::new().bold() };
+    let of = plan.available.map_or_else(String::new, |bytes| format!(", of {} that the device has", size(bytes)));
+    anstream::println!("  {color}{:>10}{color:#}  at the worst moment{of}", size(plan.peak()));
+    if plan.exceeds() {
+        anstream::println!(
+            "  {color}This does not fit.{color:#} Smaller are: --lora-rank, --micro-batch 1, --gradient-checkpointing, --decode-batch, --max-answer, --threads 1"
+        );
+    }
+}
+
+fn size(bytes: u64) -> String {
+    let mib = bytes as f64 / 1024.0 / 1024.0;
+    if mib < 1024.0 { format!("{mib:.1} MiB") } else { format!("{:.2} GiB", mib / 1024.0) }
+}
+
+fn count(n: u64) -> String {
+    match n {
+        0..10_000 => n.to_string(),
+        10_000..10_000_000 => format!("{:.1} k", n as f64 / 1e3),
+        10_000_000..10_000_000_000 => format!("{:.1} M", n as f64 / 1e6),
+        _ => format!("{:.1} G", n as f64 / 1e9),
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        ..1.0 => format!("{:.0} ms", seconds * 1e3),
+        ..120.0 => format!("{seconds:.1} s"),
+        ..7200.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
 }

@@ -62,7 +62,7 @@ fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     let mut setup = Setup::open(&run, &opened)?;
     setup.require_problems()?;
     if args.dry_run {
-        return plan::dry_run(&run, &setup, args.json).map(|()| None);
+        return plan::dry_run(&run, &setup, &opened, args.json).map(|()| None);
     }
     let path = match &args.out {
         Some(path) => path.clone(),

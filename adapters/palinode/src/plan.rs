@@ -1,0 +1,204 @@
+//! What a run will need, in memory and time, from its settings alone: no weights are loaded.
+//!
+//! Weights, gradients and optimiser states are counted exactly. Activations and logits are counted in tensors of a known size, whose number was measured
+//! on the CPU (`examples/src/bin/peak_memory.rs`); time is counted in floating-point operations. Episodes count as long as they can be.
+
+use std::time::Instant;
+
+use burn::tensor::{Device, Distribution, FloatDType, Tensor};
+use palinode_lm::{Decoder, DecoderConfig, LmError};
+use palinode_train::{chunked::chunk_of, play, workers::Workers};
+use serde::Serialize;
+
+use crate::{
+    config::RunConfig,
+    device::Opened,
+    setup::{Setup, SetupError},
+};
+
+/// Tensors of one block that a backward pass holds: of the model's width, of the projections' and of the feed-forward's, for each token, and of a
+/// score for each pair of tokens and each head.
+const OF_WIDTH: f64 = 8.0;
+const OF_PROJECTIONS: f64 = 2.0;
+const OF_FEED_FORWARD: f64 = 4.5;
+const OF_SCORES: f64 = 3.1;
+/// Tensors of one chunk of logits.
+const OF_LOGITS: f64 = 5.3;
+/// How often the KV cache exists while it is copied.
+const OF_CACHE: f64 = 2.0;
+
+/// What a run will need.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// Numbers of the model.
+    pub parameters: u64,
+    /// Those that are trained.
+    pub trained: u64,
+    /// Bits of a weight.
+    pub bits: u32,
+    /// Most tokens of a prompt, of an answer, and of an episode.
+    pub tokens: [usize; 3],
+    /// RL steps.
+    pub steps: usize,
+    /// Episodes of a step, micro-batches they are scored in, and threads.
+    pub episodes: usize,
+    /// Micro-batches of a step.
+    pub micro_batches: usize,
+    /// Threads that each work on one of them.
+    pub threads: usize,
+    /// Bytes held throughout.
+    pub held: Vec<(&'static str, u64)>,
+    /// Bytes held in turn; only the largest counts.
+    pub in_turn: Vec<(&'static str, u64)>,
+    /// Bytes that the device has, where it is known.
+    pub available: Option<u64>,
+    /// Floating-point operations of a step: playing, and scoring with gradients.
+    pub operations: [f64; 2],
+}
+
+impl Plan {
+    /// The plan of a run.
+    ///
+    /// # Errors
+    /// [`SetupError::Lm`] for sizes that no model has; [`SetupError::Train`].
+    pub fn of(config: &RunConfig, setup: &Setup, opened: &Opened, workers: &Workers) -> Result<Self, SetupError> {
+        let (sizes, rl) = (&setup.sizes, &config.train.reinforce);
+        let counted = Counted::of(sizes, &opened.device)?;
+        let lora = setup.settings().and_then(|settings| settings.lora.as_ref()).map(|lora| lora.config());
+        let recompute = setup.settings().is_some_and(|settings| settings.gradient_checkpointing);
+        let added = lora.as_ref().map_or(0, |lora| lora.parameters(sizes) as u64);
+        let parameters = counted.all + added;
+        let trained = if lora.is_some() { added } else { counted.all };
+        let half = setup.dtype() != FloatDType::F32;
+        let bytes: u64 = if half { 2 } else { 4 };
+
+        let attempts = config.train.attempts;
+        let task = setup.task.as_ref();
+        let (prompt, answer) = (task.max_prompt(), task.answer_limit().max_tokens());
+        let episode = play::context(task, attempts).map_err(palinode_train::TrainError::from)?;
+        let episodes = rl.problems * rl.samples;
+        let micro_batch = rl.micro_batch.min(episodes);
+        let micro_batches = episodes.div_ceil(rl.micro_batch);
+        let threads = workers.threads();
+
+        let mut held = vec![("weights", parameters * bytes)];
+        if lora.is_none() {
+            held.push(("reference weights", counted.all * bytes));
+        }
+        held.push(("optimiser", trained * (8 + if half { 4 } else { 0 })));
+        let parallel = threads.min(micro_batches) as u64;
+        held.push(("gradients", trained * 4 * (parallel + 1)));
+
+        let scored = (micro_batch * attempts * answer) as f64;
+        let chunk = (chunk_of(task.dialogue().tokenizer().len()) as f64).min(scored);
+        let logits = OF_LOGITS * chunk * sizes.vocabulary as f64 * 4.0;
+        let block = block_bytes(sizes, micro_batch, episode, bytes as f64);
+        let inputs = (micro_batch * episode * sizes.width) as f64 * bytes as f64 * sizes.layers as f64;
+        let activations = if recompute { 2.0 * block + inputs } else { (sizes.layers + 1) as f64 * block };
+        let together = workers.decode_batch().clamp(rl.samples, episodes) as f64;
+        let cache =
+            OF_CACHE * together * episode as f64 * (2 * sizes.kv_heads * sizes.head_width() * sizes.layers) as f64 * bytes as f64;
+        let playing = threads.min(episodes.div_ceil(together as usize)) as f64;
+        let mut in_turn = vec![
+            ("playing (KV cache)", (cache * playing) as u64),
+            ("scoring (activations, logits)", ((activations + logits) * parallel as f64) as u64),
+        ];
+        if setup.settings().is_some() && lora.is_none() {
+            in_turn.push(("rounding at a stage's end", counted.all * 10));
+        }
+
+        let (n, k) = (episodes as f64, attempts as f64);
+        let written = n * k * answer as f64;
+        let played = counted.forward(sizes, written + rl.problems as f64 * prompt as f64, written, episode);
+        let read = counted.forward(sizes, n * episode as f64, written, episode);
+        let backward = if lora.is_some() { 1.2 } else { 2.0 };
+        let again = if recompute { 1.0 } else { 0.0 };
+        let train = &config.train;
+        Ok(Self {
+            parameters,
+            trained,
+            bits: bytes as u32 * 8,
+            tokens: [prompt, answer, episode],
+            steps: train.arm.stages(train)?.iter().map(|stage| stage.steps).sum(),
+            episodes,
+            micro_batches,
+            threads,
+            held,
+            in_turn,
+            available: opened.backend.capabilities(&opened.device).memory,
+            operations: [played, read * (2.0 + again + backward)],
+        })
+    }
+
+    /// Bytes held at the worst moment.
+    pub fn peak(&self) -> u64 {
+        let held: u64 = self.held.iter().map(|(_, bytes)| bytes).sum();
+        held + self.in_turn.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0)
+    }
+
+    /// Whether the device is known to have less memory than that.
+    pub fn exceeds(&self) -> bool {
+        self.available.is_some_and(|available| self.peak() > available)
+    }
+
+    /// Most seconds of one step, from how fast the device multiplies matrices of the run's sizes, which is tried for a moment.
+    pub fn seconds_a_step(&self, sizes: &DecoderConfig, workers: &Workers, device: &Device, dtype: FloatDType) -> f64 {
+        let rows = [workers.decode_batch().min(self.episodes), self.tokens[2] * self.episodes / self.micro_batches];
+        let speeds = rows.map(|rows| throughput(rows.clamp(1, 4096), sizes, workers, device, dtype));
+        self.operations.iter().zip(speeds).map(|(operations, speed)| operations / speed).sum()
+    }
+}
+
+/// Numbers of a model, by what they cost.
+struct Counted {
+    all: u64,
+    /// In matrices that every token goes through.
+    body: f64,
+}
+
+impl Counted {
+    fn of(sizes: &DecoderConfig, device: &Device) -> Result<Self, LmError> {
+        let parameters = Decoder::parameters(sizes, device)?;
+        let count = |shape: &[usize]| shape.iter().product::<usize>() as u64;
+        let inner = |name: &str| name != "embedding" && name != "output";
+        let body = parameters.iter().filter(|parameter| inner(&parameter.name) && parameter.shape.len() == 2);
+        Ok(Self {
+            body: body.map(|parameter| count(&parameter.shape) as f64).sum(),
+            all: parameters.iter().map(|parameter| count(&parameter.shape)).sum(),
+        })
+    }
+
+    /// Operations of a forward pass over `tokens`, of which `scored` get logits, in rows of this length.
+    fn forward(&self, sizes: &DecoderConfig, tokens: f64, scored: f64, row: usize) -> f64 {
+        let attention = 2.0 * row as f64 * (sizes.heads * sizes.head_width() * sizes.layers) as f64;
+        tokens * (2.0 * self.body + attention) + scored * 2.0 * (sizes.width * sizes.vocabulary) as f64
+    }
+}
+
+/// Bytes that a backward pass holds of one block, for `rows` of `tokens` each.
+fn block_bytes(sizes: &DecoderConfig, rows: usize, tokens: usize, bytes: f64) -> f64 {
+    let projections = (sizes.heads + 2 * sizes.kv_heads) * sizes.head_width();
+    let token = OF_WIDTH * sizes.width as f64 + OF_PROJECTIONS * projections as f64 + OF_FEED_FORWARD * sizes.feed_forward as f64;
+    // Scores are taken in f32 at least.
+    let scores = OF_SCORES * (sizes.heads * tokens) as f64;
+    (rows * tokens) as f64 * (token * bytes + scores * 4.0)
+}
+
+/// Operations a second of all threads together, multiplying `rows` by a feed-forward matrix.
+fn throughput(rows: usize, sizes: &DecoderConfig, workers: &Workers, device: &Device, dtype: FloatDType) -> f64 {
+    let threads: Vec<usize> = (0..workers.threads()).collect();
+    let done = workers.map(&threads, |_| {
+        let of = |shape| Tensor::<2>::random(shape, Distribution::Default, device).cast(dtype);
+        let (x, w) = (of([rows, sizes.width]), of([sizes.width, sizes.feed_forward]));
+        let mut sum = x.clone().matmul(w.clone()).sum();
+        let (begun, mut operations) = (Instant::now(), 0.0);
+        while begun.elapsed().as_secs_f64() < 0.2 {
+            sum = sum + x.clone().matmul(w.clone()).sum();
+            // Devices compute when they are asked for a result.
+            let _: f32 = sum.clone().into_scalar();
+            operations += 2.0 * (rows * sizes.width * sizes.feed_forward) as f64;
+        }
+        operations / begun.elapsed().as_secs_f64()
+    });
+    done.into_iter().sum::<f64>().max(1.0)
+}
