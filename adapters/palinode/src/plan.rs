@@ -24,6 +24,13 @@ const OF_FEED_FORWARD: f64 = 4.5;
 const OF_SCORES: f64 = 3.1;
 /// Tensors of one chunk of logits.
 const OF_LOGITS: f64 = 5.3;
+/// Tensors of the projections' outputs that adapters add.
+const OF_ADAPTERS: f64 = 1.0;
+/// Time of a step over that of its matrix products.
+const OF_PRODUCTS: f64 = 1.6;
+/// Seconds for which products are timed, and numbers in the matrices that take turns in it.
+const PROBE: f64 = 0.3;
+const BEYOND_CACHE: usize = 1 << 25;
 /// How often the KV cache exists while it is copied.
 const OF_CACHE: f64 = 2.0;
 
@@ -92,7 +99,7 @@ impl Plan {
         let scored = (micro_batch * attempts * answer) as f64;
         let chunk = (chunk_of(task.dialogue().tokenizer().len()) as f64).min(scored);
         let logits = OF_LOGITS * chunk * sizes.vocabulary as f64 * 4.0;
-        let block = block_bytes(sizes, micro_batch, episode, bytes as f64);
+        let block = block_bytes(sizes, micro_batch, episode, bytes as f64, lora.is_some());
         let inputs = (micro_batch * episode * sizes.width) as f64 * bytes as f64 * sizes.layers as f64;
         let activations = if recompute { 2.0 * block + inputs } else { (sizes.layers + 1) as f64 * block };
         let together = workers.decode_batch().clamp(rl.samples, episodes) as f64;
@@ -141,11 +148,11 @@ impl Plan {
         self.available.is_some_and(|available| self.peak() > available)
     }
 
-    /// Most seconds of one step, from how fast the device multiplies matrices of the run's sizes, which is tried for a moment.
+    /// Seconds of one step of the longest episodes, from how fast the device multiplies matrices of the run's sizes, which is tried for a moment.
     pub fn seconds_a_step(&self, sizes: &DecoderConfig, workers: &Workers, device: &Device, dtype: FloatDType) -> f64 {
         let rows = [workers.decode_batch().min(self.episodes), self.tokens[2] * self.episodes / self.micro_batches];
         let speeds = rows.map(|rows| throughput(rows.clamp(1, 4096), sizes, workers, device, dtype));
-        self.operations.iter().zip(speeds).map(|(operations, speed)| operations / speed).sum()
+        OF_PRODUCTS * self.operations.iter().zip(speeds).map(|(operations, speed)| operations / speed).sum::<f64>()
     }
 }
 
@@ -176,9 +183,14 @@ impl Counted {
 }
 
 /// Bytes that a backward pass holds of one block, for `rows` of `tokens` each.
-fn block_bytes(sizes: &DecoderConfig, rows: usize, tokens: usize, bytes: f64) -> f64 {
+fn block_bytes(sizes: &DecoderConfig, rows: usize, tokens: usize, bytes: f64, adapted: bool) -> f64 {
     let projections = (sizes.heads + 2 * sizes.kv_heads) * sizes.head_width();
-    let token = OF_WIDTH * sizes.width as f64 + OF_PROJECTIONS * projections as f64 + OF_FEED_FORWARD * sizes.feed_forward as f64;
+    let outputs = projections + 2 * sizes.width + 2 * sizes.feed_forward;
+    let adapters = if adapted { OF_ADAPTERS * outputs as f64 } else { 0.0 };
+    let token = adapters
+        + OF_WIDTH * sizes.width as f64
+        + OF_PROJECTIONS * projections as f64
+        + OF_FEED_FORWARD * sizes.feed_forward as f64;
     // Scores are taken in f32 at least.
     let scores = OF_SCORES * (sizes.heads * tokens) as f64;
     (rows * tokens) as f64 * (token * bytes + scores * 4.0)
@@ -189,14 +201,21 @@ fn throughput(rows: usize, sizes: &DecoderConfig, workers: &Workers, device: &De
     let threads: Vec<usize> = (0..workers.threads()).collect();
     let done = workers.map(&threads, |_| {
         let of = |shape| Tensor::<2>::random(shape, Distribution::Default, device).cast(dtype);
-        let (x, w) = (of([rows, sizes.width]), of([sizes.width, sizes.feed_forward]));
-        let mut sum = x.clone().matmul(w.clone()).sum();
+        let x = of([rows, sizes.width]);
+        // As in a model, no matrix is in a cache when its turn comes again.
+        let one = sizes.width * sizes.feed_forward;
+        let matrices: Vec<_> =
+            (0..(BEYOND_CACHE / one).clamp(1, 3 * sizes.layers)).map(|_| of([sizes.width, sizes.feed_forward])).collect();
+        let mut sum = x.clone().matmul(matrices[0].clone()).sum();
         let (begun, mut operations) = (Instant::now(), 0.0);
-        while begun.elapsed().as_secs_f64() < 0.2 {
-            sum = sum + x.clone().matmul(w.clone()).sum();
+        for matrix in matrices.iter().cycle() {
+            sum = sum + x.clone().matmul(matrix.clone()).sum();
+            operations += 2.0 * (rows * one) as f64;
             // Devices compute when they are asked for a result.
             let _: f32 = sum.clone().into_scalar();
-            operations += 2.0 * (rows * sizes.width * sizes.feed_forward) as f64;
+            if begun.elapsed().as_secs_f64() > PROBE {
+                break;
+            }
         }
         operations / begun.elapsed().as_secs_f64()
     });

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     progress::print_notes(&setup.notes);
     print(&plan, &setup.sizes_in_words());
     anstream::println!(
-        "time      at most {} a step, {} for all {} (as fast as matrices are multiplied; evaluations come on top)",
+        "time      about {} a step if answers are as long as they may, {} for all {}; evaluations come on top",
         duration(seconds),
         duration(seconds * plan.steps as f64),
         plan.steps
