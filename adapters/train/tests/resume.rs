@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use palinode_lm::{Decoder, DecoderConfig};
+use palinode_lm::{Decoder, DecoderConfig, LoraConfig};
 use palinode_tasks::{Ledger, TextTask};
 use palinode_train::{
     Outcome, TrainError,
@@ -12,6 +12,7 @@ use palinode_train::{
     play::context,
     run_folder::RunFolder,
     schedule::{Start, train},
+    trainable::fingerprint,
     workers::Workers,
 };
 
@@ -47,16 +48,44 @@ fn run(path: &Path, events: usize, resume: bool) -> Result<Outcome<Decoder>, Tra
     let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned(), origin: None };
     let checkpoints = Checkpoints::of(path);
     let fresh = Start::fresh(Decoder::new(&sizes, 0, &device)?);
+    go_on(&task, &config(), path, events, resume, (fresh, card, checkpoints))
+}
+
+/// The same on adapters of a model of somebody else's, of these weights.
+fn run_adapters(path: &Path, events: usize, resume: bool, weights: u64) -> Result<Outcome<Decoder>, TrainError> {
+    let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
+    let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
+    let base = Decoder::new(&sizes, weights, &device)?;
+    let origin = fingerprint(&base);
+    let model = base.with_adapters(&LoraConfig::on_all(2), 0)?;
+    let card = ModelCard { model: sizes, vocabulary: None, origin: Some(origin.clone()) };
+    let mut config = config();
+    config.set_warm_steps(0);
+    let checkpoints = match resume {
+        true => Checkpoints::of(path).starting_from(model.clone(), &origin)?,
+        false => Checkpoints::of(path),
+    };
+    go_on(&task, &config, path, events, resume, (Start::fresh(model), card, checkpoints))
+}
+
+fn go_on(
+    task: &dyn TextTask,
+    config: &TrainConfig,
+    path: &Path,
+    events: usize,
+    resume: bool,
+    (fresh, card, checkpoints): (Start<Decoder>, ModelCard, Checkpoints),
+) -> Result<Outcome<Decoder>, TrainError> {
     let (start, folder) = match (resume, checkpoints.exist()) {
         (false, _) => (fresh, RunFolder::create(path, "", &card)?),
         (true, false) => (fresh, RunFolder::resume(path, &Default::default())?),
         (true, true) => {
-            let (start, saved) = checkpoints.start(&device)?;
+            let (start, saved) = checkpoints.start(&palinode_flex::device())?;
             (start, RunFolder::resume(path, &saved)?)
         }
     };
     let mut sink = FailsAt { folder: folder.clone(), left: events };
-    train(start, &task, &config(), &Workers::new(1)?, &mut folder.clone(), &mut sink)
+    train(start, task, config, &Workers::new(1)?, &mut folder.clone(), &mut sink)
 }
 
 /// A file's lines without their times.
@@ -89,6 +118,25 @@ fn a_run_cut_off_anywhere_resumes_to_the_same_end() {
             assert_eq!(bytes(&path), bytes(&straight), "{file}, cut at {cut}");
         }
     }
+}
+
+#[test]
+fn a_run_on_adapters_resumes_too_and_knows_the_model_it_started_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let straight = folder.path().join("straight");
+    let trained = run_adapters(&straight, usize::MAX, false, 5).unwrap().model;
+    let events = lines(&straight.join("metrics.jsonl"));
+    let reference = events.iter().find(|event| event["event"] == "reference").unwrap();
+    assert_eq!(reference["fingerprint"], fingerprint(&trained.without_adapters()));
+    assert!(!straight.join("checkpoints/base.safetensors").exists(), "no copy of the model it started from");
+    for cut in [0, 5, 9, events.len() - 1] {
+        let path = folder.path().join(format!("cut-{cut}"));
+        assert!(run_adapters(&path, cut, false, 5).is_err());
+        let end = run_adapters(&path, usize::MAX, true, 5).unwrap().model;
+        assert_eq!(fingerprint(&end), fingerprint(&trained), "cut at {cut}");
+        assert_eq!(lines(&path.join("metrics.jsonl")), events, "cut at {cut}");
+    }
+    assert!(matches!(run_adapters(&straight, usize::MAX, true, 6), Err(TrainError::Origin { .. })));
 }
 
 #[test]
