@@ -229,6 +229,9 @@ pub(crate) struct ModelArgs {
     /// Model folder in Hugging Face layout: config.json and safetensors
     #[arg(long, value_name = "DIR")]
     pub(crate) model: PathBuf,
+    /// Adapters in PEFT layout, such as RUN/adapter
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
     /// Token ids, separated by spaces or commas
     #[arg(long, value_name = "IDS")]
     pub(crate) ids: String,

@@ -1,7 +1,5 @@
 //! `palinode logprobs` and `palinode generate`: a model folder, and token ids.
 
-use std::path::Path;
-
 use burn::tensor::{Int, Tensor, TensorData};
 use palinode::{
     core::{
@@ -12,14 +10,14 @@ use palinode::{
         sampling::{Sampling, choose},
     },
     device,
-    hf::Folder,
+    hf::{Folder, load_adapters},
     lm::Decoder,
 };
 use serde_json::json;
 
 use super::{
     Failure,
-    args::{GenerateArgs, LogprobsArgs},
+    args::{GenerateArgs, LogprobsArgs, ModelArgs},
     failure::USAGE,
     progress,
 };
@@ -35,10 +33,10 @@ struct Asked {
 /// New ids when nothing else was asked for.
 const NEW: usize = 64;
 
-fn open(folder: &Path, ids: &str, more: usize, device: &str) -> Result<Asked, Failure> {
-    let ids = parse(ids)?;
-    let device = device::open(device)?.device;
-    let folder = Folder::open(folder, &device)?;
+fn open(args: &ModelArgs, more: usize) -> Result<Asked, Failure> {
+    let ids = parse(&args.ids)?;
+    let device = device::open(&args.device)?.device;
+    let folder = Folder::open(&args.model, &device)?;
     let config = folder.config();
     if let Some(&got) = ids.iter().find(|&&id| id as usize >= config.vocabulary) {
         return Err(CoreError::Token { what: "--ids", expected: config.vocabulary, got }.into());
@@ -47,7 +45,12 @@ fn open(folder: &Path, ids: &str, more: usize, device: &str) -> Result<Asked, Fa
     if needed > config.context {
         return Err(CoreError::Context { expected: config.context, got: needed }.into());
     }
-    Ok(Asked { model: folder.load(&device)?, ids, end_tokens: folder.end_tokens().to_vec(), device })
+    let mut model = folder.load(&device)?;
+    if let Some(adapter) = &args.adapter {
+        let (config, adapters) = load_adapters(adapter)?;
+        model = model.with_loaded_adapters(&config, &adapters)?;
+    }
+    Ok(Asked { model, ids, end_tokens: folder.end_tokens().to_vec(), device })
 }
 
 /// Ids separated by white space or commas.
@@ -60,7 +63,7 @@ fn parse(text: &str) -> Result<Vec<u32>, Failure> {
 }
 
 pub(crate) fn logprobs(args: &LogprobsArgs) -> Result<(), Failure> {
-    let Asked { model, ids, device, .. } = open(&args.model.model, &args.model.ids, 0, &args.model.device)?;
+    let Asked { model, ids, device, .. } = open(&args.model, 0)?;
     let scored = ids.len() - 1;
     let tensor = |values: Vec<i32>| {
         let count = values.len();
@@ -87,7 +90,7 @@ pub(crate) fn generate(args: &GenerateArgs) -> Result<(), Failure> {
     let sampling = if args.greedy { Sampling::Greedy } else { Sampling::temperature(args.temperature)? };
     let asked = args.max_new.map(|n| n as usize);
     let needed = asked.unwrap_or(1);
-    let Asked { model, ids, end_tokens, .. } = open(&args.model.model, &args.model.ids, needed, &args.model.device)?;
+    let Asked { model, ids, end_tokens, .. } = open(&args.model, needed)?;
     let most = asked.unwrap_or(NEW.min(model.config().context - ids.len()));
     let (mut cache, mut logits) = model.start(&[&ids], 1, ids.len() + most)?;
     let mut written: Vec<u32> = Vec::new();
