@@ -18,6 +18,8 @@
 
 pub use palinode_core as core;
 pub use palinode_hf as hf;
+#[cfg(feature = "hub")]
+pub use palinode_hub as hub;
 pub use palinode_lm as lm;
 pub use palinode_tasks as tasks;
 pub use palinode_train as train;

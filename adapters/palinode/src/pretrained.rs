@@ -14,7 +14,11 @@ use crate::device::Opened;
 #[serde(deny_unknown_fields)]
 pub struct PretrainedConfig {
     /// The folder.
+    #[serde(default)]
     pub path: PathBuf,
+    /// Where it came from, as `owner/name@commit` on the Hugging Face Hub: fetched from there when the folder is missing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<String>,
     /// The type that weights are held in.
     #[serde(default)]
     pub dtype: WeightType,
@@ -32,7 +36,14 @@ pub struct PretrainedConfig {
 impl PretrainedConfig {
     /// All weights of a folder, with the defaults of everything else.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, dtype: WeightType::Auto, gradient_checkpointing: false, lora: None, chat: ChatConfig::default() }
+        Self {
+            path,
+            source: None,
+            dtype: WeightType::Auto,
+            gradient_checkpointing: false,
+            lora: None,
+            chat: ChatConfig::default(),
+        }
     }
 }
 

@@ -247,7 +247,11 @@ impl Setup {
         let Some(Origin { folder, settings, .. }) = &self.origin else { return Ok(None) };
         let path = run.join(if settings.lora.is_some() { "adapter" } else { "model" });
         match &settings.lora {
-            Some(lora) => save_adapters(model, &lora.config(), &settings.path.display().to_string(), &path)?,
+            Some(lora) => {
+                let known_as = settings.source.as_deref().and_then(|source| source.split('@').next());
+                let base = known_as.map_or_else(|| settings.path.display().to_string(), str::to_owned);
+                save_adapters(model, &lora.config(), &base, &path)?;
+            }
             None => folder.save(model, &path)?,
         }
         Ok(Some(path))

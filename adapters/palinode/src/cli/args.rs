@@ -62,7 +62,7 @@ pub(crate) struct SettingsArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model folder")]
 pub(crate) struct FolderArgs {
-    /// Model folder in Hugging Face layout: config.json, safetensors, tokenizer.json
+    /// Model folder in Hugging Face layout, or owner/name[@revision] on the Hub
     #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
     /// Type of the weights [default: bf16 on GPUs that have it, else f32]

@@ -5,6 +5,7 @@ mod chat;
 mod doctor;
 mod eval;
 mod failure;
+mod hub;
 mod merge;
 mod model;
 mod open;
@@ -41,6 +42,7 @@ Examples:
   palinode train --arm naive --seed 1              a control: multi-turn RL without the method
   palinode train --data problems.jsonl             your own problems, one {\"prompt\": \"...\", \"answer\": \"...\"} a line
   palinode train --model Qwen2.5-0.5B-Instruct --data problems.jsonl --lora-rank 16
+  palinode train --model Qwen/Qwen2.5-0.5B-Instruct ...    by name (builds with `--features hub`)
   palinode train --config run.toml --dry-run       what would run, and every setting
   palinode train --steps-warm 40 --steps-one 4 --steps-two 4 --out /tmp/smoke")]
     Train(Box<TrainArgs>),

@@ -14,6 +14,7 @@ use super::{
     Failure,
     args::{FolderArgs, LoraArgs, MachineArgs, SettingsArgs},
     failure::USAGE,
+    hub,
 };
 
 /// The settings of a new run.
@@ -68,15 +69,25 @@ pub(crate) fn set_data(run: &mut RunConfig, data: &Path) {
     run.task.data = Some(absolute(data));
 }
 
+/// Fetches a model folder that is not there any more, or not yet, from where it came.
+pub(crate) fn find_again(run: &mut RunConfig) -> Result<(), Failure> {
+    if let Some(PretrainedConfig { path, source: source @ Some(_), .. }) = &mut run.pretrained
+        && !path.is_dir()
+    {
+        let (folder, pinned) = hub::fetch(source.as_deref().unwrap_or_default())?;
+        (*path, *source) = (folder, Some(pinned));
+    }
+    Ok(())
+}
+
 /// The model folder, and how problems are put to its model.
 pub(crate) fn apply_folder(args: &FolderArgs, run: &mut RunConfig) -> Result<(), Failure> {
     if let Some(path) = &args.model {
-        let path = absolute(path);
-        match &mut run.pretrained {
-            Some(pretrained) => pretrained.path = path,
-            none => *none = Some(PretrainedConfig::new(path)),
-        }
+        let (path, source) = hub::locate(path)?;
+        let pretrained = run.pretrained.get_or_insert_with(|| PretrainedConfig::new(PathBuf::new()));
+        (pretrained.path, pretrained.source) = (path, source);
     }
+    find_again(run)?;
     run.task.max_answer = args.max_answer.or(run.task.max_answer);
     let flags = [
         ("--dtype", args.dtype.is_some()),

@@ -26,7 +26,7 @@ use super::{
     plan,
     progress::{self, Progress},
     report,
-    settings::{apply, apply_machine, settings, workers},
+    settings::{apply, apply_machine, find_again, settings, workers},
 };
 
 /// A run that can begin, or go on.
@@ -96,6 +96,7 @@ fn resume(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     }
     let (mut run, given) = RunConfig::read_as_given(&path.join("config.toml"))?;
     run.fill(&given);
+    find_again(&mut run)?;
     let asked = apply(&args.settings, run.clone(), &given)?;
     // What it runs on may be another machine.
     if (RunConfig { machine: run.machine.clone(), ..asked }) != run {
