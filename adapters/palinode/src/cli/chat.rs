@@ -15,7 +15,13 @@ use palinode::{
     train::play::rollout_config,
 };
 
-use super::{Failure, args::TryArgs, failure::INPUT, open::open, progress};
+use super::{
+    Failure,
+    args::TryArgs,
+    failure::{INPUT, clean},
+    open::open,
+    progress,
+};
 
 pub(crate) fn run(args: &TryArgs) -> Result<(), Failure> {
     let opened = open(&args.played)?;
@@ -66,14 +72,9 @@ fn fitting(problem: Problem, config: &RolloutConfig, context: usize) -> Result<P
     Ok(problem)
 }
 
-/// Text that a terminal shows as it is: what a model writes could be a control sequence.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
 fn explain(error: &TaskError) {
     let yellow = AnsiColor::Yellow.on_default();
-    anstream::eprintln!("{yellow}{error}{yellow:#}");
+    anstream::eprintln!("{yellow}{}{yellow:#}", clean(&error.to_string()));
 }
 
 /// Longest answer that is compared character by character.

@@ -38,8 +38,13 @@ impl Failure {
 
     pub(crate) fn print(&self) {
         let red = anstyle::AnsiColor::Red.on_default().bold();
-        anstream::eprintln!("{red}error:{red:#} {}", self.message);
+        anstream::eprintln!("{red}error:{red:#} {}", clean(&self.message));
     }
+}
+
+/// Text that a terminal shows as it is: what a file holds or a model writes could be a control sequence.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 impl From<ConfigError> for Failure {

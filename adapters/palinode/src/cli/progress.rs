@@ -11,7 +11,10 @@ use palinode::train::{
 };
 use serde::Serialize;
 
-use super::{Failure, failure::INPUT};
+use super::{
+    Failure,
+    failure::{INPUT, clean},
+};
 
 /// Lines of plain output a stage, where there is no terminal.
 const LINES_A_STAGE: usize = 10;
@@ -47,6 +50,8 @@ impl Progress {
             Event::Rehearsal { episodes, tokens, .. } => {
                 self.line(&format!("memory: the longest micro-batch fits ({episodes} episodes of {tokens} tokens)"));
             }
+            // A folder's model is the base as it is.
+            Event::Stage { phase: Phase::Start, steps: 0, .. } => {}
             Event::Stage { stage, phase: Phase::Start, steps, .. } => self.open(*stage, *steps),
             Event::Stage { phase: Phase::End, .. } => self.finish(),
             Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, .. } => {
@@ -214,7 +219,7 @@ pub(crate) fn print_table(rows: &[(&str, &Summary)]) {
 pub(crate) fn print_notes(notes: &[String]) {
     let yellow = AnsiColor::Yellow.on_default();
     for note in notes {
-        anstream::eprintln!("{yellow}note:{yellow:#} {note}");
+        anstream::eprintln!("{yellow}note:{yellow:#} {}", clean(note));
     }
 }
 
