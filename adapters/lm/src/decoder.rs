@@ -78,8 +78,10 @@ pub(crate) struct Pass<'a> {
     length: usize,
     positions: Tensor<1, Int>,
     rotation: Rotation,
-    masks: Masks<Tensor<4>, Box<dyn Fn(Option<usize>) -> Tensor<4> + 'a>>,
+    masks: Masks<Tensor<4>, MakeMask<'a>>,
 }
+
+type MakeMask<'a> = Box<dyn Fn(Option<usize>) -> Tensor<4> + 'a>;
 
 impl Decoder {
     /// A model with random weights, a pure function of the configuration and the seed: embeddings from N(0, 1), matrices from
@@ -156,7 +158,7 @@ impl Decoder {
         assert!(length <= self.config.context, "a row of {length} tokens exceeds the context of {}", self.config.context);
         let device = tokens.device();
         let rotation = self.rotary.sequence(length, &device);
-        let masks = Masks::new(Box::new(move |window| self.causal_mask(length, window, &device)) as Box<_>);
+        let masks = Masks::new(Box::new(move |window| self.causal_mask(length, window, &device)) as MakeMask<'_>);
         Pass { rows, length, positions, rotation, masks }
     }
 
