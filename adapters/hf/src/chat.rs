@@ -24,7 +24,8 @@ pub struct ChatConfig {
     /// A system message, where the template has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// What is asked between two attempts. It must not tell whether the attempt was right.
+    /// What is asked between two attempts, or `answer` or `code` for [`ChatConfig::REVISE_ANSWER`] or [`ChatConfig::REVISE_CODE`]. It must not tell
+    /// whether the attempt was right.
     pub revision: String,
     /// Further variables of the template, such as `enable_thinking`.
     #[serde(skip_serializing_if = "Variables::is_empty")]
@@ -40,6 +41,15 @@ impl ChatConfig {
     /// For programs.
     pub const REVISE_CODE: &str = "The program above may or may not be right. Check it against the task, correct it if something is wrong, \
         and write the whole program again, without explanations.";
+
+    /// The revision instruction in full.
+    pub fn instruction(&self) -> &str {
+        match self.revision.as_str() {
+            "answer" => Self::REVISE_ANSWER,
+            "code" => Self::REVISE_CODE,
+            own => own,
+        }
+    }
 }
 
 impl Default for ChatConfig {
@@ -100,7 +110,7 @@ impl Chat {
         let mut chat = Self { tokenizer, template, config, revision: Vec::new(), ends: ends.to_vec(), rewritten: None };
         match chat.template.clone() {
             Some(template) => chat.learn(&template)?,
-            None => chat.revision = chat.tokenizer.encode(&format!("\n\n{}\n\n", chat.config.revision))?,
+            None => chat.revision = chat.tokenizer.encode(&format!("\n\n{}\n\n", chat.config.instruction()))?,
         }
         if chat.ends.is_empty() {
             let reason = "no token is known that ends an answer: config.json has no `eos_token_id`";
@@ -164,7 +174,7 @@ impl Chat {
         let system = self.config.system.iter().map(|content| Message { role: "system", content });
         let first = Message { role: "user", content: problem };
         let later = answers.iter().flat_map(|content| {
-            [Message { role: "assistant", content }, Message { role: "user", content: &self.config.revision }]
+            [Message { role: "assistant", content }, Message { role: "user", content: self.config.instruction() }]
         });
         system.chain([first]).chain(later).collect()
     }

@@ -152,9 +152,10 @@ impl RunConfig {
         Ok((toml::from_str(&text).map_err(format)?, text.parse().map_err(format)?))
     }
 
-    /// Sets what a model folder has other defaults for, unless `given` names it.
+    /// Sets what a model folder has other defaults for, unless `given` names it, and writes its revision instruction out.
     pub fn fill(&mut self, given: &Table) {
-        let Some(pretrained) = &self.pretrained else { return };
+        let Some(pretrained) = &mut self.pretrained else { return };
+        pretrained.chat.revision = pretrained.chat.instruction().to_owned();
         let train = given.get("train");
         let says = |part: &str, key: &str| train.and_then(|train| train.get(part)).and_then(|part| part.get(key)).is_some();
         let learning_rate = if pretrained.lora.is_some() { LEARNING_RATE_LORA } else { LEARNING_RATE };

@@ -175,6 +175,12 @@ fn a_plan_and_a_dry_run_leave_nothing() {
     fs::write(at.path().join("run.toml"), settings).unwrap();
     let again = succeed(palinode(at.path(), &["train", "--config", "run.toml", "--dry-run"]));
     assert_eq!(again, shown);
+    // A revision instruction by its name is written out; one's own is taken as it is.
+    let code = succeed(palinode(at.path(), &["train", "--config", "run.toml", "--dry-run", "--revision-instruction", "code"]));
+    assert!(code.contains("write the whole program again"), "{code}");
+    let own =
+        succeed(palinode(at.path(), &["train", "--config", "run.toml", "--dry-run", "--revision-instruction", "Look again."]));
+    assert!(own.contains("revision = \"Look again.\""), "{own}");
     // Flags win over it.
     let other = succeed(palinode(
         at.path(),

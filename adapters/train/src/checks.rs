@@ -4,7 +4,7 @@
 //! here: fusion with cached decoding (burn #5257), gradients where only some parameters have one (burn #5162).
 
 use burn::{
-    module::{ModuleMapper, Param},
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
     optim::GradientsParams,
     tensor::Tensor,
 };
@@ -54,6 +54,24 @@ impl Check {
         } else {
             Err(TrainError::Check { check: self.name, measured: self.measured, bound: self.bound })
         }
+    }
+}
+
+/// Largest difference allowed in a run between the log-probabilities of sampling and of training, nats: 0.01, or 64 units of rounding of the model's
+/// narrowest weights, which is 0.5 in bf16, where a logit near 20 is rounded by up to 1/16. What decodes wrongly is off by nats.
+pub fn parity_bound<M: Module>(model: &M) -> f32 {
+    let mut widest = RoundingUnit { unit: 0.0 };
+    model.visit(&mut widest);
+    (64.0 * widest.unit as f32).max(1e-2)
+}
+
+struct RoundingUnit {
+    unit: f64,
+}
+
+impl ModuleVisitor for RoundingUnit {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.unit = self.unit.max(param.val().dtype().finfo().map_or(0.0, |info| info.epsilon));
     }
 }
 
@@ -204,7 +222,7 @@ impl ModuleMapper for FreezeEverySecond {
 
 #[cfg(test)]
 mod tests {
-    use burn::{module::Module, tensor::FloatDType};
+    use burn::tensor::FloatDType;
     use palinode_core::{
         backend::Backend,
         error::Error,
@@ -273,6 +291,14 @@ mod tests {
             assert!(matches!(check.require(), Err(TrainError::Check { .. })));
         }
         assert!(checks.determinism(0.0).unwrap().passes());
+    }
+
+    #[test]
+    fn the_bound_follows_the_rounding_of_the_weights() {
+        let model = model(&Ledger::new(4, 0.5).unwrap());
+        let bounds =
+            [FloatDType::F64, FloatDType::F32, FloatDType::F16, FloatDType::BF16].map(|d| parity_bound(&model.clone().cast(d)));
+        assert_eq!(bounds, [1e-2, 1e-2, 0.0625, 0.5]);
     }
 
     #[test]

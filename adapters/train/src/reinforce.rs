@@ -18,7 +18,7 @@ use palinode_tasks::TextTask;
 
 use crate::{
     arm::Stage,
-    checks::{Check, logprob_gap, worse},
+    checks::{Check, logprob_gap, parity_bound, worse},
     chunked::{chunk_of, differentiate},
     config::TrainConfig,
     error::TrainError,
@@ -28,9 +28,6 @@ use crate::{
     trainable::Trainable,
     workers::Workers,
 };
-
-/// Largest difference allowed between the log-probabilities of sampling and of training, in nats.
-pub(crate) const PARITY_BOUND: f32 = 1e-2;
 
 /// Everything that stays the same over the steps of a stage.
 pub struct Reinforce<'a, M> {
@@ -43,6 +40,7 @@ pub struct Reinforce<'a, M> {
     pub(crate) rollout: RolloutConfig,
     scoring: Scoring,
     baseline: Baseline,
+    parity_bound: f32,
 }
 
 /// Episodes that are scored together, and their advantages.
@@ -83,6 +81,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
                 chunk: chunk_of(task.dialogue().tokenizer().len()),
             },
             baseline: rl.baseline.into(),
+            parity_bound: parity_bound(reference),
             task,
             stage,
             config,
@@ -122,7 +121,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let gap = report.extras.iter().map(|scored| scored.gap).fold(0.0, worse);
         // With dropout the trainer's log-probabilities are not the sampler's, by intention.
         if learner.model().with_dropout(key).is_none() {
-            Check { name: "sampler = trainer", measured: gap, bound: PARITY_BOUND }.require()?;
+            Check { name: "sampler = trainer", measured: gap, bound: self.parity_bound }.require()?;
         }
         let kl: Vec<f32> = report.extras.into_iter().flat_map(|scored| scored.kl).collect();
         let mut metrics = self.measure(&groups, &kl);

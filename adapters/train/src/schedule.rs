@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     arm::{Stage, StageName},
-    checks::{Check, Checks},
+    checks::{Check, Checks, parity_bound},
     config::TrainConfig,
     error::TrainError,
     evaluate::{evaluate, held_out},
@@ -17,7 +17,7 @@ use crate::{
     learner::{AdamW, Learner},
     play,
     rehearsal::Rehearsal,
-    reinforce::{PARITY_BOUND, Reinforce, device_of},
+    reinforce::{Reinforce, device_of},
     trainable::{Trainable, fingerprint, trainable},
     warm::warm_start,
     workers::Workers,
@@ -137,7 +137,8 @@ pub fn train<M: Trainable>(
     let mut run = Run { task, config, workers, sink, clock: &clock };
     let checks = Checks::new(&model, task, config.attempts, config.reinforce.temperature)?;
     let checks = checks.in_micro_batches(config.reinforce.micro_batch);
-    let checked = [checks.cached_decoding(PARITY_BOUND)?.require()?, checks.sampler_and_trainer(PARITY_BOUND)?.require()?];
+    let bound = parity_bound(&model);
+    let checked = [checks.cached_decoding(bound)?.require()?, checks.sampler_and_trainer(bound)?.require()?];
     let fresh = progress.stages.is_empty();
     if fresh {
         run.announce([model.num_params(), trainable], &stages, checked)?;

@@ -74,7 +74,8 @@ pub(crate) struct FolderArgs {
     /// System message
     #[arg(long, value_name = "TEXT")]
     pub(crate) system: Option<String>,
-    /// What is asked between two attempts; it must not tell whether the first was right
+    /// What is asked between two attempts: `answer` or `code` for texts of ours, or one of your own, which must not tell whether the first was right
+    /// [default: answer]
     #[arg(long, value_name = "TEXT")]
     pub(crate) revision_instruction: Option<String>,
 }
