@@ -38,6 +38,11 @@ pub trait TextTask: Task + Verifier + Send + Sync {
     /// The problem as a person would write it.
     fn show_prompt(&self, problem: &Problem) -> String;
 
+    /// Why an answer gets its verdict, in words.
+    fn explain(&self, problem: &Problem, answer: &[u32]) -> String {
+        self.verify(problem, answer).name().to_owned()
+    }
+
     /// An answer as text.
     fn show_answer(&self, answer: &[u32]) -> String {
         self.dialogue().tokenizer().decode(answer)

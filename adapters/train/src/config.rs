@@ -132,6 +132,8 @@ pub struct ReinforceConfig {
     /// Whether advantages are divided by their standard deviation, per attempt. It cancels the 1 + α by which the bonus weighs attempt 2, so that
     /// `score` and `no-shaping` become nearly the same; the paper does not mention it.
     pub scale_advantages: bool,
+    /// Share of a step's attempts on which the verifier may fail before the run stops.
+    pub max_failed: f64,
 }
 
 impl Default for ReinforceConfig {
@@ -150,6 +152,7 @@ impl Default for ReinforceConfig {
             kl: KlChoice::Exact,
             baseline: BaselineChoice::LeaveOneOut,
             scale_advantages: false,
+            max_failed: 0.1,
         }
     }
 }
@@ -256,6 +259,7 @@ impl TrainConfig {
             ("warm.weight_decay", f64::from(self.warm.weight_decay), 0.0, 1.0),
             ("warm.corrupted_tokens", self.warm.corrupted_tokens, 0.0, 1e6),
             ("reinforce.learning_rate", self.reinforce.learning_rate, 0.0, 1.0),
+            ("reinforce.max_failed", self.reinforce.max_failed, 0.0, 1.0),
         ];
         for (name, value, low, high) in fractions {
             if !(value.is_finite() && (low..=high).contains(&value)) {

@@ -62,6 +62,18 @@ pub enum TrainError {
         /// The largest difference allowed.
         bound: f32,
     },
+    /// The verifier fails too often for its verdicts to mean anything.
+    #[error("the verifier failed on {:.0} % of the attempts of step {step} (reinforce.max_failed allows {:.0} %):\n{examples}", share * 100.0, limit * 100.0)]
+    Verifier {
+        /// RL steps taken.
+        step: usize,
+        /// The share of attempts.
+        share: f64,
+        /// The share allowed.
+        limit: f64,
+        /// Some of them, a line each.
+        examples: String,
+    },
     /// The weights that KL is measured against changed while others were trained.
     #[error(
         "the reference model changed during training: its KL values mean nothing; this is a bug, in palinode or in the device's driver"

@@ -6,7 +6,7 @@ use palinode_core::{trajectory::Trajectory, transitions::Transitions};
 use palinode_tasks::TextTask;
 use serde::{Deserialize, Serialize};
 
-use crate::{arm::StageName, error::TrainError};
+use crate::{arm::StageName, error::TrainError, signal::Signal};
 
 /// Receives what a run says, in order.
 pub trait Sink {
@@ -67,6 +67,8 @@ pub enum Event {
         /// Since the start of the run.
         seconds: f64,
     },
+    /// What the base model's samples earn, before the first RL step.
+    Signal(Signal),
     /// A part of the run begins or ends.
     Stage {
         /// Which.
@@ -157,6 +159,10 @@ pub enum WarningKind {
     NoSignal,
     /// Attempt 2 repeats attempt 1.
     Collapse,
+    /// No answer can be read out of most attempts.
+    Unparseable,
+    /// Most attempts are cut off.
+    Truncated,
 }
 
 /// The measures of an RL step; fractions in `[0, 1]`, one entry an attempt where there are several.

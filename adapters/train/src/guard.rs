@@ -14,6 +14,9 @@ const NO_SIGNAL: f64 = 0.95;
 /// Share of changed answers below which attempt 2 only repeats attempt 1.
 const COLLAPSE: f64 = 0.02;
 
+/// Share of attempts without a verdict on their content from which that is said.
+const UNJUDGED: f64 = 0.5;
+
 /// A warning: its kind and its words.
 pub type Warning = (WarningKind, String);
 
@@ -21,7 +24,7 @@ pub type Warning = (WarningKind, String);
 #[derive(Debug, Clone)]
 pub struct Guard {
     stage: StageName,
-    steps: Vec<[f64; 2]>,
+    steps: Vec<[f64; 4]>,
 }
 
 impl Guard {
@@ -36,12 +39,16 @@ impl Guard {
         let trained = if self.stage == StageName::StageOne { metrics.zero_spread.len() - 1 } else { 0 };
         let spreadless = metrics.zero_spread[trained..].iter().copied().fold(1.0, f64::min);
         let changed = if metrics.reward.len() > 1 { metrics.changed } else { 1.0 };
-        self.steps.push([spreadless, changed]);
+        let share = |verdict: &str| {
+            let all: u64 = metrics.verdicts.values().sum();
+            metrics.verdicts.get(verdict).copied().unwrap_or(0) as f64 / all.max(1) as f64
+        };
+        self.steps.push([spreadless, changed, share("unparseable"), share("truncated")]);
         if self.steps.len() < WINDOW {
             return Vec::new();
         }
         let mean = |i: usize| self.steps.iter().map(|step| step[i]).sum::<f64>() / WINDOW as f64;
-        let (spreadless, changed) = (mean(0), mean(1));
+        let [spreadless, changed, unparseable, truncated] = [mean(0), mean(1), mean(2), mean(3)];
         self.steps.clear();
         let mut warnings = Vec::new();
         if spreadless >= NO_SIGNAL {
@@ -64,6 +71,15 @@ impl Guard {
                 ),
             ));
         }
+        if unparseable >= UNJUDGED {
+            let words = "unparseable: no answer could be read out of {} of the attempts over the last {} steps; look at them in the report: another verifier, or \
+                         a problem text that says how to answer, may be needed";
+            warnings.push((WarningKind::Unparseable, fill(words, unparseable)));
+        }
+        if truncated >= UNJUDGED {
+            let words = "truncated: {} of the attempts were cut off over the last {} steps and earned nothing; allow longer answers (--max-answer)";
+            warnings.push((WarningKind::Truncated, fill(words, truncated)));
+        }
         warnings
     }
 
@@ -81,6 +97,11 @@ impl Guard {
             )
         })
     }
+}
+
+/// Puts a share and the window into words.
+fn fill(words: &str, share: f64) -> String {
+    words.replacen("{}", &format!("{:.0} %", share * 100.0), 1).replacen("{}", &WINDOW.to_string(), 1)
 }
 
 #[cfg(test)]
@@ -119,6 +140,18 @@ mod tests {
         assert_eq!(kinds(StageName::StageTwo, [0.3, 1.0], 0.3), [], "attempt 1 still has signal in Stage II");
         assert_eq!(kinds(StageName::StageOne, [0.3, 1.0], 0.3), [WarningKind::NoSignal], "Stage I pays attempt 2 only");
         assert_eq!(kinds(StageName::StageTwo, [0.3, 0.3], 0.001), [WarningKind::Collapse]);
+    }
+
+    #[test]
+    fn attempts_that_can_not_be_judged_are_named() {
+        for (verdict, kind) in [("unparseable", WarningKind::Unparseable), ("truncated", WarningKind::Truncated)] {
+            let (mut guard, mut found) = (Guard::new(StageName::StageTwo), Vec::new());
+            for _ in 0..WINDOW {
+                let verdicts = [(verdict.to_owned(), 6), ("wrong".to_owned(), 4)].into();
+                found.extend(guard.step(&StepMetrics { verdicts, ..metrics([0.3, 0.3], 0.3) }));
+            }
+            assert!(found.len() == 1 && found[0].0 == kind && found[0].1.contains("60 % of the attempts"), "{found:?}");
+        }
     }
 
     #[test]

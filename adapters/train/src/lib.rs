@@ -10,6 +10,7 @@
 //! | [`warm`] | supervised start: a base that answers, and copies its answer |
 //! | [`reinforce`] | one RL step: play, verify, score, update |
 //! | [`rehearsal`] | the largest piece of work, before the first step |
+//! | [`signal`] | whether there is anything to learn |
 //! | [`evaluate`] | greedy play on held-out problems |
 //! | [`trainable`] | what a model must be able to do to be trained |
 //! | [`learner`], [`workers`] | micro-batches in parallel, gradients summed in a fixed order, AdamW |
@@ -34,6 +35,7 @@ pub mod rehearsal;
 pub mod reinforce;
 pub mod run_folder;
 pub mod schedule;
+pub mod signal;
 pub mod trainable;
 pub mod warm;
 pub mod workers;

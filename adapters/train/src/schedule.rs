@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use palinode_core::task::Split;
+use palinode_core::{task::Split, trajectory::Group, verifier::Verdict};
 use palinode_tasks::TextTask;
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +12,13 @@ use crate::{
     config::TrainConfig,
     error::TrainError,
     evaluate::{evaluate, held_out},
-    event::{Episode, Event, Phase, Sink, Summary},
+    event::{Episode, Event, Phase, Sink, StepMetrics, Summary, WarningKind},
     guard::Guard,
     learner::{AdamW, Learner},
     play,
     rehearsal::Rehearsal,
     reinforce::{Reinforce, device_of},
+    signal::Signal,
     trainable::{Trainable, fingerprint, trainable},
     warm::warm_start,
     workers::Workers,
@@ -111,6 +112,8 @@ pub struct Outcome<M> {
 /// Episodes kept of each RL step, and RL steps between two that are kept.
 const KEPT_EPISODES: usize = 8;
 const KEPT_EVERY: usize = 5;
+/// Examples of what went wrong in an error.
+const EXAMPLES: usize = 3;
 
 /// Runs everything that `start` has not completed yet, once the device has passed the first two of [`crate::checks`].
 ///
@@ -165,6 +168,9 @@ pub fn train<M: Trainable>(
         }
     };
 
+    if progress.stages.len() == 1 {
+        run.look_for_signal(&model)?;
+    }
     let base = base.reference();
     let before = fingerprint(&base);
     let reference_summary = progress.stages.first().map(|base| base.summary_between.clone());
@@ -216,6 +222,21 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Says what the base's samples earn, and warns where that is nothing to learn from.
+    fn look_for_signal<M: Trainable>(&mut self, model: &M) -> Result<(), TrainError> {
+        let signal = Signal::of(model, self.task, self.config, self.workers)?;
+        self.sink.receive(&Event::Signal(signal.clone()))?;
+        match signal.advice() {
+            Some(advice) => self.sink.receive(&Event::Warning {
+                kind: WarningKind::NoSignal,
+                stage: StageName::Base,
+                rl_step: 0,
+                message: format!("no signal: {advice}"),
+            }),
+            None => Ok(()),
+        }
+    }
+
     fn stage(&mut self, stage: StageName, phase: Phase, steps: usize, rl_step: usize) -> Result<(), TrainError> {
         self.sink.receive(&Event::Stage { stage, phase, steps, rl_step })
     }
@@ -240,6 +261,7 @@ impl Run<'_> {
             metrics.seconds = (self.clock)();
             *rl_step += 1;
             self.sink.receive(&Event::Step(Box::new(metrics.clone())))?;
+            self.require_verdicts(&metrics, &groups)?;
             if step % KEPT_EVERY == 0 || step + 1 == stage.steps {
                 self.keep_episodes(stage.name, step + 1, *rl_step, &groups)?;
             }
@@ -254,6 +276,29 @@ impl Run<'_> {
             }
         }
         Ok(learner.into_model())
+    }
+
+    /// Stops when the verifier fails on more attempts than it may.
+    fn require_verdicts(&self, metrics: &StepMetrics, groups: &[Group]) -> Result<(), TrainError> {
+        let all: u64 = metrics.verdicts.values().sum();
+        let share = metrics.verdicts.get(Verdict::Failed.name()).copied().unwrap_or(0) as f64 / all.max(1) as f64;
+        let limit = self.config.reinforce.max_failed;
+        if share <= limit {
+            return Ok(());
+        }
+        let attempts = groups.iter().flat_map(|group| {
+            group.trajectories().iter().flat_map(|episode| episode.attempts()).map(move |attempt| (group.problem(), attempt))
+        });
+        let failed = attempts.filter(|(_, attempt)| attempt.verdict() == Verdict::Failed).take(EXAMPLES);
+        let examples: Vec<String> = failed
+            .map(|(problem, attempt)| {
+                let short =
+                    |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect::<String>();
+                let (asked, answered) = (short(self.task.show_prompt(problem)), short(self.task.show_answer(attempt.answer())));
+                format!("  problem: {asked}\n  answer:  {answered}\n  verdict: {}", self.task.explain(problem, attempt.answer()))
+            })
+            .collect();
+        Err(TrainError::Verifier { step: metrics.rl_step, share, limit, examples: examples.join("\n") })
     }
 
     /// Evaluates the model a stage leaves.
@@ -295,13 +340,7 @@ impl Run<'_> {
         }
     }
 
-    fn keep_episodes(
-        &mut self,
-        stage: StageName,
-        step: usize,
-        rl_step: usize,
-        groups: &[palinode_core::trajectory::Group],
-    ) -> Result<(), TrainError> {
+    fn keep_episodes(&mut self, stage: StageName, step: usize, rl_step: usize, groups: &[Group]) -> Result<(), TrainError> {
         for group in groups.iter().take(KEPT_EPISODES) {
             let sample = step % group.trajectories().len();
             let episode = Episode::of(self.task, group.problem(), &group.trajectories()[sample]);

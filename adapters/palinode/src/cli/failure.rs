@@ -112,7 +112,8 @@ impl From<TrainError> for Failure {
             TrainError::Core(CoreError::NotFinite(_))
             | TrainError::NotFinite { .. }
             | TrainError::Check { .. }
-            | TrainError::Reference => GUARD,
+            | TrainError::Reference
+            | TrainError::Verifier { .. } => GUARD,
             TrainError::Io { .. } | TrainError::Damaged { .. } | TrainError::Origin { .. } => INPUT,
             _ => USAGE,
         };

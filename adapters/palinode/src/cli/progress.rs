@@ -47,6 +47,7 @@ impl Progress {
                 let frozen = if trainable < parameters { format!(", {trainable} of them trained") } else { String::new() };
                 self.line(&format!("task {task}, arm {arm}, seed {seed}, {parameters} parameters{frozen}"));
             }
+            Event::Signal(signal) => self.line(&format!("signal: {}", signal.in_words())),
             Event::Rehearsal { episodes, tokens, .. } => {
                 self.line(&format!("memory: the longest micro-batch fits ({episodes} episodes of {tokens} tokens)"));
             }
