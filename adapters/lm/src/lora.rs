@@ -244,16 +244,12 @@ impl Decoder {
     ///
     /// Each adapter sees its inputs with a share of them set to zero and the others scaled up; a frozen projection sees all.
     pub fn with_dropout(&self, key: RandomKey) -> Option<Self> {
-        let (mut noisy, mut drawn) = (self.clone(), 0);
+        let (mut noisy, mut drawn, mut drops) = (self.clone(), 0, false);
         for adapter in noisy.blocks.iter_mut().flat_map(|block| projections(block)).flat_map(|(_, linear)| &mut linear.adapters) {
             drawn += 1;
             adapter.noise = (adapter.dropout > 0.0).then_some(RandomKey { problem: drawn, ..key });
+            drops |= adapter.noise.is_some();
         }
-        let drops = noisy
-            .blocks
-            .iter_mut()
-            .flat_map(|block| projections(block))
-            .any(|(_, linear)| linear.adapters.iter().any(|adapter| adapter.noise.is_some()));
         drops.then_some(noisy)
     }
 

@@ -19,7 +19,7 @@ const MICRO_BATCH: usize = 4;
 
 /// A whole run. Every key may be left out; the default is the ledger task with a recipe that works.
 ///
-/// With a model folder, three defaults are others: no warm start, a learning rate of 5e-6 (arXiv 2409.12917, table 7) or, with adapters, of 5e-5, and
+/// With a model folder, three defaults are others: no warm start, a learning rate of 5e-6 (arXiv 2409.12917, table 5) or, with adapters, of 5e-5, and
 /// micro-batches of 4.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

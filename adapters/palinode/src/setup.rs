@@ -15,7 +15,7 @@ use palinode_train::{
     checkpoint::{Checkpoints, ModelCard},
     play,
     run_folder::RunFolder,
-    schedule::{Keep, Progress, check_context, check_fit},
+    schedule::{Keep, Progress, check_context, check_fit, check_problems},
     trainable::fingerprint,
 };
 
@@ -169,7 +169,7 @@ impl Setup {
             let message = "a model folder needs problems: give --data FILE (built-in tasks are made of characters, not of text)";
             return Err(SetupError::Settings(message.into()));
         }
-        Ok(check_fit(self.task.as_ref(), 1, usize::MAX)?)
+        Ok(check_problems(self.task.as_ref())?)
     }
 
     /// The folder's model as it is, without fresh adapters; a new one where there is no folder.
@@ -188,9 +188,7 @@ impl Setup {
     /// # Errors
     /// Those of [`Folder::load`], and of [`Decoder::with_adapters`].
     pub fn model(&self) -> Result<(Decoder, Option<String>), SetupError> {
-        let Some(Origin { folder, settings, dtype }) = &self.origin else {
-            return Ok((Decoder::new(&self.sizes, self.seed, &self.device)?, None));
-        };
+        let Some(Origin { folder, settings, dtype }) = &self.origin else { return Ok((self.bare_model()?, None)) };
         let model = folder.load(&self.device)?;
         let fingerprint = fingerprint(&model);
         let model = model.cast(*dtype).with_recomputation(settings.gradient_checkpointing);
@@ -217,10 +215,11 @@ impl Setup {
     /// As [`Setup::model`], and [`TrainError::Origin`] when the folder holds another model than it did.
     pub fn checkpoints(&self, run: &Path) -> Result<Checkpoints, SetupError> {
         let checkpoints = Checkpoints::of(run);
-        match self.model()? {
-            (model, Some(fingerprint)) => Ok(checkpoints.starting_from(model, &fingerprint)?),
-            (_, None) => Ok(checkpoints),
+        if self.origin.is_none() {
+            return Ok(checkpoints);
         }
+        let (model, fingerprint) = self.model()?;
+        Ok(checkpoints.starting_from(model, &fingerprint.unwrap_or_default())?)
     }
 
     /// Keeps the models of a run.

@@ -89,20 +89,15 @@ impl<M: Module + Sync> Learner<M> {
         workers: &Workers,
         slope: impl Fn(&M, &T) -> (Slope, R) + Sync,
     ) -> StepReport<R> {
-        let (mut losses, mut total, mut extras) = (0.0, None, Vec::new());
+        let (mut losses, mut total, mut extras) = (0.0, GradientsParams::new(), Vec::new());
         let gradient = |batch: &T| slope(&self.model.clone().train(), batch);
         workers.fold(micro_batches, gradient, |(slope, extra)| {
             losses += slope.loss;
-            total = Some(match total.take() {
-                None => slope.gradients,
-                Some(sum) => add_gradients(&self.model, sum, slope.gradients),
-            });
+            total = add_gradients(&self.model, std::mem::take(&mut total), slope.gradients);
             extras.push(extra);
         });
-        let mut total: GradientsParams = total.unwrap_or_default();
-        let mut norm = GradientNorm { gradients: total, wide: GradientsParams::new(), squares: 0.0 };
+        let mut norm = GradientNorm { gradients: &total, squares: 0.0 };
         self.model.visit(&mut norm);
-        total = norm.wide;
         let grad_norm = norm.squares.sqrt();
         if losses.is_finite() && grad_norm.is_finite() {
             if grad_norm > self.clip {
@@ -135,7 +130,7 @@ impl Slope {
     }
 }
 
-/// The sum of two gradients of a model.
+/// The sum of two gradients of a model, in f32 at least.
 pub(crate) fn add_gradients<M: Module>(model: &M, a: GradientsParams, b: GradientsParams) -> GradientsParams {
     let mut sum = GradientSum { parts: [a, b], total: GradientsParams::new() };
     model.visit(&mut sum);
@@ -177,18 +172,16 @@ impl ModuleVisitor for GradientSum {
     }
 }
 
-/// The sum of a gradient's squares; its parts are widened on the way.
-struct GradientNorm {
-    gradients: GradientsParams,
-    wide: GradientsParams,
+/// The sum of a gradient's squares.
+struct GradientNorm<'a> {
+    gradients: &'a GradientsParams,
     squares: f64,
 }
 
-impl ModuleVisitor for GradientNorm {
+impl ModuleVisitor for GradientNorm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = self.gradients.remove::<D>(param.id).map(widen) {
-            self.squares += gradient.clone().square().sum().into_scalar::<f64>();
-            self.wide.register(param.id, gradient);
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            self.squares += gradient.square().sum().into_scalar::<f64>();
         }
     }
 }

@@ -365,6 +365,14 @@ pub fn check_context(task: &dyn TextTask, attempts: usize, context: usize) -> Re
 /// [`TrainError::Context`]; [`TrainError::Core`]; [`TrainError::Config`] when a split holds no problem.
 pub fn check_fit(task: &dyn TextTask, attempts: usize, context: usize) -> Result<(), TrainError> {
     check_context(task, attempts, context)?;
+    check_problems(task)
+}
+
+/// Refuses a task that has nothing to train on, or nothing to judge by.
+///
+/// # Errors
+/// [`TrainError::Config`].
+pub fn check_problems(task: &dyn TextTask) -> Result<(), TrainError> {
     for (split, name) in [(Split::Train, "training problems"), (Split::HeldOut, "held-out problems")] {
         if task.is_empty(split) {
             return Err(TrainError::Config { name, expected: "at least 1".into(), got: "0".into() });

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, settings::absolute};
 
 /// A folder that is there, or a model of the hub by its name, which is fetched. Returns the folder and, of a fetched one, the pinned name.
 ///
@@ -10,7 +10,7 @@ use super::Failure;
 pub(crate) fn locate(model: &Path) -> Result<(PathBuf, Option<String>), Failure> {
     match model.to_str() {
         Some(name) if !model.exists() && looks_like_a_name(name) => fetch(name).map(|(folder, pinned)| (folder, Some(pinned))),
-        _ => Ok((std::path::absolute(model).unwrap_or_else(|_| model.to_owned()), None)),
+        _ => Ok((absolute(model), None)),
     }
 }
 

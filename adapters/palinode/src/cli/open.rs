@@ -30,16 +30,16 @@ pub(crate) struct Opened {
 /// Opens a run folder's newest model, one weights file of its checkpoints folder, or a model folder.
 pub(crate) fn open(args: &PlayedArgs) -> Result<Opened, Failure> {
     let run = args.run.as_deref().map(run_of).transpose()?;
-    let mut config = match (&run, &args.config) {
-        (Some((run, _)), _) => RunConfig::read(&run.join("config.toml"))?,
-        (None, Some(path)) => RunConfig::read(path)?,
-        (None, None) => RunConfig::default(),
+    let (mut config, given) = match (&run, &args.config) {
+        (Some((run, _)), _) => RunConfig::read_as_given(&run.join("config.toml"))?,
+        (None, Some(path)) => RunConfig::read_as_given(path)?,
+        (None, None) => Default::default(),
     };
     if let Some(data) = &args.data {
         settings::set_data(&mut config, data);
     }
     settings::apply_folder(&args.folder, &mut config)?;
-    config.fill(&Default::default());
+    config.fill(&given);
     settings::apply_machine(&args.machine, &mut config.machine);
     if run.is_none() && config.pretrained.is_none() {
         return Err(Failure::new(USAGE, "nothing to play: give the folder of a run, or a model folder as --model DIR"));

@@ -59,7 +59,7 @@ pub(crate) fn apply(args: &SettingsArgs, mut run: RunConfig, given: &Table) -> R
 }
 
 /// A run is to find its files from wherever it is looked at.
-fn absolute(path: &Path) -> PathBuf {
+pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
