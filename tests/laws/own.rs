@@ -11,7 +11,7 @@ use palinode_core::{
 };
 use palinode_flex::Flex;
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_tasks::{JsonlTask, Ledger, Sorting, TextTask};
+use palinode_tasks::{FileTask, Layout, Ledger, Sorting, TextTask};
 use palinode_tests::{Hashed, VOCABULARY, device, laws};
 use proptest::prelude::*;
 
@@ -34,12 +34,12 @@ fn verifiers_obey_their_contract() {
 }
 
 #[test]
-fn jsonl_problems_obey_it_and_ignore_the_space_around_an_answer() {
+fn problems_of_a_file_obey_it_and_ignore_the_space_around_an_answer() {
     let lines = include_str!("../../examples/data/sums.jsonl");
     let spaced = lines.to_owned() + "{\"prompt\": \"what is it?\", \"answer\": \"a b\"}\n";
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("spaced.jsonl");
     std::fs::write(&path, spaced).unwrap();
-    let task = JsonlTask::load(&path).unwrap();
+    let task = FileTask::load(&path, None, &Layout::default()).unwrap();
     obeys(&task);
     let vocabulary = task.dialogue().tokenizer();
     let space = vocabulary.encode(" ").unwrap();

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use palinode_tasks::{Layout, TaskError, verifiers::VerifierConfig};
 use palinode_train::{config::TrainConfig, workers::DECODE_BATCH};
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -59,12 +60,24 @@ impl Default for MachineConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskConfig {
-    /// `ledger`, `sorting`, or `jsonl`.
+    /// `ledger`, `sorting`, or `file`.
     pub name: String,
-    /// For `jsonl`: the file of problems.
+    /// For `file`: the file of problems, in JSONL, CSV, TSV or Parquet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
-    /// For `jsonl`: most tokens of one answer. When left out, what the longest answer of the file needs, or with a model folder 256 where its context
+    /// For `file`: another file, whose problems are held out; when left out, a fifth of `data`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<PathBuf>,
+    /// For `file`: `plain`, `gsm8k` or `math`, which name the fields and the verifier; `plain` when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
+    /// For `file`: the field of the prompt, where it is not the layout's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_field: Option<String>,
+    /// For `file`: the field of the reference answer, where it is not the layout's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_field: Option<String>,
+    /// For `file`: most tokens of one answer. When left out, what the longest answer of the file needs, or with a model folder 256 where its context
     /// has room for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_answer: Option<usize>,
@@ -72,11 +85,40 @@ pub struct TaskConfig {
     pub digits: usize,
     /// For `ledger`: probability of a zero.
     pub zero_probability: f64,
+    /// For `file`: what judges answers, where it is not the layout's verifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<VerifierConfig>,
+}
+
+impl TaskConfig {
+    /// Which fields of the file are what, and what judges.
+    ///
+    /// # Errors
+    /// [`TaskError::UnknownName`] when no layout has this name.
+    pub fn layout(&self) -> Result<Layout, TaskError> {
+        let named = self.layout.as_deref().map_or_else(|| Ok(Layout::default()), Layout::named)?;
+        Ok(Layout {
+            prompt: self.prompt_field.clone().unwrap_or(named.prompt),
+            answer: self.answer_field.clone().unwrap_or(named.answer),
+            verifier: self.verifier.clone().unwrap_or(named.verifier),
+        })
+    }
 }
 
 impl Default for TaskConfig {
     fn default() -> Self {
-        Self { name: "ledger".into(), data: None, max_answer: None, digits: 8, zero_probability: 0.6 }
+        Self {
+            name: "ledger".into(),
+            data: None,
+            held_out: None,
+            layout: None,
+            prompt_field: None,
+            answer_field: None,
+            max_answer: None,
+            digits: 8,
+            zero_probability: 0.6,
+            verifier: None,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! palinode: language models that learn to take back a wrong first answer.
 //!
 //! The facade of the workspace. It re-exports the method ([`core`]), a transformer policy ([`lm`]), model folders in Hugging Face layout ([`hf`]), tasks ([`tasks`]) and the training loop
-//! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`], [`pretrained`]), what it stands for ([`setup`]) and will need ([`plan`]), device names ([`device`]) and the
+//! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`], [`pretrained`]), what it stands for ([`setup`], [`problems`]) and will need ([`plan`]), device names ([`device`]) and the
 //! report ([`report`]).
 //!
 //! ```no_run
@@ -24,9 +24,11 @@ pub use palinode_lm as lm;
 pub use palinode_tasks as tasks;
 pub use palinode_train as train;
 
+pub mod bench;
 pub mod config;
 pub mod device;
 pub mod plan;
 pub mod pretrained;
+pub mod problems;
 pub mod report;
 pub mod setup;

@@ -9,7 +9,7 @@ use burn::tensor::{Device, FloatDType};
 use palinode_core::task::Split;
 use palinode_hf::{Chat, Folder, HfError, save_adapters};
 use palinode_lm::{Decoder, DecoderConfig, LmError};
-use palinode_tasks::{JsonlTask, Ledger, Sorting, TaskError, TextTask, Vocabulary};
+use palinode_tasks::{FileTask, Ledger, Sorting, TaskError, TextTask, Vocabulary};
 use palinode_train::{
     TrainError,
     checkpoint::{Checkpoints, ModelCard},
@@ -19,10 +19,12 @@ use palinode_train::{
     trainable::fingerprint,
 };
 
-use crate::{config::RunConfig, device::Opened, pretrained::PretrainedConfig};
-
-/// Longest answer, in tokens, of a folder's model, where nothing else is asked for and its context has room for that.
-const ANSWER: usize = 256;
+use crate::{
+    config::{RunConfig, TaskConfig},
+    device::Opened,
+    pretrained::PretrainedConfig,
+    problems::{file_task, remarks, with_room},
+};
 
 /// What settings stand for, opened and found to fit together.
 pub struct Setup {
@@ -81,23 +83,13 @@ impl Setup {
     /// A model of our own for a task.
     fn scratch(config: &RunConfig, opened: &Opened) -> Result<Self, SetupError> {
         let mut notes = Vec::new();
-        let task: Box<dyn TextTask> = match (&config.task.data, config.task.name.as_str()) {
-            (Some(path), _) => {
-                let task = JsonlTask::load(path)?;
-                notes.extend(duplicates(&task));
-                Box::new(match config.task.max_answer {
-                    Some(tokens) => task.with_max_answer(tokens)?,
-                    None => task,
-                })
+        let task: Box<dyn TextTask> = match &config.task.data {
+            Some(path) => {
+                let task = file_task(path, config, None)?;
+                notes.extend(remarks(&task));
+                Box::new(task)
             }
-            (None, _) if config.task.max_answer.is_some() => {
-                return Err(SetupError::Settings(
-                    "task.max_answer is for problems of a file: built-in answers have one length".into(),
-                ));
-            }
-            (None, "ledger") => Box::new(Ledger::new(config.task.digits, config.task.zero_probability)?),
-            (None, "sorting") => Box::new(Sorting::new(config.task.digits)?),
-            (None, other) => palinode_tasks::builtin(other)?,
+            None => built_in(&config.task)?,
         };
         let (model, attempts) = (&config.model, config.train.attempts);
         let context = match model.context {
@@ -134,14 +126,12 @@ impl Setup {
         notes.extend(chat.rewritten().map(|how| {
             format!("{how}; here every attempt stays as it was sampled, and what serves the trained model should keep it too")
         }));
-        let task = match &config.task.data {
-            Some(path) => JsonlTask::load_with(path, Arc::new(chat))?,
-            None => JsonlTask::without_problems(Arc::new(chat)),
-        };
-        notes.extend(duplicates(&task));
         let (attempts, sizes) = (config.train.attempts, folder.config().clone());
-        let answer = config.task.max_answer.unwrap_or_else(|| longest_answer(&task, attempts, sizes.context));
-        let task = task.with_max_answer(answer)?;
+        let task = match &config.task.data {
+            Some(path) => file_task(path, config, Some((Arc::new(chat), sizes.context)))?,
+            None => with_room(FileTask::without_problems(Arc::new(chat)), config, sizes.context)?,
+        };
+        notes.extend(remarks(&task));
         check_context(&task, attempts, sizes.context)?;
         let origin = Origin { folder, settings: settings.clone(), dtype };
         let (seed, device) = (config.train.seed, opened.device.clone());
@@ -280,20 +270,15 @@ impl Keep<Decoder> for Kept<'_> {
     }
 }
 
-/// As many tokens as [`ANSWER`] says, or as the context has room for, and never fewer than a reference needs.
-fn longest_answer(task: &JsonlTask, attempts: usize, context: usize) -> usize {
-    let needed = task.answer_limit().max_tokens();
-    let between = task.dialogue().revision().len() + 1;
-    // Problems that a person will type are not known yet: they get a quarter.
-    let prompt = if task.max_prompt() == 0 { context / 4 } else { task.max_prompt() };
-    let room = context.saturating_sub(prompt + (attempts - 1) * between) / attempts;
-    room.min(ANSWER).max(needed)
-}
-
-fn duplicates(task: &JsonlTask) -> Option<String> {
-    match task.duplicates() {
-        0 => None,
-        1 => Some("one problem of the file is there twice, and was left out once".into()),
-        n => Some(format!("{n} lines of the file repeat an earlier one, and were left out")),
+/// A built-in task with the sizes that were asked for.
+fn built_in(config: &TaskConfig) -> Result<Box<dyn TextTask>, SetupError> {
+    if config.max_answer.is_some() {
+        return Err(SetupError::Settings("task.max_answer is for problems of a file: built-in answers have one length".into()));
     }
+    Ok(match config.name.as_str() {
+        "ledger" => Box::new(Ledger::new(config.digits, config.zero_probability)?),
+        "sorting" => Box::new(Sorting::new(config.digits)?),
+        "file" | "jsonl" => return Err(SetupError::Settings("task.data is missing: name the file of problems".into())),
+        other => palinode_tasks::builtin(other)?,
+    })
 }

@@ -156,7 +156,7 @@ fn problems_of_ones_own_train_and_evaluate() {
     let problems: String = (0..60).map(|i| format!("{{\"prompt\": \"{i}+1\", \"answer\": \"{}\"}}\n", i + 1)).collect();
     fs::write(folder.path().join("own.jsonl"), problems).unwrap();
     let out = succeed(train(folder.path(), &["--data", "own.jsonl", "--out", "run", "--json"]));
-    assert!(out.contains("\"task\":\"jsonl\""), "{out}");
+    assert!(out.contains("\"task\":\"own\""), "{out}");
     assert!(succeed(palinode(folder.path(), &["eval", "run"])).contains("acc@t1"));
     let mut command = palinode(folder.path(), &["try", "run"]);
     command.write_stdin("12+1\n");
@@ -171,9 +171,12 @@ fn wrong_data_is_one_clear_line_and_code_3() {
         fail(train(folder.path(), &["--data", name, "--out", "run"]), 3)
     };
     let good = "{\"prompt\": \"1+1\", \"answer\": \"2\"}\n";
-    assert!(with("malformed.jsonl", &format!("{good}{{\"prompt\": 3\n")).contains("malformed.jsonl: line 2: not JSON"));
+    assert!(
+        with("malformed.jsonl", &format!("{good}{{\"prompt\": 3\n"))
+            .contains("malformed.jsonl: line 2: this looks like a JSON object over several lines, or cut off")
+    );
     assert!(with("empty.jsonl", "").contains("holds no problem"));
-    assert!(with("key.jsonl", "{\"prompt\": \"a\", \"anwser\": \"b\"}\n").contains("did you mean \"answer\"?"));
+    assert!(with("key.jsonl", "{\"prompt\": \"a\", \"anwser\": \"b\"}\n").contains("did you mean `anwser`?"));
     assert!(fail(train(folder.path(), &["--data", "none.jsonl"]), 3).contains("none.jsonl"));
     assert!(!folder.path().join("run").exists(), "nothing is made before the data is known to be good");
 }

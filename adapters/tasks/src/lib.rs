@@ -1,23 +1,32 @@
 //! Verifiable problems for palinode, and their verifiers.
 //!
 //! A [`TextTask`] is a source of problems, their verifier, and what a person sees of both. Built in are the [`Ledger`], in which a first
-//! answer is a guess that exposes itself at its end, and [`Sorting`]; [`JsonlTask`] reads problems of one's own.
+//! answer is a guess that exposes itself at its end, and [`Sorting`]; [`FileTask`] reads problems of one's own, in a [`Layout`], and judges them by one
+//! of the [`verifiers`]; its [`rows`] come from JSONL, CSV, TSV or Parquet. What answers mean is the matter of [`math`].
 
 mod dialogue;
 mod digits;
+mod entries;
 mod error;
-mod jsonl;
+mod file_task;
+mod inspection;
+mod layout;
 mod ledger;
+pub mod math;
+pub mod rows;
 mod shuffle;
 mod sorting;
 mod text_task;
 mod tokenizer;
+pub mod verifiers;
 mod vocabulary;
 
 pub use dialogue::Dialogue;
 pub use digits::DigitTask;
 pub use error::TaskError;
-pub use jsonl::JsonlTask;
+pub use file_task::{FileTask, Unjudged};
+pub use inspection::{Inspection, Lengths, TooLong};
+pub use layout::Layout;
 pub use ledger::Ledger;
 pub use sorting::Sorting;
 pub use text_task::TextTask;

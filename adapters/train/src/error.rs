@@ -63,7 +63,7 @@ pub enum TrainError {
         bound: f32,
     },
     /// The verifier fails too often for its verdicts to mean anything.
-    #[error("the verifier failed on {:.0} % of the attempts of step {step} (reinforce.max_failed allows {:.0} %):\n{examples}", share * 100.0, limit * 100.0)]
+    #[error("the verifier failed on {:.0} % of the attempts of step {step} (reinforce.max_failed allows {:.0} %); `palinode data` names references it can't judge by:\n{examples}", share * 100.0, limit * 100.0)]
     Verifier {
         /// RL steps taken.
         step: usize,

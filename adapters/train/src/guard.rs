@@ -72,8 +72,8 @@ impl Guard {
             ));
         }
         if unparseable >= UNJUDGED {
-            let words = "unparseable: no answer could be read out of {} of the attempts over the last {} steps; look at them in the report: another verifier, or \
-                         a problem text that says how to answer, may be needed";
+            let words = "unparseable: no answer could be read out of {} of the attempts over the last {} steps; look at them in the report, \
+                         and ask `palinode verify` why: another verifier, or a problem text that says how to answer, may be needed";
             warnings.push((WarningKind::Unparseable, fill(words, unparseable)));
         }
         if truncated >= UNJUDGED {

@@ -58,7 +58,7 @@ impl<M: Trainable> Reinforce<'_, M> {
 #[cfg(test)]
 mod tests {
     use palinode_lm::{Decoder, DecoderConfig};
-    use palinode_tasks::{JsonlTask, Ledger, TextTask};
+    use palinode_tasks::{FileTask, Layout, Ledger, TextTask};
 
     use crate::{config::TrainConfig, play::context, trainable::fingerprint, workers::Workers};
 
@@ -70,7 +70,7 @@ mod tests {
         let lines: Vec<String> = (0..9).map(|i| format!("{{\"prompt\": \"{i}+1\", \"answer\": \"{}\"}}", i + 1)).collect();
         std::fs::write(file.path(), lines.join("\n")).unwrap();
         let tasks: [Box<dyn TextTask>; 2] =
-            [Box::new(Ledger::new(4, 0.6).unwrap()), Box::new(JsonlTask::load(file.path()).unwrap())];
+            [Box::new(Ledger::new(4, 0.6).unwrap()), Box::new(FileTask::load(file.path(), None, &Layout::default()).unwrap())];
         for (task, attempts) in tasks.into_iter().zip([2, 3]) {
             let mut config = TrainConfig { attempts, ..TrainConfig::default() };
             (config.reinforce.problems, config.reinforce.samples, config.reinforce.micro_batch) = (3, 2, 64);

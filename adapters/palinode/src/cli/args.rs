@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use palinode::{pretrained::WeightType, train::arm::Arm};
+use palinode::{pretrained::WeightType, tasks::verifiers::VerifierConfig, train::arm::Arm};
 
 /// What a run does, on the command line; a file may say the same, and flags win over it.
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArgs {
     /// Built-in task: ledger or sorting [default: ledger]
-    #[arg(long, conflicts_with = "data")]
+    #[arg(long, conflicts_with_all = ["data", "held_out", "layout", "prompt_field", "answer_field", "verifier"])]
     pub(crate) task: Option<String>,
-    /// Your own problems, one JSON object with "prompt" and "answer" a line
-    #[arg(long, value_name = "FILE")]
-    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
     /// What to train with [default: score]
     #[arg(long, value_enum)]
     pub(crate) arm: Option<ArmName>,
@@ -56,6 +55,52 @@ pub(crate) struct SettingsArgs {
     pub(crate) lora: LoraArgs,
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
+}
+
+/// Problems of a file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Your own problems")]
+pub(crate) struct DataArgs {
+    /// Problems in JSONL, CSV, TSV or Parquet; `palinode data` looks at one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
+}
+
+/// What the rows of a file are.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Your own problems")]
+pub(crate) struct LayoutArgs {
+    /// Another file, whose problems are held out [default: a fifth of the first]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) held_out: Option<PathBuf>,
+    /// Fields and verifier of a known layout: plain, gsm8k or math [default: plain]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) layout: Option<String>,
+    /// Field of the prompt, such as extra.question [default: by layout]
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) prompt_field: Option<String>,
+    /// Field of the reference answer [default: by layout]
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) answer_field: Option<String>,
+    /// What judges: exact, numeric, gsm8k, boxed, math, choice, pattern or json, or '{ kind = "numeric", relative = 0.01 }' [default: by layout]
+    #[arg(long, value_name = "KIND", value_parser = verifier)]
+    pub(crate) verifier: Option<VerifierConfig>,
+}
+
+/// A verifier by the name of its kind, or as the TOML of a configuration.
+fn verifier(text: &str) -> Result<VerifierConfig, String> {
+    #[derive(serde::Deserialize)]
+    struct Settings {
+        verifier: VerifierConfig,
+    }
+    if !text.trim_start().starts_with('{') {
+        return text.parse().map_err(|error: palinode::tasks::TaskError| error.to_string());
+    }
+    let settings: Settings = toml::from_str(&format!("verifier = {text}")).map_err(|error| error.message().to_owned())?;
+    settings.verifier.build().map_err(|error| error.to_string())?;
+    Ok(settings.verifier)
 }
 
 /// A model folder, and how problems are put to its model.
@@ -138,6 +183,45 @@ pub(crate) struct PlanArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DataCommandArgs {
+    /// Problems in JSONL, CSV, TSV or Parquet
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
+    #[command(flatten)]
+    pub(crate) folder: FolderArgs,
+    /// Attempts a problem, all of which must fit the context
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) attempts: u8,
+    /// Longest context in tokens [default: the model folder's]
+    #[arg(long, value_name = "N", conflicts_with = "model")]
+    pub(crate) context: Option<usize>,
+    /// Problems to show
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) show: usize,
+    /// Print what was found as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// What judges, as for `train`
+    #[arg(long, value_name = "KIND", value_parser = verifier)]
+    pub(crate) verifier: VerifierConfig,
+    /// An answer, or - for standard input
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) answer: String,
+    /// The reference answer
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) reference: String,
+    /// Print the verdict as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Machine")]
 pub(crate) struct MachineArgs {
     /// Device to compute on; `palinode doctor` lists them [default: flex]
@@ -155,14 +239,13 @@ pub(crate) struct MachineArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PlayedArgs {
     /// Folder of a run, or a weights file in its checkpoints folder
-    #[arg(value_name = "RUN_OR_WEIGHTS", conflicts_with_all = ["model", "config", "data", "adapter"])]
+    #[arg(value_name = "RUN_OR_WEIGHTS", conflicts_with_all = ["model", "config", "data", "held_out", "layout", "prompt_field", "answer_field", "verifier", "adapter"])]
     pub(crate) run: Option<PathBuf>,
     /// Settings in TOML, as for `train`; flags win over it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Problems for --model, one JSON object with "prompt" and "answer" a line
-    #[arg(long, value_name = "FILE")]
-    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
     #[command(flatten)]
     pub(crate) folder: FolderArgs,
     /// Adapters for --model, in PEFT layout, such as RUN/adapter
@@ -213,6 +296,24 @@ pub(crate) struct ReportArgs {
     /// Write the figure of accuracy per attempt alone, as SVG
     #[arg(long, requires = "out")]
     pub(crate) svg: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Work to time: ledger or small; may be given twice [default: both]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Vec<String>,
+    /// Episodes of a step
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub(crate) episodes: usize,
+    /// Repetitions, of which the median counts
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) repeat: u16,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+    /// Print the figures as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

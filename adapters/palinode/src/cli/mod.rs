@@ -1,7 +1,9 @@
 //! The command line. Data goes to stdout, messages to stderr.
 
 mod args;
+mod bench;
 mod chat;
+mod data;
 mod doctor;
 mod eval;
 mod failure;
@@ -17,7 +19,10 @@ mod train;
 
 use std::process::ExitCode;
 
-use args::{DoctorArgs, EvalArgs, GenerateArgs, LogprobsArgs, MergeArgs, PlanArgs, ReportArgs, TrainArgs, TryArgs};
+use args::{
+    BenchArgs, DataCommandArgs, DoctorArgs, EvalArgs, GenerateArgs, LogprobsArgs, MergeArgs, PlanArgs, ReportArgs, TrainArgs,
+    TryArgs, VerifyArgs,
+};
 use clap::{Parser, Subcommand};
 pub(crate) use failure::Failure;
 
@@ -41,11 +46,25 @@ Examples:
   palinode train                                   the ledger task, in minutes, with a report at the end
   palinode train --arm naive --seed 1              a control: multi-turn RL without the method
   palinode train --data problems.jsonl             your own problems, one {\"prompt\": \"...\", \"answer\": \"...\"} a line
+  palinode train --data train.parquet --held-out test.parquet --layout gsm8k
   palinode train --model Qwen2.5-0.5B-Instruct --data problems.jsonl --lora-rank 16
   palinode train --model Qwen/Qwen2.5-0.5B-Instruct ...    by name (builds with `--features hub`)
   palinode train --config run.toml --dry-run       what would run, and every setting
   palinode train --steps-warm 40 --steps-one 4 --steps-two 4 --out /tmp/smoke")]
     Train(Box<TrainArgs>),
+    /// Look at a file of problems: what it holds, and whether the verifier can judge by its references.
+    #[command(after_help = "\
+Examples:
+  palinode data problems.jsonl
+  palinode data train.parquet --layout gsm8k --model Qwen2.5-0.5B-Instruct    lengths in its tokens, and what does not fit
+  palinode data rows.csv --prompt-field question --answer-field gold --verifier '{ kind = \"numeric\", relative = 0.01 }'")]
+    Data(Box<DataCommandArgs>),
+    /// Judge one answer, and say why.
+    #[command(after_help = "\
+Examples:
+  palinode verify --verifier boxed --answer 'so it is \\boxed{\\frac12}' --reference 0.5
+  palinode verify --verifier gsm8k --reference 72 --answer - < answer.txt")]
+    Verify(VerifyArgs),
     /// Say what a run would need, in memory and time, before anything runs.
     #[command(after_help = "\
 Examples:
@@ -85,6 +104,12 @@ Examples:
 Examples:
   palinode merge --model Qwen2.5-0.5B --adapter runs/mine/adapter --out merged")]
     Merge(MergeArgs),
+    /// Time sampling, updates and whole steps, on work of a known size.
+    #[command(after_help = "\
+Examples:
+  palinode bench
+  palinode bench --preset ledger --repeat 9 --threads 1 --json")]
+    Bench(BenchArgs),
     /// List devices, and check that one computes rightly.
     #[command(after_help = "\
 Examples:
@@ -98,6 +123,8 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Train(args) => train::run(&args),
+        Command::Data(args) => data::data(&args),
+        Command::Verify(args) => data::verify(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Try(args) => chat::run(&args),
@@ -105,6 +132,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Logprobs(args) => model::logprobs(&args),
         Command::Generate(args) => model::generate(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };
     match done {

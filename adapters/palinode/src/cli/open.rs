@@ -35,9 +35,7 @@ pub(crate) fn open(args: &PlayedArgs) -> Result<Opened, Failure> {
         (None, Some(path)) => RunConfig::read_as_given(path)?,
         (None, None) => Default::default(),
     };
-    if let Some(data) = &args.data {
-        settings::set_data(&mut config, data);
-    }
+    settings::apply_data(&args.data, &mut config)?;
     settings::apply_folder(&args.folder, &mut config)?;
     config.fill(&given);
     settings::apply_machine(&args.machine, &mut config.machine);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use palinode::{
-    config::{MachineConfig, RunConfig},
+    config::{MachineConfig, RunConfig, TaskConfig},
     lm::LoraTarget,
     pretrained::{LoraSettings, PretrainedConfig},
     train::workers::Workers,
@@ -12,7 +12,7 @@ use toml::Table;
 
 use super::{
     Failure,
-    args::{FolderArgs, LoraArgs, MachineArgs, SettingsArgs},
+    args::{DataArgs, FolderArgs, LayoutArgs, LoraArgs, MachineArgs, SettingsArgs},
     failure::USAGE,
     hub,
 };
@@ -29,12 +29,9 @@ pub(crate) fn settings(args: &SettingsArgs) -> Result<RunConfig, Failure> {
 /// Puts flags over settings; `given` names the keys that were set before.
 pub(crate) fn apply(args: &SettingsArgs, mut run: RunConfig, given: &Table) -> Result<RunConfig, Failure> {
     if let Some(task) = &args.task {
-        run.task.name.clone_from(task);
-        run.task.data = None;
+        run.task = TaskConfig { name: task.clone(), data: None, held_out: None, layout: None, ..run.task };
     }
-    if let Some(data) = &args.data {
-        set_data(&mut run, data);
-    }
+    apply_data(&args.data, &mut run)?;
     apply_folder(&args.folder, &mut run)?;
     apply_lora(&args.lora, &mut run)?;
     run.fill(given);
@@ -64,9 +61,33 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Problems of a file.
-pub(crate) fn set_data(run: &mut RunConfig, data: &Path) {
-    run.task.name = "jsonl".into();
-    run.task.data = Some(absolute(data));
+pub(crate) fn apply_data(args: &DataArgs, run: &mut RunConfig) -> Result<(), Failure> {
+    if let Some(data) = &args.data {
+        run.task.name = "file".into();
+        run.task.data = Some(absolute(data));
+    }
+    apply_layout(&args.layout, run)
+}
+
+/// What the rows of the file are.
+pub(crate) fn apply_layout(args: &LayoutArgs, run: &mut RunConfig) -> Result<(), Failure> {
+    let flags = [
+        ("--held-out", args.held_out.is_some()),
+        ("--layout", args.layout.is_some()),
+        ("--prompt-field", args.prompt_field.is_some()),
+        ("--answer-field", args.answer_field.is_some()),
+        ("--verifier", args.verifier.is_some()),
+    ];
+    let task = &mut run.task;
+    if let (None, Some((flag, _))) = (&task.data, flags.iter().find(|(_, given)| *given)) {
+        return Err(Failure::new(USAGE, format!("{flag} is for problems of a file: give --data FILE")));
+    }
+    task.held_out = args.held_out.as_deref().map(absolute).or(task.held_out.take());
+    task.layout = args.layout.clone().or(task.layout.take());
+    task.prompt_field = args.prompt_field.clone().or(task.prompt_field.take());
+    task.answer_field = args.answer_field.clone().or(task.answer_field.take());
+    task.verifier = args.verifier.clone().or(task.verifier.take());
+    Ok(())
 }
 
 /// Fetches a model folder that is not there any more, or not yet, from where it came.

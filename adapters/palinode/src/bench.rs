@@ -1,0 +1,257 @@
+//! How fast this machine plays and learns, on work whose size is known: what `tests/bench` compares with PyTorch.
+//!
+//! Three things are timed, on episodes of two attempts: sampling them, one update on them (forward, backward, AdamW; no reference), and a whole RL step
+//! (sample, verify, score with the reference, update). Models have random weights: time does not depend on what they know.
+
+use std::time::Instant;
+
+use palinode_core::{
+    batch::TokenBatch,
+    kl::KlEstimator,
+    logprob::Scoring,
+    objective::{loss, token_weights},
+    rng::{RandomKey, Stream},
+    rollout::AnswerLimit,
+    sampling::Sampling,
+    task::{Problem, Split, Task},
+    trajectory::{Group, Trajectory},
+    verifier::{Verdict, Verifier},
+};
+use palinode_lm::{Decoder, DecoderConfig};
+use palinode_tasks::{Dialogue, Ledger, TaskError, TextTask, Vocabulary};
+use palinode_train::{
+    TrainError,
+    arm::Arm,
+    chunked::{chunk_of, differentiate},
+    config::TrainConfig,
+    learner::{AdamW, Learner},
+    play::{context, play, rollout_config},
+    reinforce::Reinforce,
+    workers::Workers,
+};
+use serde::Serialize;
+
+use crate::{device::Opened, setup::SetupError};
+
+/// Work of a known size: a task and a model for it.
+pub struct Work {
+    name: &'static str,
+    task: Box<dyn TextTask>,
+    sizes: DecoderConfig,
+    train: TrainConfig,
+}
+
+/// What was timed, several times each.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Measured {
+    /// The preset.
+    pub preset: &'static str,
+    /// Numbers in the model.
+    pub parameters: usize,
+    /// Episodes of a step.
+    pub episodes: usize,
+    /// Tokens of an episode that the policy writes, and all of them.
+    pub tokens: [usize; 2],
+    /// Sampling; its tokens are those that the policy wrote.
+    pub rollout: Timed,
+    /// An update; its tokens are all of the episodes'.
+    pub update: Timed,
+    /// A whole RL step; its tokens are all of the episodes'.
+    pub step: Timed,
+}
+
+/// Seconds of each repetition, of the same number of tokens.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Timed {
+    /// Tokens of one repetition.
+    pub tokens: usize,
+    /// Wall-clock seconds.
+    pub seconds: Vec<f64>,
+}
+
+impl Timed {
+    /// The median of the seconds.
+    pub fn median(&self) -> f64 {
+        let mut sorted = self.seconds.clone();
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
+    }
+
+    /// Tokens a second, at the median.
+    pub fn rate(&self) -> f64 {
+        self.tokens as f64 / self.median()
+    }
+}
+
+impl Work {
+    /// Names of the presets.
+    pub const NAMES: [&str; 2] = ["ledger", "small"];
+
+    /// `ledger`: the embedded default, 0.2 M parameters and 25 tokens an episode. `small`: 6 layers of width 256, 8 heads, a vocabulary of 4096, 256
+    /// tokens an episode. `episodes` are played in groups of 8.
+    ///
+    /// # Errors
+    /// [`SetupError::Settings`] for another name, or for episodes that make no groups.
+    pub fn preset(name: &str, episodes: usize) -> Result<Self, SetupError> {
+        let mut train = TrainConfig::default();
+        let samples = train.reinforce.samples;
+        if episodes == 0 || !episodes.is_multiple_of(samples) {
+            return Err(SetupError::Settings(format!(
+                "--episodes must be a multiple of {samples}, the episodes of a group; got {episodes}"
+            )));
+        }
+        train.reinforce.problems = episodes / samples;
+        let (name, task, sizes): (_, Box<dyn TextTask>, _) = match name {
+            "ledger" => {
+                let task = Ledger::new(8, 0.6)?;
+                let context = context(&task, train.attempts).map_err(TrainError::from)?;
+                let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 96, 2, 4, context);
+                ("ledger", Box::new(task), sizes)
+            }
+            "small" => {
+                train.reinforce.micro_batch = 8;
+                ("small", Box::new(Recital::new(4096, 66, 94)), DecoderConfig::small(4096, 256, 6, 8, 256))
+            }
+            other => {
+                return Err(SetupError::Settings(format!("no preset is called `{other}`; there are {}", Self::NAMES.join(", "))));
+            }
+        };
+        Ok(Self { name, task, sizes, train })
+    }
+
+    /// Times everything `repeat` times, behind one repetition that does not count.
+    ///
+    /// # Errors
+    /// [`SetupError::Train`] when a step fails.
+    pub fn measure(&self, opened: &Opened, workers: &Workers, repeat: usize) -> Result<Measured, SetupError> {
+        let rl = &self.train.reinforce;
+        let model = Decoder::new(&self.sizes, 0, &opened.device)?;
+        let problems: Vec<Problem> = (0..rl.problems as u64).map(|i| self.task.problem(0, Split::Train, i)).collect();
+        let sampling = Sampling::temperature(rl.temperature).map_err(TrainError::from)?;
+        let config = rollout_config(self.task.as_ref(), self.train.attempts, rl.samples, sampling).map_err(TrainError::from)?;
+        let sample = |step: usize| -> Result<Vec<Group>, TrainError> {
+            let key = RandomKey { step: step as u32, ..RandomKey::new(0, Stream::User) };
+            Ok(play(&model, self.task.as_ref(), &problems, &config, key, workers)?)
+        };
+        let groups = sample(0)?;
+        let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
+        let written = |episode: &Trajectory| episode.attempts().iter().map(|attempt| attempt.tokens().len()).sum::<usize>();
+        let tokens = [episodes.iter().map(|e| written(e)).sum(), episodes.iter().map(|e| e.tokens().len()).sum()];
+
+        let stage = Arm::Score.stages(&self.train)?.pop().ok_or(TrainError::Reference)?;
+        let steps = Reinforce::new(self.task.as_ref(), &stage, &self.train, &model, workers, &opened.device)?;
+        let mut learner = Learner::new(model.clone(), AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
+        let mut updated = Learner::new(model.clone(), AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
+        Ok(Measured {
+            preset: self.name,
+            parameters: burn::module::Module::num_params(&model),
+            episodes: episodes.len(),
+            tokens: tokens.map(|all: usize| all / episodes.len()),
+            rollout: timed(tokens[0], repeat, |i| sample(i).map(drop))?,
+            update: timed(tokens[1], repeat, |_| self.update(&mut updated, &episodes, opened, workers))?,
+            step: timed(tokens[1], repeat, |i| steps.step(&mut learner, i, i).map(drop))?,
+        })
+    }
+
+    /// One policy-gradient step on given episodes.
+    fn update(
+        &self,
+        learner: &mut Learner<Decoder>,
+        episodes: &[&Trajectory],
+        opened: &Opened,
+        workers: &Workers,
+    ) -> Result<(), TrainError> {
+        let rl = &self.train.reinforce;
+        let stage = Arm::Score.stages(&self.train)?.pop().ok_or(TrainError::Reference)?;
+        let scoring = Scoring { temperature: rl.temperature, kl: KlEstimator::Exact, chunk: chunk_of(self.sizes.vocabulary) };
+        let micro_batches: Vec<&[&Trajectory]> = episodes.chunks(rl.micro_batch).collect();
+        learner.step_along(&micro_batches, rl.learning_rate, workers, |model, part| {
+            let batch = TokenBatch::new(part, &opened.device).expect("episodes of one rollout share their number of attempts");
+            let advantages: Vec<f32> = (0..part.len() * batch.attempts()).map(|i| if i % 3 == 0 { 1.0 } else { -0.5 }).collect();
+            let [advantages, betas] =
+                token_weights(stage.objective.as_ref(), scoring.kl, &batch, &advantages).expect("one advantage an attempt");
+            let (slope, _) = differentiate(model, None::<&Decoder>, &batch, &scoring, |scores, tokens| {
+                loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), episodes.len())
+            });
+            (slope, ())
+        });
+        Ok(())
+    }
+}
+
+fn timed(tokens: usize, repeat: usize, mut work: impl FnMut(usize) -> Result<(), TrainError>) -> Result<Timed, TrainError> {
+    work(0)?;
+    let mut seconds = Vec::new();
+    for i in 1..=repeat {
+        let begun = Instant::now();
+        work(i)?;
+        seconds.push(begun.elapsed().as_secs_f64());
+    }
+    Ok(Timed { tokens, seconds })
+}
+
+/// A task without meaning: random characters, answered by a fixed number of them. An answer is right when its first id is even.
+#[derive(Debug)]
+struct Recital {
+    vocabulary: Vocabulary,
+    prompt: usize,
+    answer: usize,
+}
+
+impl Recital {
+    /// Ids in all, characters of a prompt, tokens of an answer.
+    fn new(ids: usize, prompt: usize, answer: usize) -> Self {
+        let characters: String = ('\u{4e00}'..).take(ids - 3).collect();
+        Self { vocabulary: Vocabulary::from_texts([characters.as_str()]), prompt, answer }
+    }
+}
+
+impl Task for Recital {
+    fn problem(&self, seed: u64, split: Split, index: u64) -> Problem {
+        let key = RandomKey {
+            problem: index as u32,
+            attempt: u8::from(split == Split::HeldOut),
+            ..RandomKey::new(seed, Stream::Problems)
+        };
+        let draw = |token| RandomKey { token, ..key }.below(self.vocabulary.answer());
+        let ids = (0..self.prompt as u32).map(draw).chain([self.vocabulary.answer()]).collect();
+        Problem::new(index as u32, ids, vec![0; self.answer]).expect("a prompt ends with the answer token, so it is not empty")
+    }
+}
+
+impl Verifier for Recital {
+    fn verify(&self, _: &Problem, answer: &[u32]) -> Verdict {
+        if answer.first().is_some_and(|id| id.is_multiple_of(2)) { Verdict::Right } else { Verdict::Wrong }
+    }
+}
+
+impl TextTask for Recital {
+    fn name(&self) -> &str {
+        "recital"
+    }
+
+    fn dialogue(&self) -> &dyn Dialogue {
+        &self.vocabulary
+    }
+
+    fn answer_limit(&self) -> AnswerLimit {
+        AnswerLimit::Fixed(self.answer)
+    }
+
+    fn max_prompt(&self) -> usize {
+        self.prompt + 1
+    }
+
+    fn answer_alphabet(&self) -> Vec<u32> {
+        (0..self.vocabulary.answer()).collect()
+    }
+
+    fn parse(&self, text: &str) -> Result<Problem, TaskError> {
+        Err(TaskError::Malformed { expected: "nobody types these problems".into(), got: text.into() })
+    }
+
+    fn show_prompt(&self, problem: &Problem) -> String {
+        self.vocabulary.decode(problem.prompt())
+    }
+}

@@ -1,0 +1,69 @@
+//! `palinode bench`.
+
+use std::fs;
+
+use palinode::{
+    bench::{Measured, Timed, Work},
+    config::MachineConfig,
+    device,
+};
+use serde_json::json;
+
+use super::{
+    Failure,
+    args::BenchArgs,
+    progress,
+    settings::{apply_machine, workers},
+};
+
+pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
+    let mut machine = MachineConfig::default();
+    apply_machine(&args.machine, &mut machine);
+    let (opened, workers) = (device::open(&machine.device)?, workers(&machine)?);
+    let names = if args.preset.is_empty() { Work::NAMES.map(str::to_owned).to_vec() } else { args.preset.clone() };
+    let works = names.iter().map(|name| Work::preset(name, args.episodes)).collect::<Result<Vec<_>, _>>()?;
+    let mut measured = Vec::new();
+    for work in works {
+        let found = work.measure(&opened, &workers, args.repeat as usize)?;
+        if !args.json {
+            print(&found);
+        }
+        measured.push(found);
+    }
+    if args.json {
+        let rates =
+            |m: &Measured| json!({"rollout": m.rollout.rate(), "update": m.update.rate(), "steps": m.step.median().recip()});
+        let rates: Vec<_> = measured.iter().map(rates).collect();
+        return progress::print_json(&json!({
+            "device": machine.device, "threads": workers.threads(), "presets": measured, "rates": rates, "peak_bytes": peak_memory(),
+        }));
+    }
+    if let Some(bytes) = peak_memory() {
+        anstream::println!("\npeak memory {:.0} MiB", bytes as f64 / 1024.0 / 1024.0);
+    }
+    Ok(())
+}
+
+fn print(found: &Measured) {
+    let [written, all] = found.tokens;
+    anstream::println!(
+        "{}: {} parameters, {} episodes of {all} tokens, {written} of them written",
+        found.preset,
+        found.parameters,
+        found.episodes
+    );
+    let line = |what: &str, timed: &Timed| {
+        let (low, high) = timed.seconds.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), &s| (low.min(s), high.max(s)));
+        anstream::println!("  {what:<8} {:>9.0} tokens/s  {:.3} s ({low:.3} to {high:.3})", timed.rate(), timed.median());
+    };
+    line("rollout", &found.rollout);
+    line("update", &found.update);
+    line("step", &found.step);
+}
+
+/// The most memory that this process ever held, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib * 1024)
+}

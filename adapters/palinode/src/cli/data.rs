@@ -1,0 +1,157 @@
+//! `palinode data` and `palinode verify`: looking at problems and verdicts before anything runs.
+
+use std::io::Read;
+
+use anstyle::{AnsiColor, Style};
+use palinode::{
+    config::RunConfig,
+    core::task::Split,
+    device,
+    problems::problems,
+    setup::SetupError,
+    tasks::{FileTask, Inspection, Lengths, TextTask, verifiers::MAX_TEXT},
+};
+use serde_json::json;
+
+use super::{
+    Failure,
+    args::{DataCommandArgs, VerifyArgs},
+    failure::{INPUT, clean},
+    progress,
+    settings::{absolute, apply_folder, apply_layout},
+};
+
+/// Most examples of what is wrong.
+const EXAMPLES: usize = 5;
+/// Longest text of an example, in characters.
+const WIDTH: usize = 300;
+
+pub(crate) fn data(args: &DataCommandArgs) -> Result<(), Failure> {
+    let mut run = RunConfig::default();
+    run.task.data = Some(absolute(&args.file));
+    run.train.attempts = args.attempts.into();
+    run.model.context = args.context;
+    // Nothing is trained, so answers may be shorter than the references.
+    run.train.set_warm_steps(0);
+    apply_layout(&args.layout, &mut run)?;
+    apply_folder(&args.folder, &mut run)?;
+    let layout = run.task.layout()?;
+    let (task, room) = problems(&run, &device::open(&run.machine.device)?)?;
+    let inspection = Inspection::of(&task, room);
+    if args.json {
+        let unjudged: Vec<_> =
+            task.unjudged().iter().map(|u| json!({"place": u.place, "reference": u.reference, "because": u.because})).collect();
+        return progress::print_json(&json!({
+            "file": args.file, "layout": layout, "problems": inspection, "judged": inspection.judged(), "unjudged": unjudged,
+            "longest_answer_allowed": task.answer_limit().max_tokens(), "longest_prompt_allowed": room,
+        }));
+    }
+    let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
+    anstream::println!("{bold}{}{bold:#}", clean(&args.file.display().to_string()));
+    print_counts(&inspection);
+    let unit = if run.pretrained.is_some() { "tokens" } else { "characters" };
+    print_lengths("prompts", unit, &inspection.prompt);
+    print_lengths("references", unit, &inspection.answer);
+    print_room(&inspection, room, &task);
+    print_judged(&inspection, &task, &layout.verifier.to_string());
+    for problem in task.problems(Split::Train).iter().take(args.show) {
+        anstream::println!("\n{dim}problem   {dim:#} {}", example(&task.show_prompt(problem)));
+        anstream::println!("{dim}reference {dim:#} {}", example(&task.show_answer(problem.reference())));
+        let judgement = task.judge(problem, problem.reference());
+        anstream::println!("{dim}read as   {dim:#} {}", example(&judgement.reference.unwrap_or_default()));
+    }
+    Ok(())
+}
+
+fn print_counts(inspection: &Inspection) {
+    let Inspection { train, held_out, duplicates, .. } = inspection;
+    let repeated = match duplicates {
+        0 => "no duplicates".to_owned(),
+        n => format!("{n} duplicate{}", if *n == 1 { "" } else { "s" }),
+    };
+    anstream::println!("problems    {train} to train on, {held_out} held out, {repeated}");
+}
+
+/// The spread of lengths, and its picture.
+fn print_lengths(what: &str, unit: &str, lengths: &Lengths) {
+    const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = lengths.histogram.iter().copied().max().unwrap_or(0).max(1);
+    // A bar that is not empty can be seen.
+    let picture: String = lengths.histogram.iter().map(|&n| BARS[(n * 8).div_ceil(most)]).collect();
+    let Lengths { min, median, p95, max, .. } = lengths;
+    anstream::println!("{what:<11} {min} to {max} {unit}, half up to {median}, 95 % up to {p95}  {picture}");
+}
+
+fn print_room(inspection: &Inspection, room: Option<usize>, task: &FileTask) {
+    let (Some(room), Some(too_long)) = (room, &inspection.too_long) else { return };
+    let answer = task.answer_limit().max_tokens();
+    if too_long.is_empty() {
+        anstream::println!("context     every prompt fits (up to {room} tokens, with answers of up to {answer})");
+        return;
+    }
+    let red = AnsiColor::Red.on_default().bold();
+    anstream::println!(
+        "context     {red}{} prompts do not fit{red:#}: there is room for {room} tokens, with answers of up to {answer}",
+        too_long.len()
+    );
+    for long in too_long.iter().take(EXAMPLES) {
+        anstream::println!("            {} tokens: {}", long.tokens, example(&long.prompt));
+    }
+}
+
+fn print_judged(inspection: &Inspection, task: &FileTask, verifier: &str) {
+    let unjudged = task.unjudged();
+    let share = inspection.judged() * 100.0;
+    let (color, end) = match unjudged {
+        [] => (AnsiColor::Green, ""),
+        _ => (AnsiColor::Yellow, "; the others are left out:"),
+    };
+    let color = color.on_default().bold();
+    let n = inspection.train + inspection.held_out;
+    anstream::println!(
+        "verifier    `{verifier}` finds {color}{n} references ({share:.1} %){color:#} right against themselves{end}"
+    );
+    for one in unjudged.iter().take(EXAMPLES) {
+        anstream::println!("            {}", example(&one.to_string()));
+    }
+    if unjudged.len() > EXAMPLES {
+        anstream::println!("            and {} more", unjudged.len() - EXAMPLES);
+    }
+}
+
+/// A text of the file, on one line, safe for a terminal, and cut where it gets long.
+fn example(text: &str) -> String {
+    let line = clean(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
+    let verifier = args.verifier.build().map_err(SetupError::Task)?;
+    let answer = if args.answer == "-" { standard_input()? } else { args.answer.clone() };
+    let judgement = verifier.judge(&answer, &args.reference);
+    if args.json {
+        return progress::print_json(&json!({
+            "verdict": judgement.verdict.name(), "reward": judgement.verdict.reward(), "answer": judgement.answer,
+            "reference": judgement.reference, "because": judgement.because,
+        }));
+    }
+    let color = if judgement.verdict.is_right() { AnsiColor::Green } else { AnsiColor::Red }.on_default().bold();
+    let nothing = || "nothing".to_owned();
+    let shown = |read: Option<String>| read.as_deref().map_or_else(nothing, example);
+    anstream::println!("verdict    {color}{}{color:#} (reward {})", judgement.verdict.name(), judgement.verdict.reward());
+    anstream::println!("because    {}", clean(&judgement.because));
+    anstream::println!("answer     read as {}", shown(judgement.answer));
+    anstream::println!("reference  read as {}", shown(judgement.reference));
+    Ok(())
+}
+
+/// What is piped in: no more than can be judged is read.
+fn standard_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    let wrong = |error: std::io::Error| Failure::new(INPUT, format!("standard input: {error}"));
+    std::io::stdin().lock().take(MAX_TEXT as u64 + 1).read_to_string(&mut text).map_err(wrong)?;
+    Ok(text)
+}

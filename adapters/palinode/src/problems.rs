@@ -1,0 +1,87 @@
+//! Problems of a file, as a run of some settings sees them.
+
+use std::{path::Path, sync::Arc};
+
+use palinode_core::sampling::Sampling;
+use palinode_hf::{Chat, Folder};
+use palinode_tasks::{Dialogue, FileTask, TextTask};
+use palinode_train::play::rollout_config;
+
+use crate::{config::RunConfig, device::Opened, setup::SetupError};
+
+/// Longest answer, in tokens, of a folder's model, where nothing else is asked for and its context has room for that.
+const ANSWER: usize = 256;
+
+/// The problems that these settings name, and the longest prompt, in tokens, that leaves room for all attempts, where a context is known: that of the model
+/// folder, or of `[model]`. Unlike [`Setup::open`](crate::setup::Setup::open) this does not refuse longer ones, and loads no weights.
+///
+/// # Errors
+/// [`SetupError`]; [`SetupError::Settings`] when they name no file.
+pub fn problems(config: &RunConfig, opened: &Opened) -> Result<(FileTask, Option<usize>), SetupError> {
+    let Some(path) = &config.task.data else { return Err(SetupError::Settings("no file of problems is given".into())) };
+    let (task, context) = match &config.pretrained {
+        Some(settings) => {
+            let folder = Folder::open(&settings.path, &opened.device)?;
+            let (chat, context) = (Chat::of(&folder, settings.chat.clone())?, folder.config().context);
+            (file_task(path, config, Some((Arc::new(chat), context)))?, Some(context))
+        }
+        None => (file_task(path, config, None)?, config.model.context),
+    };
+    let attempts = rollout_config(&task, config.train.attempts, 1, Sampling::Greedy).map_err(palinode_train::TrainError::from)?;
+    let room = context.map(|context| context.saturating_sub(attempts.capacity(0)));
+    Ok((task, room))
+}
+
+/// The problems of a file: in the chat of a model that holds a context of so many tokens, or else in characters.
+///
+/// # Errors
+/// [`SetupError::Task`]; [`SetupError::Settings`] when a warm start would teach answers that are longer than an answer may be.
+pub fn file_task(path: &Path, config: &RunConfig, chat: Option<(Arc<dyn Dialogue>, usize)>) -> Result<FileTask, SetupError> {
+    let (layout, held_out) = (config.task.layout()?, config.task.held_out.as_deref());
+    if let Some((dialogue, context)) = chat {
+        return with_room(FileTask::load_with(path, held_out, &layout, dialogue)?, config, context);
+    }
+    let task = FileTask::load(path, held_out, &layout)?;
+    let Some(tokens) = config.task.max_answer else { return Ok(task) };
+    let (longest, warm) = (task.longest_answer(), config.train.warm.steps() > 0);
+    let task = task.with_max_answer(tokens)?;
+    if warm && tokens <= longest {
+        let message = format!(
+            "max_answer must be more than {longest}: a warm start teaches the answers of the file, the longest of which has as many tokens"
+        );
+        return Err(SetupError::Settings(message));
+    }
+    Ok(task)
+}
+
+/// With answers of as many tokens as were asked for; or as [`ANSWER`] says, or the context has room for.
+pub(crate) fn with_room(task: FileTask, config: &RunConfig, context: usize) -> Result<FileTask, SetupError> {
+    let attempts = config.train.attempts;
+    let between = task.dialogue().revision().len() + 1;
+    // Problems that a person will type are not known yet: they get a quarter.
+    let prompt = if task.max_prompt() == 0 { context / 4 } else { task.max_prompt() };
+    let room = context.saturating_sub(prompt + (attempts - 1) * between) / attempts;
+    Ok(task.with_max_answer(config.task.max_answer.unwrap_or(room.clamp(1, ANSWER)))?)
+}
+
+/// What a person should know of a file's problems.
+pub fn remarks(task: &FileTask) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let mut remarks = Vec::new();
+    match task.duplicates() {
+        0 => {}
+        1 => remarks.push("one problem of the file is there twice, and was left out once".into()),
+        n => remarks.push(format!("{n} rows of the file repeat an earlier one, and were left out")),
+    }
+    let unjudged = task.unjudged();
+    if !unjudged.is_empty() {
+        let shown: Vec<String> = unjudged.iter().take(SHOWN).map(ToString::to_string).collect();
+        let more = if unjudged.len() > SHOWN { ", …" } else { "" };
+        remarks.push(format!(
+            "the verifier does not find {} of the file's reference answers right against itself, so no answer could be; these problems were left out: {}{more}",
+            unjudged.len(),
+            shown.join("; ")
+        ));
+    }
+    remarks
+}

@@ -1,0 +1,155 @@
+use std::{io::Write, path::PathBuf};
+
+use super::*;
+
+fn written(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::File::create(&path).unwrap().write_all(text.as_ref()).unwrap();
+    path
+}
+
+fn load(text: impl AsRef<[u8]>) -> Result<FileTask, TaskError> {
+    let folder = tempfile::tempdir().unwrap();
+    FileTask::load(&written(folder.path(), "problems.jsonl", text), None, &Layout::default())
+}
+
+fn good(range: std::ops::Range<usize>) -> String {
+    range.map(|i| format!("{{\"prompt\": \"{i}+1\", \"answer\": \" {} \"}}\n", i + 1)).collect()
+}
+
+#[test]
+fn problems_are_read_split_and_verified() {
+    let text = good(0..100) + "\n" + "{\"prompt\": \"3+1 \", \"answer\": 4, \"id\": 7}\n";
+    let task = load(text).unwrap();
+    assert_eq!((task.name(), task.duplicates(), task.unjudged()), ("problems", 1, &[][..]));
+    let (train, held) = (task.len(Split::Train).unwrap(), task.len(Split::HeldOut).unwrap());
+    assert_eq!(train + held, 100);
+    assert!((8..40).contains(&held), "{held}");
+    let held: Vec<Problem> = (0..held).map(|i| task.problem(0, Split::HeldOut, i)).collect();
+    for i in 0..train {
+        let problem = task.problem(0, Split::Train, i);
+        assert!(held.iter().all(|other| other.prompt() != problem.prompt()));
+        assert_eq!(task.verify(&problem, problem.reference()), Verdict::Right);
+        assert_eq!(task.verify(&problem, &[99, 98]), Verdict::Wrong);
+        assert!(problem.reference().len() < task.answer_limit().max_tokens());
+        assert_eq!(task.parse(&task.show_prompt(&problem)).unwrap(), problem);
+    }
+    assert_ne!(task.problem(0, Split::Train, 0), task.problem(0, Split::Train, train));
+    assert!(task.parse("7+7").unwrap().reference().is_empty());
+    assert!(task.parse("x").is_err());
+    assert!(task.with_max_answer(0).is_err());
+}
+
+#[test]
+fn an_epoch_is_a_function_of_seed_and_number() {
+    let (task, again) = (load(good(0..40)).unwrap(), load(good(0..40)).unwrap());
+    let n = task.len(Split::Train).unwrap();
+    for epoch in 0..3 {
+        let ids =
+            |task: &FileTask| (epoch * n..(epoch + 1) * n).map(|i| task.problem(5, Split::Train, i).id()).collect::<Vec<_>>();
+        assert_eq!(ids(&task), ids(&again), "wherever it is picked up");
+        let mut all = ids(&task);
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len() as u64, n, "each problem once an epoch");
+    }
+}
+
+#[test]
+fn a_problem_keeps_its_side_when_the_file_grows() {
+    let (small, large) = (load(good(0..50)).unwrap(), load(good(0..300)).unwrap());
+    let prompts = |task: &FileTask, split| task.problems(split).iter().map(|p| task.show_prompt(p)).collect::<Vec<_>>();
+    let held = prompts(&large, Split::HeldOut);
+    assert!(prompts(&small, Split::HeldOut).iter().all(|prompt| held.contains(prompt)));
+    assert!(prompts(&small, Split::Train).iter().all(|prompt| !held.contains(prompt)));
+}
+
+#[test]
+fn every_wrong_line_is_named() {
+    for (line, part) in [
+        ("{\"prompt\": \"a\"", "cut off"),
+        ("prompt: a", "not JSON"),
+        ("[1]", "a JSON array"),
+        ("{\"prompt\": \"a\"}", "no field \"answer\""),
+        ("{\"prompt\": \"\", \"answer\": \"b\"}", "\"prompt\" is empty"),
+        ("{\"prompt\": \"a\", \"answer\": [3]}", "\"answer\" is a list, not a string"),
+        ("{\"prompt\": 3, \"answer\": 3}", "\"prompt\" is a number, not a string"),
+        ("{\"promt\": \"a\", \"answer\": \"b\"}", "did you mean `promt`?"),
+        ("{\"question\": \"a\", \"answer\": \"b\"}", "these are the fields of the layout `gsm8k`"),
+        ("{\"prompt\": \"3+1\", \"answer\": \"5\"}", "the prompt of line 4 again"),
+    ] {
+        let error = load(good(0..10) + line).unwrap_err().to_string();
+        assert!(error.contains("line 11: ") && error.contains(part), "{error}");
+    }
+    let error = load([good(0..10).as_bytes(), b"\xff\xfe"].concat()).unwrap_err().to_string();
+    assert!(error.contains("line 11: ") && error.contains("UTF-8"), "{error}");
+}
+
+#[test]
+fn unusable_files_are_refused() {
+    assert!(load("").unwrap_err().to_string().contains("holds no problem"));
+    assert!(load("\n \n").unwrap_err().to_string().contains("holds no problem"));
+    assert!(load(good(0..4)).unwrap_err().to_string().contains("at least 5"));
+    assert!(matches!(FileTask::load(Path::new("/nowhere/at/all"), None, &Layout::default()), Err(TaskError::Io { .. })));
+    assert!(load(good(0..5)).is_ok_and(|task| !task.is_empty(Split::Train) && !task.is_empty(Split::HeldOut)));
+}
+
+#[test]
+fn a_second_file_is_held_out_and_may_share_no_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = written(folder.path(), "train.jsonl", good(0..20));
+    let csv: String = "answer,prompt\n".to_owned() + &(20..30).map(|i| format!("{},{i}+1\n", i + 1)).collect::<String>();
+    let held = written(folder.path(), "test.csv", csv);
+    let task = FileTask::load(&train, Some(&held), &Layout::default()).unwrap();
+    assert_eq!((task.len(Split::Train), task.len(Split::HeldOut)), (Some(20), Some(10)));
+    let shared = written(folder.path(), "shared.csv", "answer,prompt\n31,30+1\n8,7 + 1\n8,7+1\n");
+    let error = FileTask::load(&train, Some(&shared), &Layout::default()).unwrap_err().to_string();
+    assert!(error.contains("shared.csv: line 4: ") && error.contains("train.jsonl, line 8 again"), "{error}");
+}
+
+#[test]
+fn references_that_can_not_be_judged_are_left_out_and_named() {
+    let row = |i: usize, answer: &str| format!("{{\"question\": \"what is {i}?\", \"answer\": \"{answer}\"}}\n");
+    let readable: String = (0..10).map(|i| row(i, &format!("so\\n#### {i}"))).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::named("gsm8k").unwrap();
+    let path = written(folder.path(), "own.jsonl", readable.clone() + &row(10, "#### many"));
+    let task = FileTask::load(&path, None, &layout).unwrap();
+    let unjudged = task.unjudged();
+    assert_eq!((unjudged.len(), unjudged[0].place.as_str()), (1, "line 11"));
+    assert!(unjudged[0].because.contains("not one number"), "{:?}", unjudged[0]);
+    assert_eq!(task.problems(Split::Train).len() + task.problems(Split::HeldOut).len(), 10);
+    for problem in task.problems(Split::Train).iter().chain(task.problems(Split::HeldOut)) {
+        assert_eq!(task.verify(problem, problem.reference()), Verdict::Right);
+        assert!(task.explain(problem, problem.reference()).starts_with("right: "));
+        assert!(task.show_prompt(problem).starts_with("what is"));
+    }
+    let path = written(folder.path(), "none.jsonl", (0..10).map(|i| row(i, "who knows")).collect::<String>());
+    let error = FileTask::load(&path, None, &layout).unwrap_err().to_string();
+    assert!(error.contains("the verifier `gsm8k` can judge by 0 of 10 references; line 1"), "{error}");
+}
+
+#[test]
+fn a_repeated_prompt_may_spell_its_answer_in_another_way() {
+    let text = good(0..10) + "{\"prompt\": \"3+1\", \"answer\": \"4.0\"}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(folder.path(), "own.jsonl", &text);
+    let numeric = Layout { verifier: "numeric".parse().unwrap(), ..Layout::default() };
+    assert_eq!(FileTask::load(&path, None, &numeric).unwrap().duplicates(), 1);
+    assert!(load(text).is_err(), "another text is another answer");
+}
+
+#[test]
+fn layouts_find_their_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..9)
+        .map(|i| format!("{{\"extra\": {{\"question\": \"{i} halves\"}}, \"gold\": [\"\\\\frac{{{i}}}{{2}}\"]}}\n"))
+        .collect();
+    let path = written(folder.path(), "own.jsonl", rows);
+    let layout = Layout { prompt: "extra.question".into(), answer: "gold.0".into(), verifier: "math".parse().unwrap() };
+    let task = FileTask::load(&path, None, &layout).unwrap();
+    let problem = task.parse("6 halves").unwrap();
+    let answer = task.dialogue().tokenizer().encode(r"\frac{6}{2}").unwrap();
+    assert_eq!(problem.reference(), answer);
+    assert!(Layout::named("gsm8").unwrap_err().to_string().contains("did you mean `gsm8k`?"));
+}

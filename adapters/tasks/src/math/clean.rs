@@ -1,0 +1,121 @@
+//! What surrounds an answer: delimiters of mathematics, a point at the end, and words that only announce it.
+
+use super::{boxed, names};
+
+/// Words before `answer` that say nothing.
+const ANNOUNCING: [&str; 12] =
+    ["so", "thus", "therefore", "hence", ",", "the", "our", "my", "final", "correct", "required", "and"];
+
+/// Letters whose runs are products, such as `xy`; other runs are words.
+const FACTORS: &str = "abcxyz";
+
+/// The answer without what surrounds it.
+pub(super) fn clean(text: &str) -> &str {
+    let mut inner = strip_ends(text);
+    if let Some(content) = inner.strip_prefix("\\boxed{").or_else(|| inner.strip_prefix("\\fbox{"))
+        && let Some(end) = boxed::closing_brace(content).filter(|end| end + 1 == content.len())
+    {
+        inner = strip_ends(&content[..end]);
+    }
+    match strip_announcement(inner) {
+        Some(rest) => strip_ends(rest),
+        None => inner,
+    }
+}
+
+/// Strips white space, delimiters of mathematics, and punctuation at the end; `...` stays, as it means that more follows.
+fn strip_ends(text: &str) -> &str {
+    let mut rest = text.trim();
+    loop {
+        let mut next = rest;
+        for opening in ["$", "\\(", "\\[", "~"] {
+            next = next.strip_prefix(opening).unwrap_or(next);
+        }
+        for closing in ["\\,", "\\;", "\\!", "\\)", "\\]", "\\\\", "~"] {
+            next = next.strip_suffix(closing).unwrap_or(next);
+        }
+        if let Some(shorter) = next.strip_suffix(['$', '.', ',', ';', ':'])
+            && !shorter.ends_with('\\')
+            && !next.ends_with("..")
+            && !ends_in_abbreviation(next)
+        {
+            next = shorter;
+        }
+        next = next.trim();
+        if next.len() == rest.len() {
+            return rest;
+        }
+        rest = next;
+    }
+}
+
+/// `a.m.` keeps its point.
+fn ends_in_abbreviation(text: &str) -> bool {
+    text.ends_with(".m.")
+}
+
+/// Strips `the answer is` and the like, also where it is in `\text{...}`; None where there is no such thing, or nothing after it.
+fn strip_announcement(text: &str) -> Option<&str> {
+    let rest = match text.strip_prefix("\\text{") {
+        Some(inside) => {
+            let end = boxed::closing_brace(inside)?;
+            announcement(&inside[..end])?.is_empty().then_some(&inside[end + 1..])?
+        }
+        None => announcement(text)?,
+    };
+    (!rest.trim().is_empty()).then_some(rest)
+}
+
+/// What follows an announcement.
+fn announcement(text: &str) -> Option<&str> {
+    let mut rest = text;
+    while let Some(next) = ANNOUNCING.into_iter().find_map(|word| strip_word(rest, word)) {
+        rest = next;
+    }
+    rest = strip_word(rest, "answer")?;
+    for word in ["is", "are", "equals", "=", ":"] {
+        rest = strip_word(rest, word).unwrap_or(rest);
+    }
+    Some(rest)
+}
+
+/// Strips a word in any case that no letter follows, and the white space after it.
+fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let start = text.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word))?;
+    let rest = &text[start.len()..];
+    let ends = !word.ends_with(|c: char| c.is_alphabetic()) || !rest.starts_with(|c: char| c.is_alphanumeric());
+    ends.then(|| rest.trim_start())
+}
+
+/// Whether a cleaned answer is plain words, as `even` or `no solution`, rather than names of functions or a product of letters.
+pub(super) fn is_words(text: &str) -> bool {
+    if text.len() < 2 || !text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | b'\'')) {
+        return false;
+    }
+    let mut runs = text.split([' ', '-', '\'']).filter(|run| !run.is_empty()).peekable();
+    let one = text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if runs.clone().any(|run| names::plain(run).is_some()) || (one && is_product(text)) {
+        return false;
+    }
+    runs.peek().is_some()
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && runs.any(|run| run.len() > 1 && run != "or" && run != "and")
+}
+
+/// Whether a run is a product of a few letters, each used once.
+fn is_product(run: &str) -> bool {
+    run.len() <= 3 && run.chars().all(|c| FACTORS.contains(c) && run.matches(c).count() == 1)
+}
+
+/// A word in the form that is compared: in small letters, with single spaces, without quotes, parentheses and points around it.
+pub(super) fn word(text: &str) -> String {
+    let inner = text.trim().trim_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '"' | '\'' | '`' | '(' | ')' | ','));
+    let mut word = String::with_capacity(inner.len());
+    for part in inner.split_whitespace() {
+        if !word.is_empty() {
+            word.push(' ');
+        }
+        word.extend(part.chars().flat_map(char::to_lowercase));
+    }
+    word
+}

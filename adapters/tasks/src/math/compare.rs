@@ -1,0 +1,241 @@
+//! Whether two values are the same: kinds, then parts, then numbers.
+
+mod matching;
+
+use std::fmt;
+
+use num_bigint::BigInt;
+use num_rational::BigRational;
+
+use super::{
+    Answer,
+    ast::Operator,
+    budget::{Bounded, Budget},
+    fraction::{Fraction, is_constant, is_independent},
+    sampling::{self, Zeroness},
+    value::{Number, Quantity, Relation, Value},
+};
+
+/// Whether two answers are the same, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comparison {
+    /// Whether they are the same.
+    pub equal: bool,
+    /// What decided.
+    pub because: Reason,
+}
+
+/// What decided a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The texts are the same once what surrounds them is gone.
+    SameText,
+    /// Both have the same exact value.
+    SameValue,
+    /// Exact arithmetic does not decide, and both agree at all points tried.
+    SameAtSamples,
+    /// The equations or inequalities differ by a factor only.
+    SameRelation,
+    /// The values differ.
+    DifferentValues,
+    /// One is a number and the other a set, or the like.
+    DifferentKinds,
+    /// One has more elements.
+    DifferentCounts,
+    /// The units differ, or the bases of numerals.
+    DifferentUnits,
+    /// The ends of an interval differ, or the brackets of a tuple.
+    DifferentBrackets,
+    /// The words differ.
+    DifferentWords,
+    /// The bounds on work or precision were reached before a decision; this counts as different.
+    Undecided,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SameText => "the same text",
+            Self::SameValue => "the same exact value",
+            Self::SameAtSamples => "equal at sampled points",
+            Self::SameRelation => "the same equation up to sign and scale",
+            Self::DifferentValues => "different values",
+            Self::DifferentKinds => "different kinds",
+            Self::DifferentCounts => "different numbers of elements",
+            Self::DifferentUnits => "different units",
+            Self::DifferentBrackets => "different brackets",
+            Self::DifferentWords => "different words",
+            Self::Undecided => "could not be decided within bounds",
+        })
+    }
+}
+
+/// Whether two answers are the same. The order of the two does not matter.
+pub fn compare(answer: &Answer, reference: &Answer) -> Comparison {
+    if answer.text == reference.text {
+        return same(Reason::SameText);
+    }
+    // Both orders do the same work, so that bounds are reached in both or in neither.
+    let (first, second) = if answer.value <= reference.value { (answer, reference) } else { (reference, answer) };
+    compare_values(stripped(&first.value, &second.value), stripped(&second.value, &first.value), &Budget::new())
+}
+
+/// What a relation says its name is, where the other is no relation.
+fn stripped<'a>(value: &'a Value, other: &Value) -> &'a Value {
+    match (value, other) {
+        (Value::Relation(_), Value::Relation(_)) => value,
+        (Value::Relation(Relation { solved: Some(solved), .. }), _) => &solved.value,
+        _ => value,
+    }
+}
+
+/// Whether two values are the same.
+pub(super) fn compare_values(a: &Value, b: &Value, budget: &Budget) -> Comparison {
+    if a == b {
+        return same(Reason::SameValue);
+    }
+    match (a, b) {
+        (Value::Quantity(a), Value::Quantity(b)) => quantities(a, b, budget),
+        (Value::Based { base: a, .. }, Value::Based { base: b, .. }) if a != b => different(Reason::DifferentUnits),
+        (Value::Based { .. }, Value::Based { .. }) => different(Reason::DifferentValues),
+        (Value::Word(_), Value::Word(_)) => different(Reason::DifferentWords),
+        (Value::Group { open, close, items }, Value::Group { open: other_open, close: other_close, items: others }) => {
+            let brackets = (open, close) == (other_open, other_close);
+            if brackets { in_order(items, others, budget) } else { different(Reason::DifferentBrackets) }
+        }
+        (Value::Ratio(a), Value::Ratio(b)) => in_order(a, b, budget),
+        (Value::Set(a) | Value::List(a), Value::Set(b) | Value::List(b)) | (Value::Union(a), Value::Union(b)) => {
+            matching::in_any_order(a, b, budget)
+        }
+        (Value::Difference(a, without), Value::Difference(b, other_without)) => {
+            all([compare_values(a, b, budget), compare_values(without, other_without, budget)])
+        }
+        (Value::Matrix(a), Value::Matrix(b)) if a.len() == b.len() => all(a.iter().zip(b).map(|(a, b)| in_order(a, b, budget))),
+        (Value::Matrix(_), Value::Matrix(_)) => different(Reason::DifferentCounts),
+        (Value::Relation(a), Value::Relation(b)) => relations(a, b, budget),
+        _ => different(Reason::DifferentKinds),
+    }
+}
+
+fn same(because: Reason) -> Comparison {
+    Comparison { equal: true, because }
+}
+
+fn different(because: Reason) -> Comparison {
+    Comparison { equal: false, because }
+}
+
+/// The first difference; or equal, for the least exact reason there is.
+fn all(comparisons: impl IntoIterator<Item = Comparison>) -> Comparison {
+    let mut because = Reason::SameValue;
+    for comparison in comparisons {
+        if !comparison.equal {
+            return comparison;
+        }
+        if comparison.because == Reason::SameAtSamples {
+            because = Reason::SameAtSamples;
+        }
+    }
+    same(because)
+}
+
+fn in_order(a: &[Value], b: &[Value], budget: &Budget) -> Comparison {
+    if a.len() != b.len() {
+        return different(Reason::DifferentCounts);
+    }
+    all(a.iter().zip(b).map(|(a, b)| compare_values(a, b, budget)))
+}
+
+/// Units that are both there must agree. Where one alone is in per cent, it is a hundredth or the number before its sign.
+fn quantities(a: &Quantity, b: &Quantity, budget: &Budget) -> Comparison {
+    if a.unit.is_some() && b.unit.is_some() && a.unit != b.unit {
+        return different(Reason::DifferentUnits);
+    }
+    if (a.percent && b.unit.is_some()) || (b.percent && a.unit.is_some()) {
+        return different(Reason::DifferentUnits);
+    }
+    let (Number::Finite(left), Number::Finite(right)) = (&a.number, &b.number) else {
+        return if a.number == b.number { same(Reason::SameValue) } else { different(Reason::DifferentValues) };
+    };
+    let comparison = fractions(left, right, budget);
+    if comparison.equal || a.percent == b.percent {
+        return comparison;
+    }
+    let hundredfold =
+        |fraction: &Fraction| fraction.times(&Fraction::constant(BigRational::from_integer(BigInt::from(100))), budget);
+    let (before_sign, number) = if a.percent { (hundredfold(left), right) } else { (hundredfold(right), left) };
+    before_sign.map_or(different(Reason::Undecided), |before_sign| fractions(&before_sign, number, budget))
+}
+
+/// Whether two normal forms are the same.
+fn fractions(a: &Fraction, b: &Fraction, budget: &Budget) -> Comparison {
+    if a == b {
+        return same(Reason::SameValue);
+    }
+    decided(try_fractions(a, b, budget))
+}
+
+fn decided(comparison: Bounded<Comparison>) -> Comparison {
+    comparison.unwrap_or(different(Reason::Undecided))
+}
+
+fn try_fractions(a: &Fraction, b: &Fraction, budget: &Budget) -> Bounded<Comparison> {
+    if a.polynomial().is_some() && b.polynomial().is_some() && is_independent(a) && is_independent(b) {
+        return Ok(different(Reason::DifferentValues));
+    }
+    let left = a.numerator().times(b.denominator(), budget)?;
+    let difference = left.minus(&b.numerator().times(a.denominator(), budget)?, budget)?;
+    if difference.is_zero() {
+        return Ok(same(Reason::SameValue));
+    }
+    if is_independent(a) && is_independent(b) {
+        return Ok(different(Reason::DifferentValues));
+    }
+    Ok(match sampling::zeroness(&difference, [a.denominator(), b.denominator()], budget) {
+        Zeroness::Zero => same(Reason::SameAtSamples),
+        Zeroness::Nonzero => different(Reason::DifferentValues),
+        Zeroness::Unclear => different(Reason::Undecided),
+    })
+}
+
+/// Relations are the same where they give one name the same value, or where each part of one is a multiple of a part of the other.
+fn relations(a: &Relation, b: &Relation, budget: &Budget) -> Comparison {
+    if let (Some(left), Some(right)) = (&a.solved, &b.solved)
+        && left.name == right.name
+    {
+        return compare_values(&left.value, &right.value, budget);
+    }
+    if a.parts.is_empty() || b.parts.is_empty() {
+        return different(Reason::DifferentKinds);
+    }
+    if a.parts.len() != b.parts.len() {
+        return different(Reason::DifferentCounts);
+    }
+    let matched = |(operator, difference): &(Operator, Fraction)| {
+        b.parts.iter().any(|(other_operator, other)| {
+            operator == other_operator && is_multiple(difference, other, *operator, budget).unwrap_or(false)
+        })
+    };
+    let distinct = |parts: &[(Operator, Fraction)]| parts.windows(2).all(|pair| pair[0] != pair[1]);
+    let equal = a.parts.iter().all(matched) && distinct(&a.parts) && distinct(&b.parts);
+    if equal { same(Reason::SameRelation) } else { different(Reason::DifferentValues) }
+}
+
+/// Whether two differences are the same up to a rational factor, which an inequality needs to be positive.
+fn is_multiple(a: &Fraction, b: &Fraction, operator: Operator, budget: &Budget) -> Bounded<bool> {
+    let left = a.numerator().times(b.denominator(), budget)?;
+    let right = b.numerator().times(a.denominator(), budget)?;
+    let (Some((monomial, coefficient)), Some((other_monomial, other))) = (left.terms().first(), right.terms().first()) else {
+        return Ok(left.is_zero() && right.is_zero());
+    };
+    budget.spend_on(coefficient, other)?;
+    let factor = coefficient / other;
+    let allowed = matches!(operator, Operator::Equal | Operator::NotEqual) || num_traits::Signed::is_positive(&factor);
+    Ok(allowed && monomial == other_monomial && left == right.scaled(&factor, budget)? && varies(a))
+}
+
+/// Whether a difference has a variable: `1 = 2` says nothing that `3 = 4` does not.
+fn varies(difference: &Fraction) -> bool {
+    !is_constant(difference)
+}

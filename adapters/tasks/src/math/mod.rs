@@ -1,0 +1,134 @@
+//! Whether two short mathematical answers, in LaTeX or plain text, are the same: for verifying answers by rule.
+//!
+//! No wrong answer may be accepted; where two answers can't be shown to be the same within the bounds, they count as different.
+//!
+//! ```text
+//! last_boxed   the last \boxed{...} of a solution                              boxed
+//! clean        delimiters, a final point, "the answer is"                      clean
+//! lex          text to tokens, without what only changes how it looks         lexer, names, token
+//! parse        tokens to a shape: lists, relations, sets, expressions         parser, ast, unit, numeral
+//! build        expressions to normal forms, shapes to values                  build, interval, normal, power, function
+//! compare      kinds, parts, normal forms, and samples last                   compare, fraction, polynomial, monomial, sampling
+//! ```
+//!
+//! # Grammar
+//!
+//! ```text
+//! answer      = relation { ("," | ";" | and | or) relation }
+//! relation    = sets { ("=" | "≠" | "<" | "≤" | ">" | "≥" | "≈" | "∈") sets }
+//! sets        = side { "∪" side } | side "∖" side | side ":" side
+//! side        = "\{" items "\}" | ("(" | "[") items ("]" | ")") | "⟨" items "⟩" | matrix | "∅" | "ℝ" | digits "_" base | word | sum [ unit ]
+//! sum         = [ sign ] product { sign product }            sign = "+" | "-" | "±" | "∓"
+//! product     = operand { ("·" | "/" | nothing) operand }    from left to right, so 1/2x is half of x
+//! operand     = factor | whole fraction                      3\frac{1}{2} and 3 1/2 are mixed numbers; the fraction must be proper
+//! factor      = primary { "^" exponent | "!" | "%" | "°" }
+//! primary     = number | variable | constant | "(" sum ")" | "|" sum "|" | command
+//! ```
+//!
+//! # What is the same
+//!
+//! The first of these that decides is taken:
+//!
+//! 1. The same text, once what surrounds it is gone.
+//! 2. The same normal form. Expressions are quotients of polynomials with rational coefficients in variables, `π`, `e`, `i`, roots of primes,
+//!    logarithms of primes, and whatever is not computed further. Without the last, exact arithmetic decides: an answer in decimals never equals an
+//!    irrational number, nor `0.333` a third.
+//! 3. Samples in double precision, for what is not computed: nested roots, functions, powers with variables. They say "equal" only where numerals
+//!    are so small that rounding can't hide a difference, and never for what exact arithmetic told apart.
+//!
+//! # Conventions
+//!
+//! - `50\%` is a hundredth of 50, and also equals the bare number 50 where the other side has no percent sign. `50\%` and `0.5\%` differ.
+//! - A unit at the end counts only against another unit: `5 cm` is `5`, and is not `5 m`. Units are not converted. The same holds for `\$`,
+//!   degrees, and unknown words such as `apples`. `million` and the like multiply.
+//! - Degrees are an angle in the argument of a trigonometric function, else a unit.
+//! - `101_2` equals the same number in the same base only, neither 101 nor 5.
+//! - A comma between groups of three digits separates thousands, but not in brackets: `(100,200)` is a pair, `(1,000)` a number.
+//! - `\pm` stands for two values, several for all combinations; with `\mp` among them all change together.
+//! - Tuples and intervals are the same if written the same. Unions of intervals are joined. Sets and bare lists are compared in any order; a set
+//!   has no element twice. `\{5\}` is not `5`.
+//! - `x = 5` and `f(x) = 5` are 5 against anything but a relation, as are `x > 5` and `x \in (5, \infty)` the interval; `x = 5` is not `y = 5`.
+//!   Values for several names keep their names. Equations are the same up to a rational factor. Words before an answer are dropped only where they
+//!   are `the answer is` or the like.
+//! - `\pi/4 \approx 0.785` is its left side; `x \approx 5` is not read.
+//! - Roots and powers are principal, but an odd root of a negative number is real: `\sqrt[3]{-8}` is -2, `(-8)^{1/3}` is not. `\log` is to base ten.
+//!   A common factor cancels, as in `(x^2-1)/(x-1)`. `0^0`, division by zero and arithmetic with infinity have no value.
+//! - Words are compared without case. Runs of letters are words, but for up to three different ones of `abcxyz`, which are a product.
+//!   `\text{(A)}` is `A`.
+//! - What could mean two things is not read: `\sqrt12`, `2\frac{5}{2}`, `\sin\pi/6`, `0.333...`.
+
+mod ast;
+mod boxed;
+mod budget;
+mod build;
+mod clean;
+mod compare;
+mod complex;
+mod display;
+mod error;
+mod factoring;
+mod fraction;
+mod function;
+mod interval;
+mod lexer;
+mod monomial;
+mod names;
+mod normal;
+mod numeral;
+mod parser;
+mod polynomial;
+mod power;
+mod sampling;
+mod token;
+mod unit;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use boxed::last_boxed;
+pub use compare::{Comparison, Reason, compare};
+pub use error::MathError;
+
+use ast::Node;
+use budget::Budget;
+use value::Value;
+
+/// Bytes of one answer: short answers have less than a hundred.
+const MAX_LENGTH: usize = 4096;
+
+/// An answer that has been read.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The text without what surrounds it.
+    text: String,
+    value: Value,
+}
+
+impl Answer {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// [`MathError`] says what is missing, too large, or has no meaning.
+    pub fn parse(latex: &str) -> Result<Self, MathError> {
+        if latex.len() > MAX_LENGTH {
+            return Err(MathError::TooLong { length: latex.len(), limit: MAX_LENGTH });
+        }
+        let text = clean::clean(latex);
+        if text.is_empty() {
+            return Err(MathError::Empty);
+        }
+        let node =
+            if clean::is_words(text) { Node::Word(clean::word(text)) } else { parser::parse(&lexer::lex(text)?, text.len())? };
+        let value = build::value(&node, &Budget::new())?;
+        Ok(Self { text: text.to_owned(), value })
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}

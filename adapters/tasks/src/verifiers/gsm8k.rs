@@ -1,0 +1,33 @@
+//! Answers in the way of GSM8K (Cobbe et al. 2021, arXiv 2110.14168): steps, then `#### 72`.
+
+use super::{
+    Judgement, TextVerifier, compare,
+    number::{Number, Tolerance},
+};
+
+const MARKER: &str = "####";
+
+/// Right when the final number is the reference's. The final number stands behind the last `####`; a text without this mark may end in prose, and
+/// its last number counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gsm8k;
+
+impl TextVerifier for Gsm8k {
+    fn judge(&self, answer: &str, reference: &str) -> Judgement {
+        compare((answer, final_number), (reference, final_number), |found, wanted| {
+            let right = found.same_amount(wanted, &Tolerance::default());
+            (right, if right { "the same final number" } else { "another final number" }.into())
+        })
+    }
+}
+
+/// Behind the mark stands one number, with its unit if it has one, as in `#### 72 apples`; the line ends it.
+fn final_number(text: &str) -> Result<Number, String> {
+    match text.rsplit_once(MARKER) {
+        Some((_, behind)) => {
+            let line = behind.trim_start().lines().next().unwrap_or_default();
+            Number::read(line).map_err(|reason| format!("behind {MARKER}: {reason}"))
+        }
+        None => Number::last(text),
+    }
+}

@@ -1,0 +1,148 @@
+//! Verifiers of text: from an answer and a reference to a verdict, with its reason.
+//!
+//! | kind | an answer is right when |
+//! |---|---|
+//! | [`Exact`] | its text is the reference's |
+//! | [`Numeric`] | its number is the reference's, within a tolerance |
+//! | [`Gsm8k`] | the number behind its last `####`, or else its last number, is the reference's |
+//! | [`Boxed`] | the content of its last `\boxed{}` means what the reference's means |
+//! | [`Math`] | as `Boxed`, but an answer without a box is read whole |
+//! | [`Choice`] | it names the reference's letter |
+//! | [`Pattern`] | what a regular expression finds in it is right |
+//! | [`Json`] | the fields of its JSON object are the reference's |
+//! | [`All`], [`Weighted`] | all parts say so; with credit by weight |
+//! | [`Function`] | a function of yours says so |
+//!
+//! All are pure, bounded in time and memory by the lengths of both texts, which are bounded themselves ([`MAX_TEXT`]), and never panic. What can't be
+//! judged is never a silent zero: an answer in which nothing can be read is [`Verdict::Unparseable`], and a reference in which nothing can be read makes
+//! the verdict [`Verdict::Failed`], because then no answer could be right.
+
+mod boxed;
+mod choice;
+mod combined;
+mod config;
+mod exact;
+mod function;
+mod gsm8k;
+mod json;
+mod number;
+mod numeric;
+mod pattern;
+
+use std::{borrow::Cow, fmt};
+
+pub use boxed::{Boxed, Math};
+pub use choice::Choice;
+pub use combined::{All, Weighted};
+pub use config::{Part, VerifierConfig};
+pub use exact::Exact;
+pub use function::Function;
+pub use gsm8k::Gsm8k;
+pub use json::Json;
+pub use numeric::Numeric;
+use palinode_core::verifier::Verdict;
+pub use pattern::Pattern;
+
+/// Longest text, in bytes, that is judged; an answer of a few thousand tokens is far below.
+pub const MAX_TEXT: usize = 1 << 16;
+
+/// Judges the text of an answer by the text of a reference.
+///
+/// # Contract
+/// That of [`palinode_core::verifier::Verifier`]: pure, total, bounded. White space around both texts does not matter. A reference that
+/// [can be read](Judgement::reference) is right against itself.
+pub trait TextVerifier: fmt::Debug + Send + Sync {
+    /// The verdict and why.
+    fn judge(&self, answer: &str, reference: &str) -> Judgement;
+}
+
+/// A verdict, and what it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was read in the answer; `None` where nothing was, or it was not looked at.
+    pub answer: Option<String>,
+    /// What was read in the reference.
+    pub reference: Option<String>,
+    /// Why, as a clause for people.
+    pub because: Cow<'static, str>,
+}
+
+impl Judgement {
+    /// Right or wrong, about two things that were read.
+    pub fn of(
+        right: bool,
+        answer: impl Into<String>,
+        reference: impl Into<String>,
+        because: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let verdict = if right { Verdict::Right } else { Verdict::Wrong };
+        Self { verdict, answer: Some(answer.into()), reference: Some(reference.into()), because: because.into() }
+    }
+
+    /// Nothing could be read in the answer.
+    pub fn unparseable(because: impl Into<Cow<'static, str>>, reference: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Unparseable, answer: None, reference: Some(reference.into()), because: because.into() }
+    }
+
+    /// Nothing could be read in the reference, or the verifier is at its end for another reason.
+    pub fn failed(because: impl Into<Cow<'static, str>>) -> Self {
+        Self { verdict: Verdict::Failed, answer: None, reference: None, because: because.into() }
+    }
+}
+
+/// `right: 1/2 is 0.5 (the same exact value)`.
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.verdict.name())?;
+        match (&self.answer, &self.reference) {
+            (Some(answer), Some(reference)) => {
+                let is = if self.verdict.is_right() { "is" } else { "is not" };
+                write!(f, "{} {is} {} ({})", short(answer), short(reference), self.because)
+            }
+            _ => f.write_str(&self.because),
+        }
+    }
+}
+
+/// Reads both texts and compares what was read: the frame of most verifiers. The reference is read first, as nothing can be judged without it.
+fn compare<T: fmt::Display>(
+    (answer, read_answer): (&str, impl FnOnce(&str) -> Result<T, String>),
+    (reference, read_reference): (&str, impl FnOnce(&str) -> Result<T, String>),
+    judge: impl FnOnce(&T, &T) -> (bool, Cow<'static, str>),
+) -> Judgement {
+    let wanted = match bounded(reference).and_then(read_reference) {
+        Ok(wanted) => wanted,
+        Err(reason) => return Judgement::failed(format!("the reference: {reason}")),
+    };
+    match bounded(answer).and_then(read_answer) {
+        Ok(found) => {
+            let (right, because) = judge(&found, &wanted);
+            Judgement::of(right, found.to_string(), wanted.to_string(), because)
+        }
+        Err(reason) => Judgement::unparseable(reason, wanted.to_string()),
+    }
+}
+
+/// The text without the space around it, unless it is too long to be judged.
+fn bounded(text: &str) -> Result<&str, String> {
+    let text = text.trim();
+    if text.len() > MAX_TEXT {
+        return Err(format!("{} bytes are too many to be judged; at most {MAX_TEXT} are", text.len()));
+    }
+    Ok(text)
+}
+
+/// A text on one line, cut where it gets long.
+pub(crate) fn short(text: &str) -> String {
+    const WIDTH: usize = 60;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Numbers, exact or within a tolerance.
+
+use num_rational::BigRational;
+use num_traits::Signed;
+
+use super::{
+    Judgement, TextVerifier, compare,
+    number::{Number, Tolerance},
+};
+use crate::error::TaskError;
+
+/// Right when both numbers are the same amount: `1,250.0`, `$1250` and `1.25e3`; `1/2`, `0.5` and `50%`; `3 km` and `3`, but not `3 m`.
+#[derive(Debug, Clone, Default)]
+pub struct Numeric {
+    tolerance: Tolerance,
+    last: bool,
+}
+
+impl Numeric {
+    /// Numbers that differ by no more than `absolute + relative |reference|`; both 0 for the same number.
+    ///
+    /// # Errors
+    /// [`TaskError::Size`] when one of them is negative or not finite.
+    pub fn within(absolute: f64, relative: f64) -> Result<Self, TaskError> {
+        let exact = |name: &'static str, bound: f64| {
+            let wrong = || TaskError::Size { name, expected: "a number that is not negative", got: bound.to_string() };
+            BigRational::from_float(bound).filter(|bound| !bound.is_negative()).ok_or_else(wrong)
+        };
+        let (absolute, relative) = (exact("absolute", absolute)?, exact("relative", relative)?);
+        Ok(Self { tolerance: Tolerance { absolute, relative }, last: false })
+    }
+
+    /// Reads the last number of a text, rather than a text that is one number.
+    pub fn last(self) -> Self {
+        Self { last: true, ..self }
+    }
+}
+
+impl TextVerifier for Numeric {
+    fn judge(&self, answer: &str, reference: &str) -> Judgement {
+        let read = if self.last { Number::last } else { Number::read };
+        compare((answer, read), (reference, read), |found, wanted| {
+            let right = found.same_amount(wanted, &self.tolerance);
+            let because = match (right, self.tolerance.is_exact()) {
+                (true, true) => "the same number",
+                (true, false) => "within the tolerance",
+                (false, _) if !found.same_unit(wanted) => "another unit",
+                (false, true) => "another number",
+                (false, false) => "outside of the tolerance",
+            };
+            (right, because.into())
+        })
+    }
+}

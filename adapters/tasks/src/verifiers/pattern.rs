@@ -1,0 +1,89 @@
+//! Regular expressions, without backtracking: a pattern costs time in proportion to its size times the text's, whatever it says.
+
+use std::sync::Arc;
+
+use regex::{Regex, RegexBuilder};
+
+use super::{Exact, Judgement, TextVerifier, bounded};
+use crate::error::TaskError;
+
+/// Largest pattern as written, and compiled, in bytes: one of the settings, and one that data brings along.
+const MAX_PATTERN: usize = 1 << 12;
+const MAX_COMPILED: usize = 1 << 20;
+const MAX_COMPILED_OF_DATA: usize = 1 << 18;
+/// Longest text that a pattern of data is tried on: time grows with its product with the compiled size.
+const MAX_SEARCHED: usize = 1 << 12;
+
+/// Judges what a regular expression finds.
+///
+/// With a pattern, its last match in each text counts (its first group, where it has one), and another verifier judges it. Without, the reference is
+/// the pattern, and right is an answer that it matches from start to end.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    pattern: Option<Regex>,
+    then: Arc<dyn TextVerifier>,
+}
+
+impl Pattern {
+    /// The reference is the pattern.
+    pub fn of_reference() -> Self {
+        Self { pattern: None, then: Arc::new(Exact::default()) }
+    }
+
+    /// The pattern's last match, judged by `then`. A reference in which it finds nothing is taken whole.
+    ///
+    /// # Errors
+    /// [`TaskError::Verifier`] when the pattern is none, or too large.
+    pub fn new(pattern: &str, then: Arc<dyn TextVerifier>) -> Result<Self, TaskError> {
+        Ok(Self { pattern: Some(compile(pattern, MAX_COMPILED).map_err(TaskError::Verifier)?), then })
+    }
+}
+
+impl TextVerifier for Pattern {
+    fn judge(&self, answer: &str, reference: &str) -> Judgement {
+        let Some(pattern) = &self.pattern else { return matches_reference(answer, reference) };
+        let wanted = match bounded(reference) {
+            Ok(wanted) => last_match(pattern, wanted).unwrap_or(wanted),
+            Err(reason) => return Judgement::failed(format!("the reference: {reason}")),
+        };
+        let found =
+            bounded(answer).and_then(|text| last_match(pattern, text).ok_or_else(|| format!("/{pattern}/ finds nothing")));
+        match found {
+            Ok(found) => self.then.judge(found, wanted),
+            Err(reason) => Judgement::unparseable(reason, wanted),
+        }
+    }
+}
+
+fn matches_reference(answer: &str, reference: &str) -> Judgement {
+    let (found, wanted) = (answer.trim(), reference.trim());
+    // Alone first: it must not close the group that is put around it.
+    let anchored = || compile(&format!(r"\A(?:{wanted})\z"), MAX_COMPILED_OF_DATA);
+    let pattern = match compile(wanted, MAX_COMPILED_OF_DATA).and_then(|_| anchored()) {
+        Ok(pattern) => pattern,
+        Err(reason) => return Judgement::failed(format!("the reference: {reason}")),
+    };
+    if found.len() > MAX_SEARCHED {
+        return Judgement::unparseable(format!("longer than {MAX_SEARCHED} bytes"), wanted);
+    }
+    let right = pattern.is_match(found);
+    Judgement::of(right, found, format!("/{wanted}/"), if right { "the pattern matches" } else { "the pattern does not match" })
+}
+
+fn last_match<'t>(pattern: &Regex, text: &'t str) -> Option<&'t str> {
+    let captures = pattern.captures_iter(text).last()?;
+    captures.get(1).or_else(|| captures.get(0)).map(|found| found.as_str())
+}
+
+fn compile(pattern: &str, size: usize) -> Result<Regex, String> {
+    if pattern.len() > MAX_PATTERN {
+        return Err(format!("a pattern of {} bytes; at most {MAX_PATTERN} are taken", pattern.len()));
+    }
+    let built = RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(size).nest_limit(64).build();
+    built.map_err(|error| format!("`{}` is no pattern: {}", super::short(pattern), last_line(&error.to_string())))
+}
+
+/// The reason of a regex error, without the picture above it.
+fn last_line(error: &str) -> &str {
+    error.lines().last().unwrap_or_default().trim_start_matches("error: ")
+}

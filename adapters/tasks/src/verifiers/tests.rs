@@ -1,0 +1,425 @@
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn built(toml: &str) -> Arc<dyn TextVerifier> {
+    #[derive(serde::Deserialize)]
+    struct Settings {
+        verifier: VerifierConfig,
+    }
+    let settings: Settings = toml::from_str(&format!("verifier = {toml}")).unwrap();
+    settings.verifier.build().unwrap()
+}
+
+fn named(name: &str) -> Arc<dyn TextVerifier> {
+    name.parse::<VerifierConfig>().unwrap().build().unwrap()
+}
+
+use std::sync::Arc;
+
+/// Every kind, with and without settings.
+fn every_kind() -> Vec<Arc<dyn TextVerifier>> {
+    let mut kinds: Vec<_> = VerifierConfig::NAMES.iter().map(|name| named(name)).collect();
+    kinds.extend(
+        [
+            r#"{ kind = "numeric", relative = 0.01, last = true }"#,
+            r#"{ kind = "pattern", pattern = "(?i)answer: (.*)", then = { kind = "math" } }"#,
+            r#"{ kind = "all", parts = [{ kind = "gsm8k" }, { kind = "exact", ignore_case = true }] }"#,
+            r#"{ kind = "weighted", parts = [{ weight = 1, verifier = { kind = "json", partial = true } }, { weight = 3.0, verifier = { kind = "math" } }] }"#,
+        ]
+        .map(built),
+    );
+    kinds.push(Arc::new(Function::new("any", |_, _| Verdict::Right)));
+    kinds
+}
+
+fn check(verifier: &dyn TextVerifier, cases: &[(&str, &str, &str)]) {
+    for (answer, reference, verdict) in cases {
+        let judgement = verifier.judge(answer, reference);
+        assert_eq!(judgement.verdict.name(), *verdict, "{answer:?} for {reference:?}: {judgement}");
+    }
+}
+
+#[test]
+fn exact_is_the_same_text() {
+    check(&Exact::default(), &[(" a b\n", "a b", "right"), ("A b", "a b", "wrong"), ("a  b", "a b", "wrong")]);
+    check(&Exact { ignore_case: true }, &[("YES", "yes", "right"), ("Straße", "STRASSE", "wrong")]);
+}
+
+#[test]
+fn numbers_are_amounts() {
+    check(
+        &Numeric::default(),
+        &[
+            ("1,250.0", "1250", "right"),
+            ("$1,250", "1.25e3", "right"),
+            ("1.25 × 10^3", "1250", "right"),
+            (r"1.25 \times 10^{3}", "1250", "right"),
+            ("+7.", "7", "right"),
+            ("-7", "7", "wrong"),
+            ("−7", "-7", "right"),
+            (".5", "1/2", "right"),
+            ("3 1/2", "3.5", "right"),
+            ("50%", "0.5", "right"),
+            ("50%", "50", "right"),
+            ("50", "0.5", "wrong"),
+            (r"50\%", "50 percent", "right"),
+            ("5%", "50%", "wrong"),
+            ("0.333", "1/3", "wrong"),
+            ("3 km", "3", "right"),
+            ("3 km", "3 KM", "right"),
+            ("3 km", "3 m", "wrong"),
+            ("9 cm^2", "9 cm^2", "right"),
+            ("9007199254740993", "9007199254740992", "wrong"),
+            ("5 or 6", "5", "unparseable"),
+            ("5 million", "5", "unparseable"),
+            ("5x", "5", "unparseable"),
+            ("1,23", "123", "unparseable"),
+            ("3.4.5", "3.4", "unparseable"),
+            ("1/0", "1", "unparseable"),
+            ("it is 5", "5", "unparseable"),
+            ("", "5", "unparseable"),
+            ("5", "five", "failed"),
+        ],
+    );
+    let near = Numeric::within(0.5, 0.1).unwrap();
+    check(&near, &[("111.4", "110", "right"), ("120", "100", "wrong"), ("110.5", "100", "right"), ("110.51", "100", "wrong")]);
+    check(
+        &Numeric::default().last(),
+        &[("from 3 to 4, so 12 apples.", "12", "right"), ("7 - 3 = 5-1", "1", "right"), ("x2 is 3", "3", "right")],
+    );
+    assert!(Numeric::within(-1.0, 0.0).is_err() && Numeric::within(0.0, f64::NAN).is_err());
+}
+
+#[test]
+fn gsm8k_is_the_number_behind_the_mark_or_the_last_one() {
+    let reference = "Each has <<6*2=12>>12 legs, so 6 have <<6*12=72>>72.\n#### 72";
+    check(
+        &Gsm8k,
+        &[
+            ("#### 72", reference, "right"),
+            ("6 * 12 = 72\n#### 72.00\nanything 5", reference, "right"),
+            ("#### 72 apples", reference, "right"),
+            ("#### 70\n#### 72", reference, "right"),
+            ("#### 72\n#### 70", reference, "wrong"),
+            ("so the answer is 72.", reference, "right"),
+            ("it is 72 of 100", reference, "wrong"),
+            ("#### about", reference, "unparseable"),
+            ("no idea", reference, "unparseable"),
+            ("#### 1,250", "#### 1250", "right"),
+            ("#### 72", "#### seventy-two", "failed"),
+        ],
+    );
+}
+
+#[test]
+fn boxed_reads_the_last_box_and_math_what_there_is() {
+    let reference = r"Halving gives \boxed{\frac{1}{2}}.";
+    check(
+        &Boxed,
+        &[
+            (r"so \boxed{0.5}", reference, "right"),
+            (r"\boxed{1} no, \boxed{\dfrac12}", reference, "right"),
+            (r"\boxed{\text{a }\frac{1}{2}}", reference, "unparseable"),
+            (r"\boxed{\frac{1}{3}}", reference, "wrong"),
+            (r"\boxed{0.5} no, \boxed{1}", reference, "wrong"),
+            ("1/2", reference, "unparseable"),
+            (r"\boxed{\frac{1}{2}", reference, "unparseable"),
+            (r"\boxed{}", reference, "unparseable"),
+            (r"\boxed{2}", r"no box {", "failed"),
+        ][..2],
+    );
+    check(
+        &Boxed,
+        &[
+            (r"\boxed{\frac{1}{3}}", reference, "wrong"),
+            ("1/2", reference, "unparseable"),
+            (r"\boxed{}", reference, "unparseable"),
+        ],
+    );
+    check(&Boxed, &[(r"\boxed{0.5} no, \boxed{1}", reference, "wrong"), (r"\boxed{1/2}", "0.5", "right")]);
+    check(
+        &Math,
+        &[("1/2", reference, "right"), (r"\boxed{1/2}", "0.5", "right"), ("1/3", "0.5", "wrong"), ("", "1", "unparseable")],
+    );
+    check(&Boxed, &[(r"\boxed{2}", "", "failed"), (r"\boxed{2}", r"\boxed{", "failed")]);
+}
+
+#[test]
+fn a_choice_is_named_not_mentioned() {
+    let choice = Choice::new(5).unwrap();
+    check(
+        &choice,
+        &[
+            ("B", "B", "right"),
+            ("(b)", "B", "right"),
+            ("b.", "(B)", "right"),
+            ("B) blue", "B", "right"),
+            ("**B**", "B", "right"),
+            (r"$\boxed{\text{(B)}}$", "B", "right"),
+            (r"\text{B}", "B", "right"),
+            ("A is wrong, so the answer is (B).", "B", "right"),
+            ("Answer: C", "B", "wrong"),
+            ("The answer is A.\nNo, the answer is B", "B", "right"),
+            ("A or B", "B", "unparseable"),
+            ("(A) or (B)", "A", "unparseable"),
+            ("A blue bird", "A", "unparseable"),
+            ("Because", "B", "unparseable"),
+            ("F", "B", "unparseable"),
+            ("", "B", "unparseable"),
+            ("B", "Z", "failed"),
+        ],
+    );
+    assert!(Choice::new(1).is_err() && Choice::new(27).is_err());
+}
+
+#[test]
+fn patterns_find_or_are_the_reference() {
+    let found = built(r#"{ kind = "pattern", pattern = "<(\\w+)>" }"#);
+    check(found.as_ref(), &[("<a> then <b>", "b", "right"), ("<a>", "see <b>", "wrong"), ("b", "b", "unparseable")]);
+    let number = built(r#"{ kind = "pattern", pattern = "= (.*)", then = { kind = "numeric" } }"#);
+    check(number.as_ref(), &[("x = 0.5", "1/2", "right"), ("x = y", "1/2", "unparseable")]);
+    let reference = Pattern::of_reference();
+    check(
+        &reference,
+        &[
+            ("colour", "colou?r", "right"),
+            ("a colour", "colou?r", "wrong"),
+            ("ab", "a|ab", "right"),
+            ("x", "a)|(x", "failed"),
+            ("x", "(", "failed"),
+            ("x", r"\p{L}{999}{999}", "failed"),
+        ],
+    );
+    assert!(Pattern::new("(", Arc::new(Exact::default())).unwrap_err().to_string().contains("unclosed group"));
+}
+
+#[test]
+fn json_compares_fields() {
+    let all = Json::default();
+    let reference = r#"{"a": 1, "b": " x ", "c": [1, {"d": null}]}"#;
+    check(
+        &all,
+        &[
+            (r#"{"c": [1.0, {"d": null}], "b": "x", "a": 1.00, "more": 0}"#, reference, "right"),
+            ("```json\n{\"a\": 1, \"b\": \"x\", \"c\": [1, {\"d\": null}]}\n```", reference, "right"),
+            (r#"{"a": 1}"#, reference, "wrong"),
+            (r#"{"a": "1", "b": "x", "c": [1, {"d": null}]}"#, reference, "wrong"),
+            (r#"{"a": 1"#, reference, "unparseable"),
+            ("[1]", reference, "unparseable"),
+            ("{}", "{}", "failed"),
+            ("{}", "1", "failed"),
+        ],
+    );
+    let some = Json { fields: vec!["a".into(), "b".into()], partial: true };
+    let judgement = some.judge(r#"{"a": 1, "b": "y"}"#, reference);
+    assert_eq!(judgement.verdict, Verdict::partial(0.5).unwrap());
+    assert!(judgement.because.contains("1 of 2 fields differ: b"), "{judgement}");
+    check(&some, &[(r#"{"a": 2, "b": "y"}"#, reference, "wrong"), (r#"{"a": 1}"#, r#"{"a": 1}"#, "failed")]);
+}
+
+#[test]
+fn combinations_weigh_and_never_hide_a_failure() {
+    let all = built(r#"{ kind = "all", parts = [{ kind = "gsm8k" }, { kind = "pattern", pattern = "[#]{4}.*" }] }"#);
+    check(
+        all.as_ref(),
+        &[
+            ("#### 7", "#### 7", "right"),
+            ("7", "#### 7", "unparseable"),
+            ("#### 8", "#### 7", "wrong"),
+            ("#### 7", "x", "failed"),
+        ],
+    );
+    let weighted = built(
+        r#"{ kind = "weighted", parts = [{ weight = 3, verifier = { kind = "numeric" } }, { weight = 1, verifier = { kind = "exact" } }] }"#,
+    );
+    assert_eq!(weighted.judge("7.0", "7").verdict, Verdict::partial(0.75).unwrap());
+    check(weighted.as_ref(), &[("7", "7", "right"), ("8", "7", "wrong"), ("x", "7", "wrong"), ("7", "x", "failed")]);
+    let thirds = vec![(1.0, Arc::new(Exact::default()) as Arc<dyn TextVerifier>); 3];
+    check(&Weighted::new(thirds).unwrap(), &[("a", "a", "right")]);
+    let part = || Arc::new(Exact::default()) as Arc<dyn TextVerifier>;
+    for weights in [vec![], vec![0.0], vec![-1.0], vec![f32::NAN], vec![f32::MAX, f32::MAX]] {
+        assert!(Weighted::new(weights.into_iter().map(|weight| (weight, part())).collect()).is_err());
+    }
+    assert!(All::new(Vec::new()).is_err());
+}
+
+#[test]
+fn settings_survive_their_file_and_wrong_ones_are_named() {
+    for name in VerifierConfig::NAMES {
+        let config: VerifierConfig = name.parse().unwrap();
+        assert_eq!(config.to_string(), name);
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<VerifierConfig>(&text).unwrap(), config, "{text}");
+    }
+    let error = "boxd".parse::<VerifierConfig>().unwrap_err().to_string();
+    assert!(error.contains("no verifier is called `boxd` (did you mean `boxed`?)"), "{error}");
+    assert!(toml::from_str::<VerifierConfig>("kind = \"gsm8k\"\nlast = true").is_err(), "an unknown setting is refused");
+    assert!(toml::from_str::<VerifierConfig>("kind = \"numeric\"\nrelatve = 0.1").unwrap_err().to_string().contains("relatve"));
+    let nested = "{ kind = \"all\", parts = [".repeat(6) + "{ kind = \"exact\" }" + &"] }".repeat(6);
+    let config: std::collections::BTreeMap<String, VerifierConfig> = toml::from_str(&format!("v = {nested}")).unwrap();
+    assert!(config["v"].build().unwrap_err().to_string().contains("nest more than"));
+    let then = toml::from_str::<VerifierConfig>("kind = \"pattern\"\nthen = { kind = \"exact\" }").unwrap();
+    assert!(then.build().unwrap_err().to_string().contains("give `pattern` too"));
+}
+
+#[test]
+fn what_is_too_long_is_not_judged() {
+    let long = "1".repeat(MAX_TEXT + 1);
+    for verifier in every_kind() {
+        assert_eq!(verifier.judge("1", &long).verdict, Verdict::Failed, "{verifier:?}");
+        let verdict = verifier.judge(&long, "1").verdict;
+        assert!(matches!(verdict, Verdict::Unparseable | Verdict::Failed), "{verifier:?}: {verdict:?}");
+    }
+}
+
+/// Texts that cost other verifiers their time, memory or stack.
+fn hostile() -> Vec<String> {
+    let deep = |open: &str, close: &str, n: usize| open.repeat(n) + "1" + &close.repeat(n);
+    let boxed = |text: &str| format!("\\boxed{{{text}}}");
+    let mut texts = vec![
+        "1".repeat(1 << 20),
+        "1".repeat(60_000),
+        "1e".to_owned() + &"9".repeat(50_000),
+        "1e400".to_owned(),
+        "9".repeat(400) + "/" + &"7".repeat(399) + "1",
+        "1,".repeat(30_000),
+        "#### ".repeat(13_000),
+        "####1".repeat(13_000),
+        "answer is ".repeat(6_500),
+        "\\boxed{".repeat(9_000),
+        deep("{\"a\":", "}", 10_000),
+        deep("[", "]", 30_000),
+        "{".repeat(60_000),
+        "}".repeat(60_000),
+        "{}".repeat(30_000),
+        "a".repeat(60_000),
+        "(a*)*".repeat(800),
+        "(((a{1,30}){1,30}){1,30})".to_owned(),
+        "(x+x+)+y".to_owned(),
+        "\\w*\\w*\\w*\\w*\\w*\\w*=".to_owned(),
+        "(?:a?){60}a{60}".to_owned(),
+    ];
+    let latex = [
+        deep("(", ")", 15_000),
+        deep("\\sqrt{", "}", 8_000),
+        deep("\\frac{1}{", "}", 6_000),
+        "9^{9^{9^{9^{9^9}}}}".into(),
+        "2^{10000000000}".into(),
+    ];
+    texts.extend(latex.iter().map(|text| boxed(text)));
+    texts.extend(latex);
+    texts.extend(["(x+y+z+w)^{1000}", "1000000!", "\\binom{1000000}{500000}", "x^{99999999}-1", "\\{1,2,3\\}^{400}"].map(boxed));
+    texts.push(boxed(&(0..5_000).map(|i| format!("x_{{{i}}}+")).collect::<String>()));
+    texts.push(boxed(&(0..5_000).map(|i| format!("{i},")).collect::<String>()));
+    texts
+}
+
+#[test]
+fn hostile_texts_end_soon() {
+    // 50 ms are promised; a debug build on a busy machine gets more, so that only what really does not end fails.
+    let allowed = Duration::from_millis(if cfg!(debug_assertions) { 3_000 } else { 500 });
+    let texts = hostile();
+    let plain = ["1".to_owned(), "a".repeat(4_000), "\\boxed{x+1}".into()];
+    for verifier in every_kind() {
+        for text in &texts {
+            for (answer, reference) in [(text, text), (text, &plain[0]), (&plain[0], text), (&plain[1], text), (&plain[2], text)]
+            {
+                let start = Instant::now();
+                verifier.judge(answer, reference);
+                let taken = start.elapsed();
+                assert!(taken < allowed, "{verifier:?} took {taken:?} on {:.60?}", text);
+            }
+        }
+    }
+}
+
+/// Texts that look like answers.
+fn answer_like() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "1",
+        "2",
+        "12",
+        "-",
+        "+",
+        "/",
+        ".",
+        ",",
+        "%",
+        " ",
+        "#### ",
+        "\\boxed{",
+        "}",
+        "{",
+        "\\frac",
+        "(B)",
+        "A",
+        "answer is ",
+        "x",
+        "^",
+        "$",
+        "e3",
+        "\"a\": ",
+        "km",
+        "\\text{",
+        "\n",
+    ]);
+    prop_oneof![
+        prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat()),
+        "\\PC{0,30}",
+        (-1000i64..1000, 1u32..50).prop_map(|(a, b)| format!("\\boxed{{{a}/{b}}}")),
+        (0u32..2_000_000).prop_map(|n| format!("#### {n}")),
+        prop::sample::select(vec!["(C)", "{\"a\": 1, \"b\": [2]}", "3 km", "50%"]).prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn verdicts_are_pure_total_reflexive_and_indifferent_to_space(answer in answer_like(), reference in answer_like(), space in "[ \\t\\n]{0,3}") {
+        for verifier in every_kind() {
+            let judgement = verifier.judge(&answer, &reference);
+            prop_assert_eq!(&judgement, &verifier.judge(&answer, &reference));
+            let spaced = verifier.judge(&format!("{space}{answer}{space}"), &format!("{space}{reference}{space}"));
+            prop_assert_eq!(judgement.verdict, spaced.verdict, "{:?}", verifier);
+            prop_assert!((0.0..=1.0).contains(&judgement.verdict.reward()));
+            judgement.to_string();
+        }
+    }
+
+    #[test]
+    fn a_reference_that_can_be_read_is_right_against_itself(reference in answer_like()) {
+        let reads_itself: [Arc<dyn TextVerifier>; 6] = [
+            Arc::new(Exact::default()), Arc::new(Numeric::default()), Arc::new(Gsm8k), Arc::new(Math), named("choice"), named("json"),
+        ];
+        for verifier in reads_itself {
+            let judgement = verifier.judge(&reference, &reference);
+            prop_assert!(judgement.reference.is_none() || judgement.verdict == Verdict::Right, "{:?}: {}", verifier, judgement);
+            prop_assert!(judgement.reference.is_some() || judgement.verdict == Verdict::Failed);
+        }
+    }
+
+    #[test]
+    fn numbers_math_and_choices_are_symmetric(a in answer_like(), b in answer_like()) {
+        let symmetric: [Arc<dyn TextVerifier>; 5] = [Arc::new(Exact::default()), Arc::new(Numeric::default()), Arc::new(Gsm8k), Arc::new(Math), named("choice")];
+        for verifier in symmetric {
+            prop_assert_eq!(verifier.judge(&a, &b).verdict.is_right(), verifier.judge(&b, &a).verdict.is_right(), "{:?}", verifier);
+        }
+    }
+
+    #[test]
+    fn numbers_survive_their_spelling(n in -1_000_000_000i64..1_000_000_000, places in 0u32..4) {
+        let grouped = {
+            let digits = n.unsigned_abs().to_string();
+            let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+            format!("{}{}", if n < 0 { "-" } else { "" }, groups.join(","))
+        };
+        let scaled = i128::from(n) * 10i128.pow(places);
+        for spelling in [grouped, format!("{n}.{}", "0".repeat(places as usize + 1)), format!("${n}"), format!("{scaled}e-{places}"), format!("{n}/1"), format!("{n} apples")] {
+            prop_assert_eq!(Numeric::default().judge(&spelling, &n.to_string()).verdict, Verdict::Right, "{}", spelling);
+            prop_assert_eq!(Gsm8k.judge(&format!("#### {spelling}"), &n.to_string()).verdict, Verdict::Right, "{}", spelling);
+            prop_assert_eq!(Numeric::default().judge(&spelling, &(n + 1).to_string()).verdict, Verdict::Wrong, "{}", spelling);
+        }
+    }
+}

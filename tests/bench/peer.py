@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""The work of `palinode bench`, in PyTorch: the same models, episodes and updates, timed in the same way.
+
+Two peers:
+  torch         a clean loop by hand: KV cache kept across attempts, the prompt of a group read once, SDPA, micro-batches
+  transformers  LlamaForCausalLM: `generate` for each attempt on the whole conversation, then the step of common RL trainers:
+                log-probabilities of the policy before the update, those of the reference, a clipped update with the K3 estimate of KL
+
+Prints one JSON object in the form of `palinode bench --json`. Needs torch; the second peer needs transformers.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+GROUP = 8
+ANSWER, REVISE = -3, -2  # ids of the special tokens, from the end of the vocabulary
+BETA = 0.01
+PRESETS = {
+    "ledger": dict(vocabulary=13, width=96, layers=2, heads=4, prompt=8, answer=8, micro_batch=64),
+    "small": dict(vocabulary=4096, width=256, layers=6, heads=8, prompt=66, answer=94, micro_batch=8),
+}
+
+
+def feed_forward(width):
+    """As DecoderConfig::small has it."""
+    return (-(-8 * width // 3) + 7) // 8 * 8
+
+
+class Norm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return F.rms_norm(x, x.shape[-1:], self.weight, 1e-6)
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads, inner = heads, feed_forward(width)
+        self.norm_1, self.norm_2 = Norm(width), Norm(width)
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.gate_up = nn.Linear(width, 2 * inner, bias=False)
+        self.down = nn.Linear(inner, width, bias=False)
+
+    def forward(self, x, rotation, cache=None, at=0):
+        rows, new, width = x.shape
+        q, k, v = self.qkv(self.norm_1(x)).view(rows, new, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k = rotate(q, rotation), rotate(k, rotation)
+        if cache is not None:
+            cache[0][:, :, at : at + new], cache[1][:, :, at : at + new] = k, v
+            k, v = cache[0][:, :, : at + new], cache[1][:, :, : at + new]
+        # `is_causal` would align the new queries with the first keys, not with the last.
+        mask = torch.ones(new, at + new, dtype=torch.bool).tril(at) if new > 1 and at > 0 else None
+        attended = F.scaled_dot_product_attention(q, k, v, mask, is_causal=new > 1 and at == 0)
+        x = x + self.out(attended.transpose(1, 2).reshape(rows, new, width))
+        gate, up = self.gate_up(self.norm_2(x)).chunk(2, -1)
+        return x + self.down(F.silu(gate) * up)
+
+
+def rotate(x, rotation):
+    cos, sin = rotation
+    first, second = x.chunk(2, -1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
+
+
+class Decoder(nn.Module):
+    def __init__(self, p, context):
+        super().__init__()
+        self.embedding = nn.Embedding(p["vocabulary"], p["width"])
+        self.blocks = nn.ModuleList(Block(p["width"], p["heads"]) for _ in range(p["layers"]))
+        self.norm = Norm(p["width"])
+        self.output = nn.Linear(p["width"], p["vocabulary"], bias=False)
+        half = p["width"] // p["heads"] // 2
+        angles = torch.arange(context)[:, None] * 10000.0 ** (-torch.arange(half) / half)
+        self.register_buffer("cos", angles.cos())
+        self.register_buffer("sin", angles.sin())
+
+    def states(self, tokens, cache=None, at=0):
+        rotation = self.cos[at : at + tokens.shape[1]], self.sin[at : at + tokens.shape[1]]
+        x = self.embedding(tokens)
+        for i, block in enumerate(self.blocks):
+            x = block(x, rotation, cache and cache[i], at)
+        return x
+
+    def logits(self, states):
+        return self.output(self.norm(states))
+
+
+def layout(p):
+    """Columns of prompt, first answer, revision token and second answer."""
+    first = p["prompt"] + 1
+    return first, first + p["answer"], first + p["answer"] + 1, first + 2 * p["answer"] + 1
+
+
+def prompts(p, problems):
+    drawn = torch.randint(0, p["vocabulary"] - 3, (problems, p["prompt"]))
+    return torch.cat([drawn, torch.full((problems, 1), p["vocabulary"] + ANSWER)], 1)
+
+
+@torch.no_grad()
+def rollout(model, p, asked, decode_batch=256):
+    """Two attempts on one cache; returns all ids and the sampler's log-probabilities."""
+    first, _, _, end = layout(p)
+    everything = []
+    for part in asked.split(decode_batch // GROUP):
+        rows = len(part) * GROUP
+        head = p["width"] // p["heads"]
+        small = [[torch.empty(len(part), p["heads"], first, head) for _ in range(2)] for _ in model.blocks]
+        states = model.states(part, small)[:, -1:].repeat_interleave(GROUP, 0)
+        cache = [[torch.empty(rows, p["heads"], end, head) for _ in range(2)] for _ in model.blocks]
+        for kept, made in zip(cache, small):
+            for a, b in zip(kept, made):
+                a[:, :, :first] = b.repeat_interleave(GROUP, 0)
+        ids, at, revise = [part.repeat_interleave(GROUP, 0)], first, torch.full((rows, 1), p["vocabulary"] + REVISE)
+        for attempt in range(2):
+            if attempt:
+                # The last token of the first answer has not been read yet.
+                states = model.states(torch.cat([ids[-1], revise], 1), cache, at)
+                ids.append(revise)
+                at += 2
+            for step in range(p["answer"]):
+                if step:
+                    states = model.states(ids[-1], cache, at)
+                    at += 1
+                probabilities = model.logits(states[:, -1]).softmax(-1)
+                ids.append(torch.multinomial(probabilities, 1))
+        everything.append(torch.cat(ids, 1))
+    return torch.cat(everything)
+
+
+def scored(p):
+    """Positions whose next token the policy wrote."""
+    first, between, second, end = layout(p)
+    return torch.cat([torch.arange(first - 1, between - 1), torch.arange(second - 1, end - 1)])
+
+
+def log_probabilities(model, p, tokens):
+    positions = scored(p)
+    return model.logits(model.states(tokens)[:, positions]).log_softmax(-1), tokens[:, positions + 1]
+
+
+def update(model, optimizer, p, tokens, advantages, reference=None):
+    optimizer.zero_grad(set_to_none=True)
+    for part, gain in zip(tokens.split(p["micro_batch"]), advantages.split(p["micro_batch"])):
+        logs, targets = log_probabilities(model, p, part)
+        loss = -(gain.repeat_interleave(p["answer"], 1) * logs.gather(-1, targets[..., None])[..., 0]).sum()
+        if reference is not None:
+            with torch.no_grad():
+                frozen, _ = log_probabilities(reference, p, part)
+            loss = loss + BETA * (logs.exp() * (logs - frozen)).sum()
+        (loss / len(tokens)).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+
+
+def rewards(p, tokens):
+    """One a right attempt: its first id is even."""
+    first, _, second, _ = layout(p)
+    return torch.tensor([[1.0 - row[first] % 2, 1.0 - row[second] % 2] for row in tokens.tolist()])
+
+
+def advantages_of(earned):
+    """Leave-one-out baseline, with the bonus for progress in the second column."""
+    returns = earned + torch.stack([torch.zeros(len(earned)), 10.0 * (earned[:, 1] - earned[:, 0])], 1)
+    groups = returns.view(-1, GROUP, 2)
+    return ((groups - groups.mean(1, keepdim=True)) * GROUP / (GROUP - 1)).view(-1, 2)
+
+
+def by_hand(p, problems, repeat):
+    torch.manual_seed(0)
+    context = layout(p)[-1]
+    model, reference = Decoder(p, context), Decoder(p, context).requires_grad_(False)
+    reference.load_state_dict(model.state_dict())
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-4, betas=(0.9, 0.95), weight_decay=0.0)
+    asked = prompts(p, problems)
+    tokens = rollout(model, p, asked)
+    gains = torch.where(torch.arange(2 * len(tokens)) % 3 == 0, 1.0, -0.5).view(-1, 2)
+
+    def step():
+        played = rollout(model, p, asked)
+        update(model, optimizer, p, played, advantages_of(rewards(p, played)), reference)
+
+    return report(p, model, tokens, repeat, {
+        "rollout": lambda: rollout(model, p, asked),
+        "update": lambda: update(model, optimizer, p, tokens, gains),
+        "step": step,
+    })
+
+
+def through_transformers(p, problems, repeat):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    context = layout(p)[-1]
+    config = LlamaConfig(vocab_size=p["vocabulary"], hidden_size=p["width"], intermediate_size=feed_forward(p["width"]),
+                         num_hidden_layers=p["layers"], num_attention_heads=p["heads"], max_position_embeddings=context,
+                         rms_norm_eps=1e-6, bos_token_id=None, eos_token_id=None, pad_token_id=0)
+    model, reference = LlamaForCausalLM(config), LlamaForCausalLM(config).requires_grad_(False)
+    reference.load_state_dict(model.state_dict())
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-4, betas=(0.9, 0.95), weight_decay=0.0)
+    asked = prompts(p, problems)
+
+    @torch.no_grad()
+    def generate():
+        played = asked.repeat_interleave(GROUP, 0)
+        for attempt in range(2):
+            if attempt:
+                played = torch.cat([played, torch.full((len(played), 1), p["vocabulary"] + REVISE)], 1)
+            played = model.generate(played, attention_mask=torch.ones_like(played), do_sample=True, top_k=0, top_p=1.0,
+                                    max_new_tokens=p["answer"], min_new_tokens=p["answer"])
+        return played
+
+    def logs_of(scoring, part):
+        positions = scored(p)
+        logits = scoring(part).logits[:, positions].float()
+        return logits.log_softmax(-1).gather(-1, part[:, positions + 1, None])[..., 0]
+
+    def learn(played, gains, with_reference):
+        optimizer.zero_grad(set_to_none=True)
+        for part, gain in zip(played.split(p["micro_batch"]), gains.split(p["micro_batch"])):
+            gain = gain.repeat_interleave(p["answer"], 1)
+            logs = logs_of(model, part)
+            old = logs.detach()
+            if with_reference:
+                with torch.no_grad():
+                    old, frozen = logs_of(model, part), logs_of(reference, part)
+            ratio = (logs - old).exp()
+            loss = -torch.minimum(ratio * gain, ratio.clamp(0.8, 1.2) * gain).sum()
+            if with_reference:
+                difference = frozen - logs
+                loss = loss + BETA * (difference.exp() - difference - 1).sum()
+            (loss / len(played)).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    tokens = generate()
+    gains = torch.where(torch.arange(2 * len(tokens)) % 3 == 0, 1.0, -0.5).view(-1, 2)
+
+    def step():
+        played = generate()
+        learn(played, advantages_of(rewards(p, played)), True)
+
+    return report(p, model, tokens, repeat, {
+        "rollout": generate,
+        "update": lambda: learn(tokens, gains, False),
+        "step": step,
+    })
+
+
+def report(p, model, tokens, repeat, works):
+    written, everything = 2 * p["answer"] * len(tokens), tokens.numel()
+    found = {"parameters": sum(x.numel() for x in model.parameters()), "episodes": len(tokens),
+             "tokens": [2 * p["answer"], tokens.shape[1]]}
+    for name, work in works.items():
+        work()
+        seconds = []
+        for _ in range(repeat):
+            begun = time.perf_counter()
+            work()
+            seconds.append(time.perf_counter() - begun)
+        found[name] = {"tokens": written if name == "rollout" else everything, "seconds": seconds}
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", choices=PRESETS, action="append")
+    parser.add_argument("--peer", choices=["torch", "transformers"], default="torch")
+    parser.add_argument("--episodes", type=int, default=512)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    peer = by_hand if options.peer == "torch" else through_transformers
+    measured = []
+    for name in options.preset or PRESETS:
+        found = peer(PRESETS[name], options.episodes // GROUP, options.repeat)
+        measured.append({"preset": name, **found})
+    median = lambda timed: statistics.median(timed["seconds"])
+    rates = [{"rollout": m["rollout"]["tokens"] / median(m["rollout"]), "update": m["update"]["tokens"] / median(m["update"]),
+              "steps": 1 / median(m["step"])} for m in measured]
+    print(json.dumps({"peer": options.peer, "versions": {"torch": torch.__version__}, "threads": options.threads, "presets": measured,
+                      "rates": rates, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+
+
+if __name__ == "__main__":
+    main()
