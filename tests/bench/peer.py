@@ -109,7 +109,7 @@ def prompts(p, problems):
 
 @torch.no_grad()
 def rollout(model, p, asked, decode_batch=256):
-    """Two attempts on one cache; returns all ids and the sampler's log-probabilities."""
+    """Two attempts on one cache; returns all ids. (palinode also keeps the log-probability of each token.)"""
     first, _, _, end = layout(p)
     everything = []
     for part in asked.split(decode_batch // GROUP):
@@ -181,7 +181,7 @@ def by_hand(p, problems, repeat):
     context = layout(p)[-1]
     model, reference = Decoder(p, context), Decoder(p, context).requires_grad_(False)
     reference.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), 3e-4, betas=(0.9, 0.95), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-4, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
     asked = prompts(p, problems)
     tokens = rollout(model, p, asked)
     gains = torch.where(torch.arange(2 * len(tokens)) % 3 == 0, 1.0, -0.5).view(-1, 2)
@@ -207,7 +207,7 @@ def through_transformers(p, problems, repeat):
                          rms_norm_eps=1e-6, bos_token_id=None, eos_token_id=None, pad_token_id=0)
     model, reference = LlamaForCausalLM(config), LlamaForCausalLM(config).requires_grad_(False)
     reference.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), 3e-4, betas=(0.9, 0.95), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-4, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
     asked = prompts(p, problems)
 
     @torch.no_grad()
@@ -279,12 +279,14 @@ def main():
     parser.add_argument("--episodes", type=int, default=512)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--micro-batch", type=int, help="episodes scored together [default: as palinode has it]")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     peer = by_hand if options.peer == "torch" else through_transformers
     measured = []
     for name in options.preset or PRESETS:
-        found = peer(PRESETS[name], options.episodes // GROUP, options.repeat)
+        preset = PRESETS[name] | ({"micro_batch": options.micro_batch} if options.micro_batch else {})
+        found = peer(preset, options.episodes // GROUP, options.repeat)
         measured.append({"preset": name, **found})
     median = lambda timed: statistics.median(timed["seconds"])
     rates = [{"rollout": m["rollout"]["tokens"] / median(m["rollout"]), "update": m["update"]["tokens"] / median(m["update"]),

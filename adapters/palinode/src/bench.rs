@@ -21,7 +21,7 @@ use palinode_lm::{Decoder, DecoderConfig};
 use palinode_tasks::{Dialogue, Ledger, TaskError, TextTask, Vocabulary};
 use palinode_train::{
     TrainError,
-    arm::Arm,
+    arm::{Arm, Stage},
     chunked::{chunk_of, differentiate},
     config::TrainConfig,
     learner::{AdamW, Learner},
@@ -88,7 +88,7 @@ impl Work {
     /// Names of the presets.
     pub const NAMES: [&str; 2] = ["ledger", "small"];
 
-    /// `ledger`: the embedded default, 0.2 M parameters and 25 tokens an episode. `small`: 6 layers of width 256, 8 heads, a vocabulary of 4096, 256
+    /// `ledger`: the embedded default, 0.2 M parameters and 26 tokens an episode. `small`: 6 layers of width 256, 8 heads, a vocabulary of 4096, 256
     /// tokens an episode. `episodes` are played in groups of 8.
     ///
     /// # Errors
@@ -141,15 +141,15 @@ impl Work {
 
         let stage = Arm::Score.stages(&self.train)?.pop().ok_or(TrainError::Reference)?;
         let steps = Reinforce::new(self.task.as_ref(), &stage, &self.train, &model, workers, &opened.device)?;
-        let mut learner = Learner::new(model.clone(), AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
-        let mut updated = Learner::new(model.clone(), AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
+        let mut learner = Learner::new(model.clone(), AdamW::REINFORCE);
+        let mut updated = Learner::new(model.clone(), AdamW::REINFORCE);
         Ok(Measured {
             preset: self.name,
             parameters: burn::module::Module::num_params(&model),
             episodes: episodes.len(),
             tokens: tokens.map(|all: usize| all / episodes.len()),
             rollout: timed(tokens[0], repeat, |i| sample(i).map(drop))?,
-            update: timed(tokens[1], repeat, |_| self.update(&mut updated, &episodes, opened, workers))?,
+            update: timed(tokens[1], repeat, |_| self.update(&mut updated, &stage, &episodes, opened, workers))?,
             step: timed(tokens[1], repeat, |i| steps.step(&mut learner, i, i).map(drop))?,
         })
     }
@@ -158,12 +158,12 @@ impl Work {
     fn update(
         &self,
         learner: &mut Learner<Decoder>,
+        stage: &Stage,
         episodes: &[&Trajectory],
         opened: &Opened,
         workers: &Workers,
     ) -> Result<(), TrainError> {
         let rl = &self.train.reinforce;
-        let stage = Arm::Score.stages(&self.train)?.pop().ok_or(TrainError::Reference)?;
         let scoring = Scoring { temperature: rl.temperature, kl: KlEstimator::Exact, chunk: chunk_of(self.sizes.vocabulary) };
         let micro_batches: Vec<&[&Trajectory]> = episodes.chunks(rl.micro_batch).collect();
         learner.step_along(&micro_batches, rl.learning_rate, workers, |model, part| {

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use palinode_core::sampling::Sampling;
 use palinode_hf::{Chat, Folder};
-use palinode_tasks::{Dialogue, FileTask, TextTask};
+use palinode_tasks::{Dialogue, Doubtful, FileTask, TextTask};
 use palinode_train::play::rollout_config;
 
 use crate::{config::RunConfig, device::Opened, setup::SetupError};
@@ -18,12 +18,17 @@ const ANSWER: usize = 256;
 /// # Errors
 /// [`SetupError`]; [`SetupError::Settings`] when they name no file.
 pub fn problems(config: &RunConfig, opened: &Opened) -> Result<(FileTask, Option<usize>), SetupError> {
+    config.train.check()?;
     let Some(path) = &config.task.data else { return Err(SetupError::Settings("no file of problems is given".into())) };
     let (task, context) = match &config.pretrained {
         Some(settings) => {
             let folder = Folder::open(&settings.path, &opened.device)?;
             let (chat, context) = (Chat::of(&folder, settings.chat.clone())?, folder.config().context);
-            (file_task(path, config, Some((Arc::new(chat), context)))?, Some(context))
+            let layout = config.task.layout()?;
+            let task = FileTask::load_with(path, config.task.held_out.as_deref(), &layout, Arc::new(chat))?;
+            // By the context alone: an outlier among the prompts is to be found, not to be made room for.
+            let answer = config.task.max_answer.unwrap_or((context / (2 * config.train.attempts)).clamp(1, ANSWER));
+            (task.with_max_answer(answer)?, Some(context))
         }
         None => (file_task(path, config, None)?, config.model.context),
     };
@@ -42,8 +47,15 @@ pub fn file_task(path: &Path, config: &RunConfig, chat: Option<(Arc<dyn Dialogue
         return with_room(FileTask::load_with(path, held_out, &layout, dialogue)?, config, context);
     }
     let task = FileTask::load(path, held_out, &layout)?;
-    let Some(tokens) = config.task.max_answer else { return Ok(task) };
     let (longest, warm) = (task.longest_answer(), config.train.warm.steps() > 0);
+    if let (true, Some(doubtful)) = (warm, task.not_answers().first()) {
+        let message = format!(
+            "a warm start teaches the answers of the file, but {} of them are not right as answers; {doubtful}; give --steps-warm 0, or another verifier",
+            task.not_answers().len()
+        );
+        return Err(SetupError::Settings(message));
+    }
+    let Some(tokens) = config.task.max_answer else { return Ok(task) };
     let task = task.with_max_answer(tokens)?;
     if warm && tokens <= longest {
         let message = format!(
@@ -66,22 +78,29 @@ pub(crate) fn with_room(task: FileTask, config: &RunConfig, context: usize) -> R
 
 /// What a person should know of a file's problems.
 pub fn remarks(task: &FileTask) -> Vec<String> {
-    const SHOWN: usize = 3;
     let mut remarks = Vec::new();
     match task.duplicates() {
         0 => {}
         1 => remarks.push("one problem of the file is there twice, and was left out once".into()),
         n => remarks.push(format!("{n} rows of the file repeat an earlier one, and were left out")),
     }
-    let unjudged = task.unjudged();
-    if !unjudged.is_empty() {
-        let shown: Vec<String> = unjudged.iter().take(SHOWN).map(ToString::to_string).collect();
-        let more = if unjudged.len() > SHOWN { ", …" } else { "" };
+    if !task.unjudged().is_empty() {
+        let (n, examples) = (task.unjudged().len(), some(task.unjudged()));
         remarks.push(format!(
-            "the verifier does not find {} of the file's reference answers right against itself, so no answer could be; these problems were left out: {}{more}",
-            unjudged.len(),
-            shown.join("; ")
+            "no answer can be judged by {n} of the file's reference answers; their problems were left out: {examples}"
         ));
     }
+    if !task.not_answers().is_empty() {
+        let (n, examples) = (task.not_answers().len(), some(task.not_answers()));
+        remarks.push(format!("{n} of the file's reference answers would not be right as answers of a model: {examples}"));
+    }
     remarks
+}
+
+/// The first few, on one line.
+fn some(doubtful: &[Doubtful]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = doubtful.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = if doubtful.len() > SHOWN { "; …" } else { "" };
+    format!("{}{more}", shown.join("; "))
 }

@@ -275,6 +275,16 @@ fn built_in(config: &TaskConfig) -> Result<Box<dyn TextTask>, SetupError> {
     if config.max_answer.is_some() {
         return Err(SetupError::Settings("task.max_answer is for problems of a file: built-in answers have one length".into()));
     }
+    let of_files = [
+        ("held_out", config.held_out.is_some()),
+        ("layout", config.layout.is_some()),
+        ("prompt_field", config.prompt_field.is_some()),
+        ("answer_field", config.answer_field.is_some()),
+        ("verifier", config.verifier.is_some()),
+    ];
+    if let Some((key, _)) = of_files.iter().find(|(_, given)| *given) {
+        return Err(SetupError::Settings(format!("task.{key} is for problems of a file: set task.data too")));
+    }
     Ok(match config.name.as_str() {
         "ledger" => Box::new(Ledger::new(config.digits, config.zero_probability)?),
         "sorting" => Box::new(Sorting::new(config.digits)?),

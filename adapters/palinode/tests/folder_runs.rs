@@ -206,7 +206,7 @@ fn wrong_input_is_answered_before_anything_runs() {
         (&["--system", "Be brief."], 2, "--system is for a model folder"),
         (&["--model", MODEL, "--data", DATA, "--lora-rank", "8", "--lora-targets", "qproj"], 2, "did you mean `q_proj`?"),
         (&["--model", MODEL, "--data", DATA, "--lora-rank", "0"], 2, "rank must be within"),
-        (&["--model", MODEL, "--data", DATA, "--max-answer", "0"], 2, "max_answer must be at least 1"),
+        (&["--model", MODEL, "--data", DATA, "--max-answer", "0"], 2, "max_answer must be within"),
         (&["--model", MODEL, "--data", DATA, "--max-answer", "200"], 2, "the model holds 256"),
         (&["--model", MODEL, "--data", DATA, "--learning-rate", "7"], 2, "learning_rate must be within"),
         (&["--max-answer", "20"], 2, "built-in answers have one length"),

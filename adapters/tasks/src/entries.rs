@@ -12,8 +12,13 @@ use crate::{
     verifiers::TextVerifier,
 };
 
-/// Most bytes of all prompts and answers: they stay in memory.
-const MAX_TEXTS: usize = 1 << 30;
+/// Most rows: a few bytes of Parquet can stand for billions.
+const MAX_ROWS: usize = 1 << 22;
+/// Most memory, roughly: problems stay there, as texts and as ids.
+const MAX_MEMORY: usize = 4 << 30;
+/// What a problem takes besides its texts, and how many bytes each of theirs becomes.
+const OF_PROBLEM: usize = 300;
+const OF_BYTE: usize = 8;
 /// One problem in five is held out.
 const HELD_OUT: u64 = 5;
 
@@ -31,7 +36,8 @@ pub(crate) struct Entries<'a> {
     /// Rows that repeat an earlier one.
     pub(crate) duplicates: usize,
     seen: HashMap<String, usize>,
-    bytes: usize,
+    rows: usize,
+    memory: usize,
     layout: &'a Layout,
     verifier: &'a dyn TextVerifier,
 }
@@ -47,7 +53,7 @@ impl<'a> Entries<'a> {
         layout: &'a Layout,
         verifier: &'a dyn TextVerifier,
     ) -> Result<Self, TaskError> {
-        let mut entries = Self { list: Vec::new(), duplicates: 0, seen: HashMap::new(), bytes: 0, layout, verifier };
+        let mut entries = Self { list: Vec::new(), duplicates: 0, seen: HashMap::new(), rows: 0, memory: 0, layout, verifier };
         let Some(other) = held_out else {
             entries.extend(path, path, |key| {
                 if spread(key.bytes()).is_multiple_of(HELD_OUT) { Split::HeldOut } else { Split::Train }
@@ -61,8 +67,13 @@ impl<'a> Entries<'a> {
 
     fn extend(&mut self, path: &Path, first_path: &Path, split: impl Fn(&str) -> Split) -> Result<(), TaskError> {
         let before = self.list.len();
-        for row in Rows::open(path)? {
+        for row in Rows::open_for(path, &[&self.layout.prompt, &self.layout.answer])? {
             let row = row?;
+            self.rows += 1;
+            if self.rows > MAX_ROWS {
+                let reason = format!("more than {MAX_ROWS} rows; split the file");
+                return Err(TaskError::File { path: path.into(), reason });
+            }
             let wrong = |reason: String| row.place.error(path, reason);
             let (prompt, answer) = self.layout.read(&row).map_err(wrong)?;
             let key = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -72,9 +83,9 @@ impl<'a> Entries<'a> {
                 self.duplicates += 1;
                 continue;
             }
-            self.bytes += entry.prompt.len() + entry.answer.len();
-            if self.bytes > MAX_TEXTS {
-                let reason = format!("more than {} MiB of problems; split the file", MAX_TEXTS >> 20);
+            self.memory += OF_PROBLEM + OF_BYTE * (entry.prompt.len() + entry.answer.len());
+            if self.memory > MAX_MEMORY {
+                let reason = format!("its problems would take more than {} GiB of memory; split the file", MAX_MEMORY >> 30);
                 return Err(TaskError::File { path: path.into(), reason });
             }
             self.seen.insert(key, self.list.len());
@@ -123,7 +134,10 @@ impl Layout {
     fn missing(&self, name: &str, row: &Row) -> String {
         const SHOWN: usize = 8;
         let keys: Vec<&str> = row.keys().take(SHOWN).collect();
-        let fits = |layout: &Self| row.at(&layout.prompt).is_some() && row.at(&layout.answer).is_some();
+        let fits = |layout: &Self| {
+            let all_there = row.at(&layout.prompt).is_some() && row.at(&layout.answer).is_some();
+            all_there && (&layout.prompt, &layout.answer) != (&self.prompt, &self.answer) && name != layout.prompt
+        };
         let other = Self::NAMES.into_iter().find(|other| Self::named(other).is_ok_and(|layout| fits(&layout)));
         let hint = match other {
             Some(other) => format!(" (these are the fields of the layout `{other}`)"),

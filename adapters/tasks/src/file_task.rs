@@ -21,6 +21,7 @@ use crate::{
 
 const MAX_CHARACTERS: usize = 4096;
 const MIN_PROBLEMS: usize = 5;
+const MAX_ANSWER: usize = 1 << 20;
 
 /// Problems read from JSONL, CSV, TSV or Parquet, judged by a [verifier](crate::verifiers) on text.
 #[derive(Debug, Clone)]
@@ -36,24 +37,25 @@ pub struct FileTask {
     longest_answer: usize,
     max_answer: usize,
     duplicates: usize,
-    unjudged: Vec<Unjudged>,
+    unjudged: Vec<Doubtful>,
+    not_answers: Vec<Doubtful>,
 }
 
-/// A reference that the verifier does not find right against itself: no answer could be. Its problem is left out.
+/// A reference that the verifier has trouble with.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unjudged {
+pub struct Doubtful {
     /// Where it stands, such as `line 7`.
     pub place: String,
     /// The reference's text.
     pub reference: String,
-    /// Why not.
+    /// What the trouble is.
     pub because: String,
 }
 
 impl FileTask {
     /// Reads a file, to be put in the characters that it holds.
     ///
-    /// Exact duplicates are dropped and counted, and about a fifth of the problems is held out by a hash of the prompt; or, where a second file is
+    /// Repeated problems are dropped and counted, and about a fifth of the problems is held out by a hash of the prompt; or, where a second file is
     /// given, that file.
     ///
     /// # Errors
@@ -87,10 +89,10 @@ impl FileTask {
     /// The same problems with answers of at most so many tokens, the end token included. Without this, as many as the longest reference needs.
     ///
     /// # Errors
-    /// [`TaskError::Size`] for 0.
+    /// [`TaskError::Size`] for 0, or for more than any model has room for.
     pub fn with_max_answer(self, tokens: usize) -> Result<Self, TaskError> {
-        if tokens == 0 {
-            return Err(TaskError::Size { name: "max_answer", expected: "at least 1", got: "0".into() });
+        if !(1..=MAX_ANSWER).contains(&tokens) {
+            return Err(TaskError::Size { name: "max_answer", expected: "within 1..=1048576", got: tokens.to_string() });
         }
         Ok(Self { max_answer: tokens, ..self })
     }
@@ -101,7 +103,7 @@ impl FileTask {
     }
 
     fn empty(name: String, dialogue: Arc<dyn Dialogue>, verifier: Arc<dyn TextVerifier>) -> Self {
-        let (texts, train, held_out, unjudged) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (texts, train, held_out, unjudged, not_answers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (longest_prompt, longest_answer, max_answer, duplicates) = (0, 0, 1, 0);
         Self {
             name,
@@ -115,6 +117,7 @@ impl FileTask {
             max_answer,
             duplicates,
             unjudged,
+            not_answers,
         }
     }
 
@@ -132,20 +135,28 @@ impl FileTask {
         for entry in list {
             let file = held_out.filter(|_| entry.split == Split::HeldOut).unwrap_or(path);
             let place = entry.place;
-            task.add(entry).map_err(|error| place.error(file, error.to_string()))?;
+            // Of two files, each says its name.
+            let named = match (held_out, file.file_name()) {
+                (Some(_), Some(name)) => format!("{}, {place}", name.to_string_lossy()),
+                _ => place.to_string(),
+            };
+            task.add(entry, named).map_err(|error| place.error(file, error.to_string()))?;
         }
         task.settle(held_out.is_some(), layout).map_err(whole)?;
         Ok(task)
     }
 
     /// Puts a problem into its split, unless nothing can be judged by its reference.
-    fn add(&mut self, entry: Entry) -> Result<(), TaskError> {
+    fn add(&mut self, entry: Entry, place: String) -> Result<(), TaskError> {
         let problem = self.problem_of(self.texts.len() as u32, &entry.prompt, &entry.answer)?;
         let Judgement { verdict, because, .. } = self.judge(&problem, problem.reference());
         if !verdict.is_right() {
-            let because = because.into_owned();
-            self.unjudged.push(Unjudged { place: entry.place.to_string(), reference: entry.answer, because });
-            return Ok(());
+            let doubtful = Doubtful { place, reference: entry.answer, because: because.into_owned() };
+            if verdict == Verdict::Failed {
+                self.unjudged.push(doubtful);
+                return Ok(());
+            }
+            self.not_answers.push(doubtful);
         }
         self.longest_prompt = self.longest_prompt.max(problem.prompt().len());
         self.longest_answer = self.longest_answer.max(problem.reference().len());
@@ -162,7 +173,7 @@ impl FileTask {
         self.max_answer = self.longest_answer + 1;
         let (found, unjudged) = (self.texts.len(), self.unjudged.len());
         if let (Some(first), true) = (self.unjudged.first(), found < MIN_PROBLEMS) {
-            let Unjudged { place, because, .. } = first;
+            let Doubtful { place, because, .. } = first;
             return Err(format!(
                 "the verifier `{}` can judge by {found} of {} references; {place}: {because}",
                 layout.verifier,
@@ -176,7 +187,7 @@ impl FileTask {
         let (empty, full) =
             if self.held_out.is_empty() { (&mut self.held_out, &mut self.train) } else { (&mut self.train, &mut self.held_out) };
         match (empty.is_empty(), two_files) {
-            (true, true) => Err("one of the two files holds no problem that can be judged".into()),
+            (true, true) => Err("this file and that of held-out problems must both hold problems that can be judged".into()),
             (true, false) => {
                 empty.extend(full.pop());
                 Ok(())
@@ -190,9 +201,15 @@ impl FileTask {
         self.duplicates
     }
 
-    /// Problems that were left out because no answer to them can be judged.
-    pub fn unjudged(&self) -> &[Unjudged] {
+    /// References by which no answer can be judged; their problems were left out.
+    pub fn unjudged(&self) -> &[Doubtful] {
         &self.unjudged
+    }
+
+    /// References that are not right as answers, such as one without a box where answers need one. Answers can be judged by them, but a warm start
+    /// can't teach them.
+    pub fn not_answers(&self) -> &[Doubtful] {
+        &self.not_answers
     }
 
     /// The problems of a split, training problems in the order of the file.
@@ -273,7 +290,8 @@ impl TextTask for FileTask {
 
     fn parse(&self, text: &str) -> Result<Problem, TaskError> {
         let text = text.trim();
-        match self.train.iter().chain(&self.held_out).find(|problem| self.show_prompt(problem) == text) {
+        let known = |problem: &&Problem| self.texts.get(problem.id() as usize).is_some_and(|known| known == text);
+        match self.train.iter().chain(&self.held_out).find(known) {
             Some(problem) => Ok(problem.clone()),
             None => self.problem_of(u32::MAX, text, ""),
         }

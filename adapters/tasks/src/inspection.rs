@@ -4,7 +4,7 @@ use palinode_core::task::{Problem, Split};
 use serde::Serialize;
 
 use crate::{
-    file_task::{FileTask, Unjudged},
+    file_task::{Doubtful, FileTask},
     text_task::TextTask,
 };
 
@@ -17,8 +17,10 @@ pub struct Inspection {
     pub held_out: usize,
     /// Rows that repeat an earlier one, and were dropped.
     pub duplicates: usize,
-    /// Problems that were left out, because the verifier does not find their reference right against itself.
+    /// Problems that were left out, because no answer can be judged by their reference.
     pub unjudged: usize,
+    /// References that are not right as answers.
+    pub not_answers: usize,
     /// Lengths of the prompts, in tokens.
     pub prompt: Lengths,
     /// Lengths of the reference answers, in tokens.
@@ -68,13 +70,14 @@ impl Inspection {
             held_out: held_out.len(),
             duplicates: task.duplicates(),
             unjudged: task.unjudged().len(),
+            not_answers: task.not_answers().len(),
             prompt: Lengths::of(all().map(|problem| problem.prompt().len())),
             answer: Lengths::of(all().map(|problem| problem.reference().len())),
             too_long: room.map(too_long),
         }
     }
 
-    /// The share of all references that the verifier finds right against themselves.
+    /// The share of all references by which answers can be judged.
     pub fn judged(&self) -> f64 {
         let judged = self.train + self.held_out;
         judged as f64 / (judged + self.unjudged).max(1) as f64
@@ -98,7 +101,7 @@ impl Lengths {
 }
 
 /// `line 7: 5 or so (not one number)`.
-impl std::fmt::Display for Unjudged {
+impl std::fmt::Display for Doubtful {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { place, reference, because } = self;
         write!(f, "{place}: {} ({because})", crate::verifiers::short(reference))

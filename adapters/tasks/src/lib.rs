@@ -24,7 +24,7 @@ mod vocabulary;
 pub use dialogue::Dialogue;
 pub use digits::DigitTask;
 pub use error::TaskError;
-pub use file_task::{FileTask, Unjudged};
+pub use file_task::{Doubtful, FileTask};
 pub use inspection::{Inspection, Lengths, TooLong};
 pub use layout::Layout;
 pub use ledger::Ledger;

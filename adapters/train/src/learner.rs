@@ -30,6 +30,11 @@ pub struct AdamW {
     pub clip: f64,
 }
 
+impl AdamW {
+    /// What both RL stages take: no weight decay, since KL already holds the policy where it was.
+    pub const REINFORCE: Self = Self { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 };
+}
+
 /// What a step measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepReport<R> {

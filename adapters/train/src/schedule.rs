@@ -253,7 +253,7 @@ impl Run<'_> {
         self.stage(stage.name, Phase::Start, stage.steps, *rl_step)?;
         let device = device_of(&model);
         let steps = Reinforce::new(self.task, stage, self.config, reference, self.workers, &device)?;
-        let mut learner = Learner::new(model, AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
+        let mut learner = Learner::new(model, AdamW::REINFORCE);
         let mut guard = Guard::new(stage.name);
         let problems = held_out(self.task, self.config.evaluation.problems_between);
         for step in 0..stage.steps {

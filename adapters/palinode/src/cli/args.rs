@@ -194,7 +194,7 @@ pub(crate) struct DataCommandArgs {
     /// Attempts a problem, all of which must fit the context
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub(crate) attempts: u8,
-    /// Longest context in tokens [default: the model folder's]
+    /// Longest context in tokens, where no model folder tells it
     #[arg(long, value_name = "N", conflicts_with = "model")]
     pub(crate) context: Option<usize>,
     /// Problems to show
@@ -304,8 +304,8 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Vec<String>,
     /// Episodes of a step
-    #[arg(long, value_name = "N", default_value_t = 512)]
-    pub(crate) episodes: usize,
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) episodes: u32,
     /// Repetitions, of which the median counts
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) repeat: u16,

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     apply_machine(&args.machine, &mut machine);
     let (opened, workers) = (device::open(&machine.device)?, workers(&machine)?);
     let names = if args.preset.is_empty() { Work::NAMES.map(str::to_owned).to_vec() } else { args.preset.clone() };
-    let works = names.iter().map(|name| Work::preset(name, args.episodes)).collect::<Result<Vec<_>, _>>()?;
+    let works = names.iter().map(|name| Work::preset(name, args.episodes as usize)).collect::<Result<Vec<_>, _>>()?;
     let mut measured = Vec::new();
     for work in works {
         let found = work.measure(&opened, &workers, args.repeat as usize)?;

@@ -9,7 +9,7 @@ use palinode::{
     device,
     problems::problems,
     setup::SetupError,
-    tasks::{FileTask, Inspection, Lengths, TextTask, verifiers::MAX_TEXT},
+    tasks::{Doubtful, FileTask, Inspection, Lengths, TextTask, verifiers::MAX_TEXT},
 };
 use serde_json::json;
 
@@ -39,10 +39,12 @@ pub(crate) fn data(args: &DataCommandArgs) -> Result<(), Failure> {
     let (task, room) = problems(&run, &device::open(&run.machine.device)?)?;
     let inspection = Inspection::of(&task, room);
     if args.json {
-        let unjudged: Vec<_> =
-            task.unjudged().iter().map(|u| json!({"place": u.place, "reference": u.reference, "because": u.because})).collect();
+        let listed = |doubtful: &[Doubtful]| -> Vec<_> {
+            doubtful.iter().map(|d| json!({"place": d.place, "reference": d.reference, "because": d.because})).collect()
+        };
         return progress::print_json(&json!({
-            "file": args.file, "layout": layout, "problems": inspection, "judged": inspection.judged(), "unjudged": unjudged,
+            "file": args.file.display().to_string(), "layout": layout, "problems": inspection, "judged": inspection.judged(),
+            "unjudged": listed(task.unjudged()), "not_answers": listed(task.not_answers()),
             "longest_answer_allowed": task.answer_limit().max_tokens(), "longest_prompt_allowed": room,
         }));
     }
@@ -91,7 +93,7 @@ fn print_room(inspection: &Inspection, room: Option<usize>, task: &FileTask) {
     }
     let red = AnsiColor::Red.on_default().bold();
     anstream::println!(
-        "context     {red}{} prompts do not fit{red:#}: there is room for {room} tokens, with answers of up to {answer}",
+        "context     {red}{} of the prompts do not fit{red:#}: there is room for {room} tokens, with answers of up to {answer}",
         too_long.len()
     );
     for long in too_long.iter().take(EXAMPLES) {
@@ -100,22 +102,30 @@ fn print_room(inspection: &Inspection, room: Option<usize>, task: &FileTask) {
 }
 
 fn print_judged(inspection: &Inspection, task: &FileTask, verifier: &str) {
-    let unjudged = task.unjudged();
-    let share = inspection.judged() * 100.0;
-    let (color, end) = match unjudged {
+    let (n, share) = (inspection.train + inspection.held_out, inspection.judged() * 100.0);
+    let (color, end) = match task.unjudged() {
         [] => (AnsiColor::Green, ""),
         _ => (AnsiColor::Yellow, "; the others are left out:"),
     };
     let color = color.on_default().bold();
-    let n = inspection.train + inspection.held_out;
-    anstream::println!(
-        "verifier    `{verifier}` finds {color}{n} references ({share:.1} %){color:#} right against themselves{end}"
-    );
-    for one in unjudged.iter().take(EXAMPLES) {
+    anstream::println!("verifier    `{verifier}` can judge by {color}{n} references ({share:.1} %){color:#}{end}");
+    print_examples(task.unjudged());
+    if !task.not_answers().is_empty() {
+        let yellow = AnsiColor::Yellow.on_default().bold();
+        let n = task.not_answers().len();
+        anstream::println!(
+            "            {yellow}{n} of them{yellow:#} would not be right as answers, so a warm start can't teach them:"
+        );
+        print_examples(task.not_answers());
+    }
+}
+
+fn print_examples(doubtful: &[Doubtful]) {
+    for one in doubtful.iter().take(EXAMPLES) {
         anstream::println!("            {}", example(&one.to_string()));
     }
-    if unjudged.len() > EXAMPLES {
-        anstream::println!("            and {} more", unjudged.len() - EXAMPLES);
+    if doubtful.len() > EXAMPLES {
+        anstream::println!("            and {} more", doubtful.len() - EXAMPLES);
     }
 }
 
@@ -150,8 +160,16 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
 
 /// What is piped in: no more than can be judged is read.
 fn standard_input() -> Result<String, Failure> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let wrong = |error: std::io::Error| Failure::new(INPUT, format!("standard input: {error}"));
-    std::io::stdin().lock().take(MAX_TEXT as u64 + 1).read_to_string(&mut text).map_err(wrong)?;
-    Ok(text)
+    std::io::stdin().lock().take(MAX_TEXT as u64 + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        // Cut off in the middle of a character, behind what can be judged.
+        Err(error) if error.as_bytes().len() > MAX_TEXT => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to() + 1;
+            Err(Failure::new(INPUT, format!("standard input: not UTF-8 at byte {at}")))
+        }
+    }
 }

@@ -42,9 +42,13 @@ impl Failure {
     }
 }
 
-/// Text that a terminal shows as it is: what a file holds or a model writes could be a control sequence.
+/// Text that a terminal shows as it is: what a file holds or a model writes could be a control sequence, or turn the direction of writing.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    let hidden = |c: char| {
+        c.is_control() && c != '\n'
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().map(|c| if hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 impl From<ConfigError> for Failure {

@@ -29,7 +29,8 @@ pub(crate) fn settings(args: &SettingsArgs) -> Result<RunConfig, Failure> {
 /// Puts flags over settings; `given` names the keys that were set before.
 pub(crate) fn apply(args: &SettingsArgs, mut run: RunConfig, given: &Table) -> Result<RunConfig, Failure> {
     if let Some(task) = &args.task {
-        run.task = TaskConfig { name: task.clone(), data: None, held_out: None, layout: None, ..run.task };
+        let TaskConfig { digits, zero_probability, max_answer, .. } = run.task;
+        run.task = TaskConfig { name: task.clone(), digits, zero_probability, max_answer, ..Default::default() };
     }
     apply_data(&args.data, &mut run)?;
     apply_folder(&args.folder, &mut run)?;

@@ -153,3 +153,29 @@ fn layouts_find_their_fields() {
     assert_eq!(problem.reference(), answer);
     assert!(Layout::named("gsm8").unwrap_err().to_string().contains("did you mean `gsm8k`?"));
 }
+
+#[test]
+fn every_verifier_judges_by_what_it_can_read() {
+    let folder = tempfile::tempdir().unwrap();
+    // The verifier, a reference, and whether it would be right as an answer.
+    for (verifier, reference, is_answer) in [
+        ("exact", "a", true),
+        ("numeric", "5", true),
+        ("gsm8k", "#### 5", true),
+        ("boxed", "1/2", false),
+        ("boxed", r"\\boxed{1/2}", true),
+        ("math", "1/2", true),
+        ("choice", "B", true),
+        ("pattern", "colou?r", false),
+        ("json", r#"{\"a\": 5}"#, true),
+    ] {
+        let rows: String = (0..10).map(|i| format!("{{\"prompt\": \"p{i}\", \"answer\": \"{reference}\"}}\n")).collect();
+        let path = written(folder.path(), "own.jsonl", rows);
+        let layout = Layout { verifier: verifier.parse().unwrap(), ..Layout::default() };
+        let task = FileTask::load(&path, None, &layout).unwrap_or_else(|error| panic!("{verifier}: {error}"));
+        assert_eq!(task.problems(Split::Train).len() + task.problems(Split::HeldOut).len(), 10, "{verifier}");
+        assert_eq!((task.unjudged().len(), task.not_answers().len()), (0, if is_answer { 0 } else { 10 }), "{verifier}");
+        let problem = task.parse("p3").unwrap();
+        assert_eq!(task.verify(&problem, problem.reference()).is_right(), is_answer, "{verifier}");
+    }
+}

@@ -66,6 +66,14 @@ impl<R: Read> Reader<R> {
     }
 }
 
+/// The members of a JSON object in their order, none of them twice.
+///
+/// # Errors
+/// Why the text is none.
+pub(crate) fn json_object(text: &str) -> Result<Vec<(String, Value)>, String> {
+    object(text, 1)
+}
+
 /// The members of an object; values in it are at the given depth.
 fn object(text: &str, depth: usize) -> Result<Vec<(String, Value)>, String> {
     let Members(members) = parse(text)?;

@@ -8,7 +8,6 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use crate::error::TaskError;
@@ -19,6 +18,7 @@ mod parquet;
 mod text;
 mod value;
 
+pub(crate) use jsonl::json_object;
 pub use value::{Row, Value};
 
 /// How a file holds its rows.
@@ -35,9 +35,7 @@ pub enum Format {
 }
 
 impl Format {
-    const ALL: [Self; 4] = [Self::Jsonl, Self::Csv, Self::Tsv, Self::Parquet];
-
-    /// The format by the extension of a file; with an unknown one, by its first bytes.
+    /// The format by the extension of a file; with an unknown one, by its first bytes, which a pipe would lose.
     pub fn of(path: &Path) -> Self {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         match extension.as_str() {
@@ -63,15 +61,6 @@ impl Format {
 impl Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
-    }
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|format| format.name() == name);
-        known.ok_or_else(|| format!("no format is called `{name}`; known are jsonl, csv, tsv and parquet"))
     }
 }
 
@@ -117,13 +106,21 @@ impl Rows {
     /// # Errors
     /// [`TaskError::Io`], or [`TaskError::Line`] or [`TaskError::File`] when its header can't be used.
     pub fn open(path: &Path) -> Result<Self, TaskError> {
+        Self::open_for(path, &[])
+    }
+
+    /// As [`Rows::open`], where only fields on these paths are needed: other columns of Parquet are not read.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_for(path: &Path, paths: &[&str]) -> Result<Self, TaskError> {
         let failed = |fault: Fault| fault.at(path);
         let file = File::open(path).map_err(|e| failed(e.into()))?;
         let source = match Format::of(path) {
             Format::Jsonl => Source::Jsonl(jsonl::Reader::new(file).map_err(failed)?),
             Format::Csv => Source::Csv(Box::new(csv::Reader::new(file, b',').map_err(failed)?)),
             Format::Tsv => Source::Csv(Box::new(csv::Reader::new(file, b'\t').map_err(failed)?)),
-            Format::Parquet => Source::Parquet(Box::new(parquet::Reader::new(file).map_err(failed)?)),
+            Format::Parquet => Source::Parquet(Box::new(parquet::Reader::new(file, paths).map_err(failed)?)),
         };
         Ok(Self { path: path.into(), source, ended: false })
     }
@@ -181,6 +178,9 @@ impl From<io::Error> for Fault {
 
 fn starts_as_parquet(path: &Path) -> io::Result<bool> {
     let mut magic = [0; 4];
+    if !path.metadata()?.is_file() {
+        return Ok(false);
+    }
     File::open(path)?.read_exact(&mut magic)?;
     Ok(&magic == parquet::MAGIC)
 }

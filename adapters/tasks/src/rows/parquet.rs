@@ -27,7 +27,7 @@ mod thrift;
 use column::Column;
 use footer::{Footer, Group};
 use page::{Budget, Pages};
-use schema::Schema;
+use schema::{Node, Schema};
 
 /// What a file starts and ends with.
 pub(super) const MAGIC: &[u8; 4] = b"PAR1";
@@ -50,11 +50,17 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(mut file: File) -> Result<Self, Fault> {
+    /// Reads the columns on `paths`, or all where there is none, or one that leads nowhere.
+    pub(super) fn new(mut file: File, paths: &[&str]) -> Result<Self, Fault> {
         let Footer { elements, groups } = Footer::read(&mut file)?;
-        let schema = Schema::new(elements).map_err(Fault::Whole)?;
+        let mut schema = Schema::new(elements).map_err(Fault::Whole)?;
         if groups.iter().any(|group| group.chunks.len() != schema.leaves.len()) {
             return Err(Fault::Whole("its row groups have other columns than its schema".into()));
+        }
+        let on =
+            |path: &str, node: &Node| path.strip_prefix(&node.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        if !paths.is_empty() && paths.iter().all(|path| schema.fields.iter().any(|node| on(path, node))) {
+            schema.fields.retain(|node| paths.iter().any(|path| on(path, node)));
         }
         let (file, groups) = (Arc::new(file), groups.into_iter());
         Ok(Self { file, schema, groups, budget: Budget::default(), columns: Vec::new(), left: 0, row: 0 })
@@ -83,7 +89,12 @@ impl Reader {
 
     /// Checks that nothing is left of the current group.
     fn finish(&mut self) -> Result<(), Fault> {
-        for mut column in self.columns.drain(..) {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let columns = std::mem::take(&mut self.columns);
+        let read: Vec<usize> = self.schema.fields.iter().flat_map(|node| node.leaves.clone()).collect();
+        for (_, mut column) in columns.into_iter().enumerate().filter(|(i, _)| read.contains(i)) {
             // Some writers leave bytes behind that are no page; nobody needs them.
             if let Ok(Some(_)) = column.peek() {
                 return Err(column.wrong("has more rows than its row group"));

@@ -5,8 +5,8 @@ use crate::{error::TaskError, math::last_boxed};
 
 /// Right when the answer names the reference's letter.
 ///
-/// The letter stands in the last `\boxed{}`, or behind the last `answer is` or `answer:`, or is the whole text; dressed as `B`, `(B)`, `B.`, `**B**`,
-/// `\text{B}`, or `(B) blue`. A text that names none this way, or several, is unparseable: a letter that happens to stand somewhere is not an answer.
+/// The letter stands in the last `\boxed{}`, or behind the last `answer is`, `answer:`, `option is` or `choice is`, or is the whole text; dressed as
+/// `B`, `(B)`, `B.`, `**B**`, `\text{B}`, or `(B) blue`. A text that names none this way, or several, is unparseable: a letter that happens to stand somewhere is not an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Choice {
     options: u8,
@@ -42,11 +42,12 @@ impl TextVerifier for Choice {
     }
 }
 
-/// What stands behind the last `answer is` or `answer:`, to the end of its line.
+/// What stands behind the last mark of an answer, to the end of its line.
 fn behind_answer(text: &str) -> Option<&str> {
+    const MARKS: [&str; 6] = ["answer is", "answer:", "option is", "choice is", "answer is option", "answer is choice"];
     let lower = text.to_ascii_lowercase();
-    let behind = ["answer is", "answer:"].iter().filter_map(|mark| lower.rfind(mark).map(|at| at + mark.len())).max()?;
-    text[behind..].trim_start_matches([':', ' ']).lines().next()
+    let behind = MARKS.iter().filter_map(|mark| lower.rfind(mark).map(|at| at + mark.len())).max()?;
+    text[behind..].trim_start_matches(|c: char| c == ':' || c.is_whitespace()).lines().next()
 }
 
 /// The letter of `B`, `(B)`, `B. blue` and the like; `A or B` has none.
@@ -69,7 +70,13 @@ fn letter(text: &str) -> Option<char> {
     (names && !names_another(behind)).then(|| letter.to_ascii_uppercase())
 }
 
-/// Whether a second letter is named, as in `(A) or (B)`.
+/// Whether a second letter is named, as in `(A) or (B)`, `A. or B` or `(a) and b)`. The words `a` and `I` are none.
 fn names_another(behind: &str) -> bool {
-    behind.as_bytes().windows(3).any(|w| w[0] == b'(' && w[1].is_ascii_uppercase() && w[2] == b')')
+    let bytes = behind.as_bytes();
+    let letter_or_digit = |i: usize| bytes.get(i).is_some_and(|c| c.is_ascii_alphanumeric() || !c.is_ascii());
+    (0..bytes.len()).filter(|&i| bytes[i].is_ascii_alphabetic()).any(|i| {
+        let alone = !letter_or_digit(i + 1) && (i == 0 || !letter_or_digit(i - 1));
+        let closed = matches!(behind[i + 1..].trim_start().as_bytes().first(), Some(b')' | b']' | b'.' | b':'));
+        alone && (closed || bytes[i].is_ascii_uppercase() && bytes[i] != b'I')
+    })
 }

@@ -173,6 +173,15 @@ impl FromStr for VerifierConfig {
             "choice" => Self::Choice { options: OPTIONS },
             "pattern" => Self::Pattern { pattern: None, then: None },
             "json" => Self::Json { fields: Vec::new(), partial: false },
+            "all" => {
+                return Err(TaskError::Verifier(
+                    "`all` needs parts: { kind = \"all\", parts = [{ kind = \"boxed\" }, …] }".into(),
+                ));
+            }
+            "weighted" => {
+                let form = "{ kind = \"weighted\", parts = [{ weight = 1, verifier = { kind = \"boxed\" } }, …] }";
+                return Err(TaskError::Verifier(format!("`weighted` needs parts: {form}")));
+            }
             other => return Err(TaskError::unknown_name("verifier", other, &Self::NAMES)),
         })
     }

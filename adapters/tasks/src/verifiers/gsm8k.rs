@@ -1,5 +1,7 @@
 //! Answers in the way of GSM8K (Cobbe et al. 2021, arXiv 2110.14168): steps, then `#### 72`.
 
+use crate::math::last_boxed;
+
 use super::{
     Judgement, TextVerifier, compare,
     number::{Number, Tolerance},
@@ -21,13 +23,21 @@ impl TextVerifier for Gsm8k {
     }
 }
 
-/// Behind the mark stands one number, with its unit if it has one, as in `#### 72 apples`; the line ends it.
+/// Behind the mark stands one number, with its unit if it has one, as in `#### 72 apples`; the line ends it. Emphasis, a box, brackets or a final point
+/// around it do not matter.
 fn final_number(text: &str) -> Result<Number, String> {
     match text.rsplit_once(MARKER) {
         Some((_, behind)) => {
             let line = behind.trim_start().lines().next().unwrap_or_default();
-            Number::read(line).map_err(|reason| format!("behind {MARKER}: {reason}"))
+            Number::read(undressed(line)).map_err(|reason| format!("behind {MARKER}: {reason}"))
         }
         None => Number::last(text),
     }
+}
+
+fn undressed(line: &str) -> &str {
+    let emphasis = |c: char| c.is_whitespace() || matches!(c, '*' | '_' | '`' | '$' | '=');
+    let line = line.trim_matches(emphasis).trim_end_matches(['.', ',', '!']).trim_end_matches(emphasis);
+    let line = last_boxed(line).filter(|_| line.starts_with('\\') && line.ends_with('}')).unwrap_or(line);
+    line.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(line)
 }

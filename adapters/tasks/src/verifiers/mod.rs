@@ -28,6 +28,7 @@ mod json;
 mod number;
 mod numeric;
 mod pattern;
+mod units;
 
 use std::{borrow::Cow, fmt};
 
@@ -49,8 +50,8 @@ pub const MAX_TEXT: usize = 1 << 16;
 /// Judges the text of an answer by the text of a reference.
 ///
 /// # Contract
-/// That of [`palinode_core::verifier::Verifier`]: pure, total, bounded. White space around both texts does not matter. A reference that
-/// [can be read](Judgement::reference) is right against itself.
+/// That of [`palinode_core::verifier::Verifier`]: pure, total, bounded. White space around both texts does not matter. The verdict is
+/// [`Verdict::Failed`] exactly where nothing can be read in the reference, whatever the answer.
 pub trait TextVerifier: fmt::Debug + Send + Sync {
     /// The verdict and why.
     fn judge(&self, answer: &str, reference: &str) -> Judgement;

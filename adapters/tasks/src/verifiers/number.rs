@@ -6,16 +6,16 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
 
+use super::units;
+use crate::math::last_boxed;
+
 /// Longest run of digits, and the largest power of ten: exact arithmetic on more would cost time, and no answer has them.
-const MAX_DIGITS: usize = 400;
+const MAX_DIGITS: usize = 100;
 /// Longest unit, in bytes.
-const MAX_UNIT: usize = 32;
+const MAX_UNIT: usize = 40;
 const CURRENCIES: [char; 4] = ['$', '€', '£', '¥'];
-/// Words and names that stand behind a number and change what it is: a "unit" with one of them is none.
-const NOT_UNITS: [&str; 23] = [
-    "and", "or", "to", "plus", "minus", "times", "over", "point", "half", "halves", "third", "quarter", "dozen", "hundred",
-    "thousand", "million", "billion", "trillion", "x", "y", "z", "n", "pi",
-];
+/// What stands next to a number that is only a part of something larger.
+const PARTS: [char; 10] = ['^', '_', '{', '}', '√', '½', '¼', '¾', '²', '³'];
 
 /// A number as it was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,7 @@ pub(super) struct Number {
     value: BigRational,
     /// Whether a percent sign followed; `value` is what stood before it.
     percent: bool,
-    /// What else followed, lower-case, or nothing.
+    /// What else followed, or nothing.
     unit: String,
     /// As it was written.
     text: String,
@@ -60,12 +60,20 @@ impl Number {
         Ok(Self { value, percent, unit, text: text.to_owned() })
     }
 
-    /// Reads the last number of a text.
+    /// Reads the number in the last box of a text, or else its last number. One that is a part of something larger is not read, as in `2^5`, `√5`,
+    /// `5 million` or `minus 5`.
     pub(super) fn last(text: &str) -> Result<Self, String> {
+        if let Some(boxed) = last_boxed(text) {
+            return Self::read(boxed);
+        }
         let mut cursor = Cursor { text, at: 0 };
         let mut last = None;
-        while cursor.at < text.len() {
+        loop {
+            cursor.skip_spaces();
             let start = cursor.at;
+            if start == text.len() {
+                break;
+            }
             match cursor.number() {
                 Ok(Some(value)) => last = Some(Ok((value, start..cursor.at))),
                 // Something like 3.4.5: no number, and no two.
@@ -74,8 +82,16 @@ impl Number {
             }
         }
         let (value, place) = last.unwrap_or_else(|| Err("no number".into()))?;
-        let percent = percent_sign(text[place.end..].trim_start()).is_some();
+        let (before, after) = (&text[..place.start], &text[place.end..]);
+        if is_part(before, after) {
+            return Err(format!("the last number, {}, is a part of something larger", &text[place]));
+        }
+        let percent = percent_sign(after.trim_start()).is_some();
         Ok(Self { value, percent, unit: String::new(), text: text[place].trim().to_owned() })
+    }
+
+    pub(super) fn into_value(self) -> BigRational {
+        self.value
     }
 
     /// Whether both are the same amount: values within the tolerance and no two different units.
@@ -86,9 +102,10 @@ impl Number {
         self.same_unit(reference) && (shares || tolerance.allows(&self.value, &reference.value))
     }
 
-    /// Whether both have the same unit, or one has none.
-    pub(super) fn same_unit(&self, other: &Self) -> bool {
-        self.unit == other.unit || self.unit.is_empty() || other.unit.is_empty()
+    /// Whether this has the reference's unit, or one of them has none. A unit that only the answer has must be a known one, or one word.
+    pub(super) fn same_unit(&self, reference: &Self) -> bool {
+        let left_out = self.unit.is_empty() || reference.unit.is_empty() && units::may_be_added(&self.unit);
+        left_out || units::same(&self.unit, &reference.unit)
     }
 
     fn share(&self) -> BigRational {
@@ -109,17 +126,31 @@ fn unit(text: &str) -> Option<(bool, String)> {
     if let Some(rest) = percent_sign(text) {
         return rest.trim().is_empty().then(|| (true, String::new()));
     }
-    let letters = |c: char| c.is_alphabetic() || matches!(c, ' ' | '/' | '°' | '²' | '³' | '-');
-    let squared = text.trim_end_matches("^2").trim_end_matches("^3");
-    let words = || squared.split([' ', '-', '/']);
-    let fits = text.len() <= MAX_UNIT && squared.chars().all(letters);
-    let changes = words().any(|word| NOT_UNITS.iter().any(|not| word.eq_ignore_ascii_case(not)));
-    (fits && !changes).then(|| (false, text.to_lowercase()))
+    if text.is_empty() || text.chars().count() == 1 && text.starts_with(CURRENCIES) {
+        return Some((false, String::new()));
+    }
+    let bracketed = text.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(text);
+    let words = bracketed.trim_end_matches(['²', '³']);
+    let words = words.strip_suffix("^2").or_else(|| words.strip_suffix("^3")).unwrap_or(words);
+    let inner = |c: char| c.is_alphabetic() || matches!(c, ' ' | '/' | '°' | '-');
+    let outer = |c: char| c.is_alphabetic() || c == '°';
+    let fits = text.len() <= MAX_UNIT && words.chars().all(inner) && words.starts_with(outer) && words.ends_with(outer);
+    (fits && units::leaves_value(words)).then(|| (false, bracketed.to_owned()))
 }
 
 /// The text behind a percent sign.
 fn percent_sign(text: &str) -> Option<&str> {
-    ["\\%", "%", "percent"].iter().find_map(|sign| text.strip_prefix(sign))
+    ["\\%", "%", "percent", "per cent"].iter().find_map(|sign| text.strip_prefix(sign))
+}
+
+/// Whether a number between these texts is only a part of something larger.
+fn is_part(before: &str, after: &str) -> bool {
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphabetic()).collect::<String>();
+    let next = word(after.trim_start());
+    let changed = !next.is_empty() && (units::multiplies(&next) || after.starts_with(&next) && !units::may_be_added(&next));
+    let previous: String = before.trim_end().chars().rev().take_while(|c| c.is_alphabetic()).collect();
+    let negated = ["sunim", "evitagen"].iter().any(|word| previous.eq_ignore_ascii_case(word));
+    changed || negated || before.ends_with(PARTS) || after.starts_with(PARTS)
 }
 
 /// A place in a text.
@@ -160,7 +191,7 @@ impl Cursor<'_> {
     fn number(&mut self) -> Result<Option<BigRational>, String> {
         let start = self.at;
         self.skip_spaces();
-        let negative = self.sign(start);
+        let negative = self.sign();
         let _ = self.take("\\");
         if self.next().is_some_and(|c| CURRENCIES.contains(&c)) {
             self.at += self.next().map_or(0, char::len_utf8);
@@ -185,25 +216,32 @@ impl Cursor<'_> {
         Ok(Some(if negative { -value } else { value }))
     }
 
-    /// A sign, which is one only where no operand stands before it: in `5-3` it takes away.
-    fn sign(&mut self, start: usize) -> bool {
-        let before = self.text[..start].chars().next_back();
-        let operand = start == self.at && before.is_some_and(|c| c.is_alphanumeric() || matches!(c, ')' | ']' | '}' | '.' | '%'));
-        let minus = self.take("-") || self.take("−");
-        let signed = minus || self.take("+");
-        if signed {
-            self.skip_spaces();
+    /// A sign, which is one only where no operand stands before it: in `5-3` and in `5 - 3` it takes away.
+    fn sign(&mut self) -> bool {
+        let (at, text) = (self.at, self.text);
+        let minus = ["-", "−", "–", "—"].iter().any(|sign| self.take(sign));
+        if !minus && !self.take("+") {
+            return false;
         }
-        minus && !operand
+        let spaced = self.next().is_some_and(char::is_whitespace);
+        self.skip_spaces();
+        // What stands close to its number is a sign, but for an operand as close before it.
+        let before = if spaced { text[..at].trim_end() } else { &text[..at] };
+        minus && !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, ')' | ']' | '}' | '%'))
     }
 
     /// Digits with separators and decimals, and then a fraction, a mixed number or a power of ten.
     fn magnitude(&mut self) -> Option<BigRational> {
         let whole = self.decimal()?;
-        if self.rest().starts_with('/') {
-            self.at += 1;
-            return self.quotient(whole);
+        let here = self.at;
+        self.skip_spaces();
+        let spaced = self.at > here;
+        if self.take("/") {
+            self.skip_spaces();
+            // With spaces around it may also be prose.
+            return if !spaced || self.next().is_some_and(|c| c.is_ascii_digit()) { self.quotient(whole) } else { None };
         }
+        self.at = here;
         if whole.is_integer() && self.rest().starts_with(' ') {
             let here = self.at;
             self.at += 1;

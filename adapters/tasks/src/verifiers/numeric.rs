@@ -10,6 +10,8 @@ use super::{
 use crate::error::TaskError;
 
 /// Right when both numbers are the same amount: `1,250.0`, `$1250` and `1.25e3`; `1/2`, `0.5` and `50%`; `3 km` and `3`, but not `3 m`.
+///
+/// A unit that only the answer has must be a known one, since an unknown word may change the amount; one that only the reference has may be left out.
 #[derive(Debug, Clone, Default)]
 pub struct Numeric {
     tolerance: Tolerance,
@@ -22,9 +24,11 @@ impl Numeric {
     /// # Errors
     /// [`TaskError::Size`] when one of them is negative or not finite.
     pub fn within(absolute: f64, relative: f64) -> Result<Self, TaskError> {
+        // 0.3 means three tenths, not the binary number next to it.
         let exact = |name: &'static str, bound: f64| {
             let wrong = || TaskError::Size { name, expected: "a number that is not negative", got: bound.to_string() };
-            BigRational::from_float(bound).filter(|bound| !bound.is_negative()).ok_or_else(wrong)
+            let decimal = Number::read(&bound.to_string()).map(Number::into_value).ok();
+            decimal.or_else(|| BigRational::from_float(bound)).filter(|bound| !bound.is_negative()).ok_or_else(wrong)
         };
         let (absolute, relative) = (exact("absolute", absolute)?, exact("relative", relative)?);
         Ok(Self { tolerance: Tolerance { absolute, relative }, last: false })

@@ -16,7 +16,8 @@ pub(super) fn record(fields: &[Node], columns: &mut [Column]) -> Result<Vec<(Str
     let mut assembly = Assembly { columns, room: MAX_RECORD };
     let record = assembly.fields(fields)?;
     // What is left of it shows that the columns disagree on how many items a list has.
-    for column in columns {
+    for column in fields.iter().flat_map(|field| field.leaves.clone()) {
+        let column = &mut columns[column];
         if column.peek()?.is_some_and(|levels| levels.repetition > 0) {
             return Err(column.wrong("has more items than its siblings"));
         }

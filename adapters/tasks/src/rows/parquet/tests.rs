@@ -29,7 +29,7 @@ fn read(file: File) -> Result<Vec<String>, String> {
         Fault::Whole(reason) => reason,
         Fault::Io(error) => panic!("{error}"),
     };
-    let mut reader = Reader::new(file).map_err(shown)?;
+    let mut reader = Reader::new(file, &[]).map_err(shown)?;
     let mut rows = Vec::new();
     while let Some(row) = reader.next().map_err(shown)? {
         assert_eq!(row.place, Place::Row(rows.len() + 1));
@@ -145,7 +145,7 @@ fn days_are_those_of_the_gregorian_calendar() {
 
 #[test]
 fn only_the_current_pages_are_held() {
-    let mut reader = Reader::new(File::open(fixture("pages")).unwrap()).unwrap();
+    let mut reader = Reader::new(File::open(fixture("pages")).unwrap(), &[]).unwrap();
     let whole = fs::metadata(fixture("pages")).unwrap().len() as usize;
     let mut most = 0;
     while reader.next().unwrap().is_some() {
