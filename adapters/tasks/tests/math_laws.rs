@@ -8,6 +8,9 @@ use proptest::prelude::*;
 /// What one text may cost. Milliseconds are usual; the limit leaves room for slow machines and debug builds.
 const LIMIT: Duration = Duration::from_secs(2);
 
+/// A small stack, in bytes, as threads of other programs may have.
+const SMALL_STACK: usize = 1 << 20;
+
 /// Pieces that meet in answers, well formed and not.
 const FRAGMENTS: [&str; 74] = [
     "0",
@@ -283,6 +286,19 @@ fn hostile_depths() -> Vec<String> {
         "-".repeat(4000),
         "\\text{".repeat(500),
         "\\begin{pmatrix}".repeat(200),
+        format!("5{}", "%".repeat(4000)),
+        format!("5{}", "\\%".repeat(2000)),
+        format!("\\sin 5{}", "\\degree".repeat(500)),
+        format!("1{}", "/1".repeat(2040)),
+        format!("x{}", "/x*x".repeat(1000)),
+        nested("(", "1", "/1/1/1/1/1/1)", 60),
+        nested("f(", "x", ")", 400),
+        nested("5{", "0", "}", 400),
+        nested("\\boxed{", "5", "}", 500),
+        nested("\\text{", "5", "}", 600),
+        nested("|x+", "1", "/2/x|", 60),
+        nested("(", "1,2", ")", 700),
+        nested("\\{", "1", "\\}", 700),
     ]
 }
 
@@ -338,6 +354,42 @@ fn hostile_lists() -> Vec<String> {
         (0..300).map(|index| format!("({index},{})", index + 2)).collect::<Vec<_>>().join("\\cup"),
         format!("\\begin{{pmatrix}}{}\\end{{pmatrix}}", vec!["1&2&3"; 400].join("\\\\")),
     ]
+}
+
+#[test]
+fn hostile_texts_need_little_stack() {
+    let thread = std::thread::Builder::new().stack_size(SMALL_STACK);
+    let run = thread.spawn(|| {
+        for text in hostile() {
+            last_boxed(&text);
+            spent(&text);
+        }
+    });
+    run.unwrap().join().expect("no text overflows the stack");
+}
+
+#[test]
+fn boxes_without_end_are_searched_in_linear_time() {
+    for text in ["\\boxed{".repeat(200_000), "\\boxed".repeat(200_000), nested("\\boxed{", "5", "}", 200_000)] {
+        let start = Instant::now();
+        last_boxed(&text);
+        assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn the_outermost_box_around_the_last_counts() {
+    let cases = [
+        ("\\boxed{1}, \\boxed{-\\boxed{5}}", Some("-\\boxed{5}")),
+        ("\\boxed{a \\fbox{b \\boxed 5} c} d", Some("a \\fbox{b \\boxed 5} c")),
+        ("\\boxed{1 and {\\boxed{5}", Some("5")),
+        ("{\\boxed {5}}", Some("5")),
+        ("\\\\boxed{-\\\\boxed{5}}", Some("-\\\\boxed{5}")),
+        ("\\boxed{5}\\", Some("5")),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(last_boxed(text), expected, "{text}");
+    }
 }
 
 #[test]

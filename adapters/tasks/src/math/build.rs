@@ -91,6 +91,7 @@ fn word_value(word: &str) -> Value {
     match word {
         "all real numbers" | "all reals" | "real numbers" | "the real numbers" | "the set of all real numbers" => Value::reals(),
         "empty set" | "the empty set" => Value::EmptySet,
+        _ if word.starts_with("no ") && word.ends_with(" solutions") => Value::Word(word.trim_end_matches('s').to_owned()),
         _ => Value::Word(word.to_owned()),
     }
 }

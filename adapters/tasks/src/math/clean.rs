@@ -9,18 +9,28 @@ const ANNOUNCING: [&str; 12] =
 /// Letters whose runs are products, such as `xy`; other runs are words.
 const FACTORS: &str = "abcxyz";
 
-/// The answer without what surrounds it.
+/// The answer without what surrounds it, layer by layer.
 pub(super) fn clean(text: &str) -> &str {
-    let mut inner = strip_ends(text);
-    if let Some(content) = inner.strip_prefix("\\boxed{").or_else(|| inner.strip_prefix("\\fbox{"))
-        && let Some(end) = boxed::closing_brace(content).filter(|end| end + 1 == content.len())
-    {
-        inner = strip_ends(&content[..end]);
+    let mut rest = strip_ends(text);
+    while let Some(inner) = strip_box(rest).or_else(|| strip_announcement(rest)).or_else(|| strip_text(rest)) {
+        rest = strip_ends(inner);
     }
-    match strip_announcement(inner) {
-        Some(rest) => strip_ends(rest),
-        None => inner,
-    }
+    rest
+}
+
+/// The content of a box that is all there is.
+fn strip_box(text: &str) -> Option<&str> {
+    strip_group(text.strip_prefix("\\boxed{").or_else(|| text.strip_prefix("\\fbox{"))?)
+}
+
+/// The content of `\text{5 cm}`: mathematics, as it begins with a digit.
+fn strip_text(text: &str) -> Option<&str> {
+    strip_group(text.strip_prefix("\\text{")?).filter(|inside| inside.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// What is before the brace that closes, where nothing follows it.
+fn strip_group(inside: &str) -> Option<&str> {
+    boxed::closing_brace(inside).filter(|end| end + 1 == inside.len()).map(|end| &inside[..end])
 }
 
 /// Strips white space, delimiters of mathematics, and punctuation at the end; `...` stays, as it means that more follows.

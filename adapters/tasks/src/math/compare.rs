@@ -12,6 +12,7 @@ use super::{
     ast::Operator,
     budget::{Bounded, Budget},
     fraction::{Fraction, is_constant, is_independent},
+    reduction,
     sampling::{self, Zeroness},
     value::{Number, Quantity, Relation, Value},
 };
@@ -35,6 +36,8 @@ pub enum Reason {
     SameValue,
     /// Exact arithmetic does not decide, and both agree at all points tried.
     SameAtSamples,
+    /// The numbers are the same, and only one of them has a unit, which is left out of account.
+    SameWithoutUnit,
     /// The equations or inequalities differ by a factor only.
     SameRelation,
     /// The values differ.
@@ -59,6 +62,7 @@ impl fmt::Display for Reason {
             Self::SameText => "the same text",
             Self::SameValue => "the same exact value",
             Self::SameAtSamples => "equal at sampled points",
+            Self::SameWithoutUnit => "the same number, a unit left out of account",
             Self::SameRelation => "the same equation up to sign and scale",
             Self::DifferentValues => "different values",
             Self::DifferentKinds => "different kinds",
@@ -78,7 +82,14 @@ pub fn compare(answer: &Answer, reference: &Answer) -> Comparison {
     }
     // Both orders do the same work, so that bounds are reached in both or in neither.
     let (first, second) = if answer.value <= reference.value { (answer, reference) } else { (reference, answer) };
-    compare_values(stripped(&first.value, &second.value), stripped(&second.value, &first.value), &Budget::new())
+    let (first, second) = (stripped(&first.value, &second.value), stripped(&second.value, &first.value));
+    let budget = Budget::new();
+    let comparison = compare_values(first, second, &budget);
+    match (first, second) {
+        (Value::Quantity(a), Value::Quantity(b)) if comparison.equal && a.unit != b.unit => same(Reason::SameWithoutUnit),
+        (Value::Quantity(a), Value::Quantity(b)) if !comparison.equal && a.percent != b.percent => bare_percent(a, b, &budget),
+        _ => comparison,
+    }
 }
 
 /// What a relation says its name is, where the other is no relation.
@@ -147,7 +158,7 @@ fn in_order(a: &[Value], b: &[Value], budget: &Budget) -> Comparison {
     all(a.iter().zip(b).map(|(a, b)| compare_values(a, b, budget)))
 }
 
-/// Units that are both there must agree. Where one alone is in per cent, it is a hundredth or the number before its sign.
+/// Units that are both there must agree.
 fn quantities(a: &Quantity, b: &Quantity, budget: &Budget) -> Comparison {
     if a.unit.is_some() && b.unit.is_some() && a.unit != b.unit {
         return different(Reason::DifferentUnits);
@@ -158,14 +169,23 @@ fn quantities(a: &Quantity, b: &Quantity, budget: &Budget) -> Comparison {
     let (Number::Finite(left), Number::Finite(right)) = (&a.number, &b.number) else {
         return if a.number == b.number { same(Reason::SameValue) } else { different(Reason::DifferentValues) };
     };
-    let comparison = fractions(left, right, budget);
-    if comparison.equal || a.percent == b.percent {
-        return comparison;
-    }
-    let hundredfold =
-        |fraction: &Fraction| fraction.times(&Fraction::constant(BigRational::from_integer(BigInt::from(100))), budget);
-    let (before_sign, number) = if a.percent { (hundredfold(left), right) } else { (hundredfold(right), left) };
-    before_sign.map_or(different(Reason::Undecided), |before_sign| fractions(&before_sign, number, budget))
+    fractions(left, right, budget)
+}
+
+/// Compares the number before the only percent sign, where each quantity is a whole answer: within a tuple this would make too much equal.
+fn bare_percent(a: &Quantity, b: &Quantity, budget: &Budget) -> Comparison {
+    let (percent, other) = if a.percent { (a, b) } else { (b, a) };
+    let (Number::Finite(hundredth), Number::Finite(number), None, None) =
+        (&percent.number, &other.number, &percent.unit, &other.unit)
+    else {
+        return different(if percent.unit.is_some() || other.unit.is_some() {
+            Reason::DifferentUnits
+        } else {
+            Reason::DifferentValues
+        });
+    };
+    let hundred = Fraction::constant(BigRational::from_integer(BigInt::from(100)));
+    hundredth.times(&hundred, budget).map_or(different(Reason::Undecided), |bare| fractions(&bare, number, budget))
 }
 
 /// Whether two normal forms are the same.
@@ -192,14 +212,16 @@ fn try_fractions(a: &Fraction, b: &Fraction, budget: &Budget) -> Bounded<Compari
     if is_independent(a) && is_independent(b) {
         return Ok(different(Reason::DifferentValues));
     }
+    // Samples are cheaper where they show a difference; else exact arithmetic has a last try.
     Ok(match sampling::zeroness(&difference, [a.denominator(), b.denominator()], budget) {
-        Zeroness::Zero => same(Reason::SameAtSamples),
         Zeroness::Nonzero => different(Reason::DifferentValues),
+        _ if reduction::reduced(&difference, budget).is_ok_and(|reduced| reduced.is_zero()) => same(Reason::SameValue),
+        Zeroness::Zero => same(Reason::SameAtSamples),
         Zeroness::Unclear => different(Reason::Undecided),
     })
 }
 
-/// Relations are the same where they give one name the same value, or where each part of one is a multiple of a part of the other.
+/// Relations are the same where they give one name the same value, or where their parts can be paired so that one is a multiple of the other.
 fn relations(a: &Relation, b: &Relation, budget: &Budget) -> Comparison {
     if let (Some(left), Some(right)) = (&a.solved, &b.solved)
         && left.name == right.name
@@ -212,13 +234,15 @@ fn relations(a: &Relation, b: &Relation, budget: &Budget) -> Comparison {
     if a.parts.len() != b.parts.len() {
         return different(Reason::DifferentCounts);
     }
-    let matched = |(operator, difference): &(Operator, Fraction)| {
-        b.parts.iter().any(|(other_operator, other)| {
+    let mut left: Vec<&(Operator, Fraction)> = b.parts.iter().collect();
+    // To be a multiple is transitive, so that any partner will do.
+    let mut has_partner = |(operator, difference): &(Operator, Fraction)| {
+        let partner = left.iter().position(|(other_operator, other)| {
             operator == other_operator && is_multiple(difference, other, *operator, budget).unwrap_or(false)
-        })
+        });
+        partner.map(|at| left.swap_remove(at)).is_some()
     };
-    let distinct = |parts: &[(Operator, Fraction)]| parts.windows(2).all(|pair| pair[0] != pair[1]);
-    let equal = a.parts.iter().all(matched) && distinct(&a.parts) && distinct(&b.parts);
+    let equal = a.parts.iter().all(&mut has_partner);
     if equal { same(Reason::SameRelation) } else { different(Reason::DifferentValues) }
 }
 

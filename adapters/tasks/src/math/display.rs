@@ -72,7 +72,8 @@ impl Display for Quantity {
 impl Display for Relation {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         if let Some(solved) = &self.solved {
-            let interval = matches!(*solved.value, Value::Group { .. } | Value::Union(_) | Value::Set(_));
+            let tuple = solved.name.starts_with('(');
+            let interval = !tuple && matches!(*solved.value, Value::Group { .. } | Value::Union(_) | Value::Set(_));
             return write!(f, "{} {} {}", solved.name, if interval { "∈" } else { "=" }, solved.value);
         }
         for (index, (operator, difference)) in self.parts.iter().enumerate() {

@@ -134,13 +134,16 @@ fn logarithm(argument: &Fraction, budget: &Budget) -> Bounded<Fraction> {
         return Err(Halt::Undefined("the logarithm of zero"));
     }
     let Some((monomial, coefficient)) = argument.polynomial().and_then(Polynomial::single) else {
-        return kept(Function::Ln, argument);
+        return logarithm_of_sum(argument, budget);
     };
     let mut sum = Fraction::integer(0);
     for (generator, exponent) in monomial.powers() {
         let log = match generator {
             Generator::Euler => Fraction::integer(1),
             Generator::Prime(prime) => Fraction::generator(Generator::LogPrime(*prime))?,
+            Generator::Call(call) if call.function == Function::Abs => {
+                kept(Function::Ln, &Fraction::generator(generator.clone())?)?
+            }
             _ => return kept(Function::Ln, argument),
         };
         let exponent = BigRational::new((*exponent.numer()).into(), (*exponent.denom()).into());
@@ -153,6 +156,18 @@ fn logarithm(argument: &Fraction, budget: &Budget) -> Bounded<Fraction> {
     match number_logarithm(&coefficient.abs(), budget)? {
         Some(log) => sum.plus(&log, budget),
         None => kept(Function::Ln, argument),
+    }
+}
+
+/// The logarithm of a sum; its positive rational factor is taken out.
+fn logarithm_of_sum(argument: &Fraction, budget: &Budget) -> Bounded<Fraction> {
+    let content = argument.polynomial().map_or_else(|| Ok(BigRational::one()), |sum| sum.content(budget))?;
+    match number_logarithm(&content, budget)? {
+        Some(log) if !content.is_one() => {
+            let rest = argument.times(&Fraction::constant(content.recip()), budget)?;
+            log.plus(&kept(Function::Ln, &rest)?, budget)
+        }
+        _ => kept(Function::Ln, argument),
     }
 }
 
@@ -185,8 +200,15 @@ fn absolute(argument: &Fraction, budget: &Budget) -> Bounded<Fraction> {
         let square = real.times(&real, budget)?.plus(&imaginary.times(&imaginary, budget)?, budget)?;
         return power::root(&Fraction::whole(square), 2, budget);
     }
+    if argument.polynomial().is_none() {
+        let [over, under] =
+            [argument.numerator(), argument.denominator()].map(|part| absolute(&Fraction::whole(part.clone()), budget));
+        return over?.over(&under?, budget);
+    }
     let first_negative = argument.numerator().terms().first().is_some_and(|(_, coefficient)| coefficient.is_negative());
-    kept(Function::Abs, &if first_negative { argument.negated() } else { argument.clone() })
+    let content = Fraction::constant(argument.numerator().content(budget)?);
+    let rest = if first_negative { argument.negated() } else { argument.clone() }.over(&content, budget)?;
+    kept(Function::Abs, &rest)?.times(&content, budget)
 }
 
 /// The two parts of a constant with `i` in it.

@@ -41,8 +41,8 @@ impl<'a> Lexer<'a> {
 
     fn push(&mut self, token: Token<'a>, length: usize) {
         match token {
-            Token::Symbol('(' | '[') | Token::Command("{") => self.brackets += 1,
-            Token::Symbol(')' | ']') | Token::Command("}") => self.brackets = self.brackets.saturating_sub(1),
+            Token::Symbol('(' | '[') | Token::Command("{" | "langle") => self.brackets += 1,
+            Token::Symbol(')' | ']') | Token::Command("}" | "rangle") => self.brackets = self.brackets.saturating_sub(1),
             _ => {}
         }
         self.lexemes.push(Lexeme { token, at: self.at, spaced: self.spaced });
@@ -69,6 +69,7 @@ impl<'a> Lexer<'a> {
             _ if first.is_whitespace() => self.skip(first.len_utf8(), true),
             '0'..='9' | '.' | 'A'..='Z' if self.number() => {}
             _ if first.is_ascii_alphabetic() => self.letters(),
+            '–' if self.is_range() => return Err(self.unexpected("dash of a range (write `-` for minus)")),
             '−' | '–' => self.push(Token::Symbol('-'), first.len_utf8()),
             '²' => self.superscript("2", first.len_utf8()),
             '³' => self.superscript("3", first.len_utf8()),
@@ -180,12 +181,18 @@ impl<'a> Lexer<'a> {
         if matches!(run, "or" | "and") && self.spaced {
             return self.push(Token::Text(run), run.len());
         }
-        if self.follows_operand() && (unit::is_known(run) || (run.len() >= 4 && self.spaced)) {
+        if self.follows_operand() && self.spaced && unit::is_plain_unit(run) {
             return self.push(Token::Text(words(rest)), words(rest).len());
         }
         for letter in run.chars() {
             self.push(Token::Letter(letter), 1);
         }
+    }
+
+    /// Whether a long dash stands between two numbers.
+    fn is_range(&self) -> bool {
+        let after = self.rest().trim_start_matches(['–', ' ', '$', '~']);
+        self.follows_operand() && (after.starts_with(|c: char| c.is_ascii_digit()) || after.starts_with("\\$"))
     }
 
     /// Whether the last token can end a number.

@@ -8,7 +8,7 @@
 //! lex          text to tokens, without what only changes how it looks         lexer, names, token
 //! parse        tokens to a shape: lists, relations, sets, expressions         parser, ast, unit, numeral
 //! build        expressions to normal forms, shapes to values                  build, interval, normal, power, function
-//! compare      kinds, parts, normal forms, and samples last                   compare, fraction, polynomial, monomial, sampling
+//! compare      kinds, parts, normal forms, and samples last                   compare, fraction, polynomial, monomial, reduction, sampling
 //! ```
 //!
 //! # Grammar
@@ -21,7 +21,7 @@
 //! sum         = [ sign ] product { sign product }            sign = "+" | "-" | "±" | "∓"
 //! product     = operand { ("·" | "/" | nothing) operand }    from left to right, so 1/2x is half of x
 //! operand     = factor | whole fraction                      3\frac{1}{2} and 3 1/2 are mixed numbers; the fraction must be proper
-//! factor      = primary { "^" exponent | "!" | "%" | "°" }
+//! factor      = primary { "^" exponent | "!" | "%" | "°" }         each once
 //! primary     = number | variable | constant | "(" sum ")" | "|" sum "|" | command
 //! ```
 //!
@@ -33,20 +33,25 @@
 //! 2. The same normal form. Expressions are quotients of polynomials with rational coefficients in variables, `π`, `e`, `i`, roots of primes,
 //!    logarithms of primes, and whatever is not computed further. Without the last, exact arithmetic decides: an answer in decimals never equals an
 //!    irrational number, nor `0.333` a third.
-//! 3. Samples in double precision, for what is not computed: nested roots, functions, powers with variables. They say "equal" only where numerals
-//!    are so small that rounding can't hide a difference, and never for what exact arithmetic told apart.
+//! 3. The same once whole powers are taken out of roots, absolute values and powers: `|x|^2` is `x^2`, but not for `z` and `w`, which are complex.
+//! 4. Samples in double precision, for what is not computed: nested roots, functions, powers with variables. They say "equal" only where numerals
+//!    are so small and terms so even that rounding can't hide a difference, never for what exact arithmetic told apart, and never where roots,
+//!    logarithms or absolute values of more than one term, as in `|x-2|`, may have branches that the samples miss.
 //!
 //! # Conventions
 //!
-//! - `50\%` is a hundredth of 50, and also equals the bare number 50 where the other side has no percent sign. `50\%` and `0.5\%` differ.
+//! - `50\%` is a hundredth of 50. Where it is a whole answer, not a part of one, it also equals the bare number 50, if that has no percent sign.
+//!   `50\%` and `0.5\%` differ.
 //! - A unit at the end counts only against another unit: `5 cm` is `5`, and is not `5 m`. Units are not converted. The same holds for `\$`,
-//!   degrees, and unknown words such as `apples`. `million` and the like multiply.
+//!   degrees, and one counted noun in the plural, such as `apples`. `million` and the like multiply. Other words, such as `halves`, are not read.
+//!   Outside of `\text` a unit needs white space before it and must be too long for a product: `2mg` is three factors.
 //! - Degrees are an angle in the argument of a trigonometric function, else a unit.
 //! - `101_2` equals the same number in the same base only, neither 101 nor 5.
 //! - A comma between groups of three digits separates thousands, but not in brackets: `(100,200)` is a pair, `(1,000)` a number.
 //! - `\pm` stands for two values, several for all combinations; with `\mp` among them all change together.
 //! - Tuples and intervals are the same if written the same. Unions of intervals are joined. Sets and bare lists are compared in any order; a set
 //!   has no element twice. `\{5\}` is not `5`.
+//! - `f`, `g`, `h`, `F`, `G` and `P` before a parenthesis are functions: `f(x)` is read before `=` only.
 //! - `x = 5` and `f(x) = 5` are 5 against anything but a relation, as are `x > 5` and `x \in (5, \infty)` the interval; `x = 5` is not `y = 5`.
 //!   Values for several names keep their names. Equations are the same up to a rational factor. Words before an answer are dropped only where they
 //!   are `the answer is` or the like.
@@ -55,7 +60,8 @@
 //!   A common factor cancels, as in `(x^2-1)/(x-1)`. `0^0`, division by zero and arithmetic with infinity have no value.
 //! - Words are compared without case. Runs of letters are words, but for up to three different ones of `abcxyz`, which are a product.
 //!   `\text{(A)}` is `A`.
-//! - What could mean two things is not read: `\sqrt12`, `2\frac{5}{2}`, `\sin\pi/6`, `0.333...`.
+//! - What could mean two things is not read: `\sqrt12`, `2\frac{5}{2}`, `2\frac12^2`, `\sin\pi/6`, `\sin{x}^2`, `0.333...`, `0.(3)`, `{2}{3}`,
+//!   `[2.7]`, `5–7`. In `3:05` the minutes are no number, so that it is not `3:5`.
 
 mod ast;
 mod boxed;
@@ -78,6 +84,7 @@ mod numeral;
 mod parser;
 mod polynomial;
 mod power;
+mod reduction;
 mod sampling;
 mod token;
 mod unit;
@@ -85,6 +92,8 @@ mod value;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use unit::{Suffix, suffix};
 
 use std::fmt;
 

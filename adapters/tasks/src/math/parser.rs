@@ -10,10 +10,14 @@ use super::{
     clean,
     error::MathError,
     token::{Lexeme, Token},
+    unit,
 };
 
 /// Levels of nesting: what people write has less than ten, and each level takes some stack.
 const MAX_DEPTH: usize = 64;
+
+/// Divisions such as the second of `1/2/3` in one answer: each nests one level, and nobody writes many.
+const MAX_DIVISIONS: usize = 64;
 
 /// Sides of one chain of relations.
 const MAX_SIDES: usize = 8;
@@ -23,7 +27,8 @@ const MAX_SIDES: usize = 8;
 /// # Errors
 /// [`MathError::Unexpected`], [`MathError::TooDeep`] or [`MathError::TooLarge`].
 pub(super) fn parse(lexemes: &[Lexeme<'_>], length: usize) -> Result<Node, MathError> {
-    let mut parser = Parser { lexemes, at: 0, length, depth: 0, bars: 0, angle: false, unit: None, signs: 0, tied: false };
+    let mut parser =
+        Parser { lexemes, at: 0, length, depth: 0, divisions: 0, bars: 0, angle: false, unit: None, signs: 0, tied: false };
     let node = parser.list()?;
     if parser.at < lexemes.len() { Err(parser.unexpected()) } else { Ok(node) }
 }
@@ -33,6 +38,8 @@ struct Parser<'a, 'b> {
     at: usize,
     length: usize,
     depth: usize,
+    /// Divisions after the first of a product, which nest like brackets.
+    divisions: usize,
     /// Open `|` in the innermost brackets.
     bars: usize,
     /// Whether degrees are an angle here, as in the argument of a sine, and not a unit.
@@ -126,12 +133,30 @@ impl Parser<'_, '_> {
             return Ok(Node::Union(items));
         }
         while self.take_symbol(':') || self.take_command("colon") {
-            items.push(self.side()?);
+            items.push(match self.minutes() {
+                Some(minutes) => minutes,
+                None => self.side()?,
+            });
         }
         match items.pop() {
             Some(only) if items.is_empty() => Ok(only),
             last => Ok(Node::Ratio(items.into_iter().chain(last).collect())),
         }
+    }
+
+    /// Takes the minutes of `3:05` and the text after them: no number, as `3:5` is no time.
+    fn minutes(&mut self) -> Option<Node> {
+        let Some(Token::Number(digits)) = self.peek() else { return None };
+        let digits = digits.to_string();
+        if digits.len() != 2 || !digits.starts_with('0') {
+            return None;
+        }
+        let half = match self.peek_at(1) {
+            Some(Token::Text(text)) => unit::unit(text)?,
+            _ => String::new(),
+        };
+        self.at += if half.is_empty() { 1 } else { 2 };
+        Some(Node::Word(clean::word(&format!("{digits} {half}"))))
     }
 
     /// One set, tuple, matrix, word or quantity.

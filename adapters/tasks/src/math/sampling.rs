@@ -3,6 +3,8 @@
 //! Rounding makes two numbers look equal, so this says "zero" only where all numerals are small, no sum loses digits, and no function's argument is
 //! extreme: then numbers that differ, differ by more than the tolerance.
 
+use std::collections::BTreeSet;
+
 use num_rational::BigRational;
 use num_traits::{One, ToPrimitive, Zero};
 
@@ -13,13 +15,22 @@ use super::{
     fraction::{Fraction, is_constant},
     monomial::{Call, Generator, Monomial},
     polynomial::Polynomial,
+    reduction,
 };
 
-/// Points at which expressions with variables are compared; even ones are real, odd ones complex.
-const POINTS: u64 = 4 * SCALES.len() as u64;
+/// Variables whose signs are tried in all combinations.
+const MAX_SIGNED: usize = 4;
 
-/// Sizes of the variables, each at four points. The large ones show where a root or an absolute value changes its sign: `|x-10|` is `10-x` for small
-/// numbers only.
+/// Points at which expressions with variables are compared: real ones, and as many complex ones between them.
+const POINTS: u64 = 2 * (COMBINATIONS + SIZED);
+
+/// Combinations of signs, each tried at the smallest size.
+const COMBINATIONS: u64 = 1 << MAX_SIGNED;
+
+/// Further points, at all sizes.
+const SIZED: u64 = 16;
+
+/// Sizes of the variables. The large ones show where a root or an absolute value changes its sign: `|x-10|` is `10-x` for small numbers only.
 const SCALES: [f64; 6] = [1.0, 3.0, 30.0, 1e3, 3e4, 1e6];
 
 /// Points that must have a value before all of them count as equal.
@@ -33,6 +44,9 @@ const NONZERO: f64 = 1e-9;
 
 /// Terms further apart than this lose digits.
 const MIN_RATIO: f64 = 1e-7;
+
+/// Terms further apart than this could hide a difference in the smallest of them.
+const MIN_ZERO_RATIO: f64 = 1e-2;
 
 /// Arguments of functions whose size is between these keep their digits.
 const ARGUMENTS: std::ops::Range<f64> = 1e-4..1e4;
@@ -56,31 +70,106 @@ pub(super) enum Zeroness {
 
 /// Whether `difference` is zero wherever `denominators` are not.
 pub(super) fn zeroness(difference: &Polynomial, denominators: [&Polynomial; 2], budget: &Budget) -> Zeroness {
-    let constant = is_constant(&Fraction::whole(difference.clone()));
+    let names = names([difference, denominators[0], denominators[1]]);
+    let constant = names.is_empty();
     let mut seen = 0;
     let mut clear = true;
     for point in if constant { 0..1 } else { 0..POINTS } {
-        let sample = Sample { point, budget };
+        let sample = Sample { point, names: &names, budget };
         let poles = denominators
             .into_iter()
-            .any(|denominator| sample.sum(denominator).is_none_or(|(value, size)| value.norm() <= NONZERO * size));
-        let Some((value, size)) = sample.sum(difference).filter(|_| !poles) else { continue };
-        if value.norm() > NONZERO * size {
+            .any(|denominator| sample.sum(denominator).is_none_or(|sum| sum.value.norm() <= NONZERO * sum.largest));
+        let Some(sum) = sample.sum(difference).filter(|_| !poles) else { continue };
+        if sum.value.norm() > NONZERO * sum.largest {
             return Zeroness::Nonzero;
         }
-        clear &= value.norm() <= ZERO * size;
-        seen += 1;
+        clear &= sum.value.norm() <= ZERO * sum.largest;
+        seen += usize::from(sum.smallest >= MIN_ZERO_RATIO * sum.largest);
     }
-    let simple = coefficient_bits(difference).is_some_and(|bits| !constant || bits <= CONSTANT_BITS);
     let enough = seen >= if constant { 1 } else { MIN_POINTS };
-    if clear && simple && enough { Zeroness::Zero } else { Zeroness::Unclear }
+    if clear && enough && is_simple(difference) && is_shown(difference, names.len()) { Zeroness::Zero } else { Zeroness::Unclear }
+}
+
+/// Whether coefficients are too few and too small to approximate a number by chance.
+fn is_simple(difference: &Polynomial) -> bool {
+    let approximates = difference.generators().any(|generator| match generator {
+        Generator::Base(base) => is_constant(base) || has_irrational_sum(base),
+        Generator::Call(call) => call.arguments.iter().all(is_constant) || call.arguments.iter().any(has_irrational_sum),
+        _ => false,
+    });
+    coefficient_bits(difference).is_some_and(|bits| !approximates || bits <= CONSTANT_BITS)
+}
+
+/// Whether there is a sum with irrational constants, which could be chosen to be near to another.
+fn has_irrational_sum(fraction: &Fraction) -> bool {
+    [fraction.numerator(), fraction.denominator()].into_iter().any(|polynomial| {
+        let several = polynomial.terms().len() > 1;
+        polynomial.generators().any(|generator| match generator {
+            Generator::Variable(_) | Generator::Imaginary => false,
+            Generator::Base(base) => (several && is_constant(base)) || has_irrational_sum(base),
+            Generator::Call(call) => {
+                (several && call.arguments.iter().all(is_constant)) || call.arguments.iter().any(has_irrational_sum)
+            }
+            _ => several,
+        })
+    })
+}
+
+/// Whether samples show all branches of what is in a polynomial.
+fn is_shown(polynomial: &Polynomial, names: usize) -> bool {
+    let covered = |argument: &Fraction| is_constant(argument) || (names <= MAX_SIGNED && reduction::is_covered(argument));
+    let inside = |fraction: &Fraction| is_shown(fraction.numerator(), names) && is_shown(fraction.denominator(), names);
+    polynomial.terms().iter().flat_map(|(monomial, _)| monomial.powers()).all(|(generator, exponent)| match generator {
+        Generator::Base(base) => (exponent.is_integer() || covered(base)) && inside(base),
+        Generator::Call(call) => {
+            let branches = !matches!(call.function, Function::Sin | Function::Cos);
+            let real = call.function != Function::Abs || call.arguments.iter().all(has_real_names);
+            exponent.is_integer()
+                && real
+                && (!branches || call.arguments.first().is_some_and(covered))
+                && call.arguments.iter().all(inside)
+        }
+        _ => true,
+    })
+}
+
+/// Whether all variables stand for real numbers, as far as their names show.
+fn has_real_names(fraction: &Fraction) -> bool {
+    names([fraction.numerator(), fraction.denominator()]).iter().all(|name| reduction::is_real_name(name))
+}
+
+/// The names of all variables, however deep, in order.
+fn names<'a>(polynomials: impl IntoIterator<Item = &'a Polynomial>) -> Vec<&'a str> {
+    let mut names = BTreeSet::new();
+    polynomials.into_iter().for_each(|polynomial| add_names(polynomial, &mut names));
+    names.into_iter().collect()
+}
+
+fn add_names<'a>(polynomial: &'a Polynomial, names: &mut BTreeSet<&'a str>) {
+    let mut inside = |fraction: &'a Fraction| {
+        add_names(fraction.numerator(), names);
+        add_names(fraction.denominator(), names);
+    };
+    for generator in polynomial.generators() {
+        match generator {
+            Generator::Base(base) => inside(base),
+            Generator::Call(call) => call.arguments.iter().for_each(&mut inside),
+            _ => {}
+        }
+    }
+    names.extend(polynomial.generators().filter_map(|generator| match generator {
+        Generator::Variable(name) => Some(&**name),
+        _ => None,
+    }));
 }
 
 /// Whether a polynomial is surely not zero everywhere.
 pub(super) fn is_nonzero(polynomial: &Polynomial, budget: &Budget) -> bool {
-    polynomial.single().is_some_and(|(monomial, _)| monomial.powers().iter().all(|(generator, _)| never_zero(generator)))
-        || (0..POINTS)
-            .any(|point| Sample { point, budget }.sum(polynomial).is_some_and(|(value, size)| value.norm() > NONZERO * size))
+    polynomial.single().is_some_and(|(monomial, _)| monomial.powers().iter().all(|(generator, _)| never_zero(generator))) || {
+        let names = names([polynomial]);
+        let clear = |sum: Sum| sum.value.norm() > NONZERO * sum.largest;
+        (0..POINTS).any(|point| Sample { point, names: &names, budget }.sum(polynomial).is_some_and(clear))
+    }
 }
 
 /// The value of a real constant, and the error it may have.
@@ -88,11 +177,11 @@ pub(super) fn real_value(constant: &Fraction, budget: &Budget) -> Option<(f64, f
     if !is_constant(constant) {
         return None;
     }
-    let sample = Sample { point: 0, budget };
-    let (over, size) = sample.sum(constant.numerator())?;
-    let (under, _) = sample.sum(constant.denominator())?;
-    let value = over * under.inverse();
-    (value.is_finite() && value.im == 0.0).then(|| (value.re, NONZERO * size * under.inverse().norm()))
+    let sample = Sample { point: 0, names: &[], budget };
+    let over = sample.sum(constant.numerator())?;
+    let under = sample.sum(constant.denominator())?.value;
+    let value = over.value * under.inverse();
+    (value.is_finite() && value.im == 0.0).then(|| (value.re, NONZERO * over.largest * under.inverse().norm()))
 }
 
 /// A power of what is not zero, or a function without zeros.
@@ -103,7 +192,7 @@ fn never_zero(generator: &Generator) -> bool {
     }
 }
 
-/// Bits of all coefficients that are not one, where each is small; also those within functions.
+/// Bits of all coefficients where each is small, with one for each term that has a root or a function; also those within these, and of exponents.
 fn coefficient_bits(polynomial: &Polynomial) -> Option<u64> {
     let mut sum = 0;
     for (monomial, coefficient) in polynomial.terms() {
@@ -112,7 +201,9 @@ fn coefficient_bits(polynomial: &Polynomial) -> Option<u64> {
             return None;
         }
         sum += own - 2;
-        for (generator, _) in monomial.powers() {
+        sum += u64::from(monomial.powers().iter().any(|(own, _)| matches!(own, Generator::Base(_) | Generator::Call(_))));
+        for (generator, exponent) in monomial.powers() {
+            sum += u64::from(64 - exponent.numer().unsigned_abs().leading_zeros()) - 1;
             sum += match generator {
                 Generator::Base(base) => fraction_bits(base)?,
                 Generator::Call(call) => call.arguments.iter().map(fraction_bits).sum::<Option<u64>>()?,
@@ -131,22 +222,31 @@ fn fraction_bits(fraction: &Fraction) -> Option<u64> {
 /// One point: a value for each variable.
 struct Sample<'a> {
     point: u64,
+    /// All variables, in order.
+    names: &'a [&'a str],
     budget: &'a Budget,
 }
 
+/// A polynomial's value, and the sizes of its smallest and its largest term.
+struct Sum {
+    value: Complex,
+    smallest: f64,
+    largest: f64,
+}
+
 impl Sample<'_> {
-    /// A polynomial's value, and the size of its largest term. None where digits would be lost.
-    fn sum(&self, polynomial: &Polynomial) -> Option<(Complex, f64)> {
-        let mut sum = Complex::ZERO;
+    /// The value of a polynomial. None where digits would be lost.
+    fn sum(&self, polynomial: &Polynomial) -> Option<Sum> {
+        let mut value = Complex::ZERO;
         let (mut smallest, mut largest) = (f64::INFINITY, 0.0_f64);
         for (monomial, coefficient) in polynomial.terms() {
             let term = self.monomial(monomial)?.scaled(number(coefficient)?);
-            sum = sum + term;
+            value = value + term;
             smallest = smallest.min(term.norm());
             largest = largest.max(term.norm());
         }
         let kept = polynomial.is_zero() || (smallest >= MIN_RATIO * largest && largest > 0.0);
-        (kept && sum.is_finite() && largest.is_finite()).then_some((sum, largest))
+        (kept && value.is_finite() && largest.is_finite()).then_some(Sum { value, smallest, largest })
     }
 
     fn monomial(&self, monomial: &Monomial) -> Option<Complex> {
@@ -166,8 +266,8 @@ impl Sample<'_> {
     /// The value of a fraction of which no digits may be lost.
     fn precise(&self, fraction: &Fraction) -> Option<Complex> {
         let precise = |polynomial| {
-            let (value, size) = self.sum(polynomial)?;
-            (polynomial.is_zero() || value.norm() >= size * ARGUMENTS.start).then_some(value)
+            let Sum { value, largest, .. } = self.sum(polynomial)?;
+            (polynomial.is_zero() || value.norm() >= largest * ARGUMENTS.start).then_some(value)
         };
         Some(precise(fraction.numerator())? * precise(fraction.denominator())?.inverse())
     }
@@ -209,21 +309,22 @@ impl Sample<'_> {
         })
     }
 
-    /// Which of the two real points of a scale has a variable negative; both signs occur at each.
-    fn sign_of(&self, name: &str) -> bool {
-        name.bytes().fold(self.point / 4, |hash, byte| mixed(hash ^ u64::from(byte))).is_multiple_of(2)
+    /// Whether a variable is negative at a real point: over all points, the signs of the first variables take all combinations.
+    fn is_negative(&self, name: &str) -> bool {
+        let index = self.names.iter().position(|own| *own == name).unwrap_or(0) % MAX_SIGNED;
+        (self.point >> (1 + index)) & 1 == 1
     }
 
     /// A value that depends on the name and the point alone.
     fn variable(&self, name: &str) -> Complex {
         let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ self.point, |hash, byte| mixed(hash ^ u64::from(byte)));
         let unit = |hash: u64| (hash >> 11) as f64 / (1_u64 << 53) as f64;
-        let scale = SCALES[(self.point / 4) as usize % SCALES.len()];
+        let small = self.point / 2 < COMBINATIONS;
+        let scale = if small { SCALES[0] } else { SCALES[(self.point / 4) as usize % SCALES.len()] };
         let size = scale * (0.6 + 1.2 * unit(mixed(seed)));
         let turn = mixed(seed ^ 0x9e37_79b9_7f4a_7c15);
         if self.point.is_multiple_of(2) {
-            let negative = self.sign_of(name) != self.point.is_multiple_of(4);
-            return Complex::real(if negative { -size } else { size });
+            return Complex::real(if self.is_negative(name) { -size } else { size });
         }
         let angle = std::f64::consts::TAU * unit(turn);
         Complex { re: size * angle.cos(), im: size * angle.sin() }

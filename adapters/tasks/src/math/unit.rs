@@ -1,7 +1,7 @@
-//! Units after a number, brought to one name each.
+//! Units after a number, brought to one name each. What is not surely a unit is not read, as it may change the number: `5\text{ halves}`.
 
 /// Units by their usual names, each line one unit; the first name is the one kept.
-const UNITS: [&[&str]; 47] = [
+const UNITS: [&[&str]; 66] = [
     &["cm", "centimeter", "centimetre"],
     &["mm", "millimeter", "millimetre"],
     &["km", "kilometer", "kilometre"],
@@ -10,15 +10,15 @@ const UNITS: [&[&str]; 47] = [
     &["foot", "feet", "ft"],
     &["yard", "yd"],
     &["mile", "mi"],
-    &["mph", "miles per hour", "mile per hour"],
-    &["kph", "km/h", "kilometers per hour"],
-    &["m/s", "meters per second"],
+    &["mph", "mile/hour"],
+    &["kph", "km/hour", "km/h"],
+    &["m/s", "m/second"],
     &["kg", "kilogram"],
     &["g", "gram"],
     &["mg", "milligram"],
     &["pound", "lb"],
     &["ounce", "oz"],
-    &["ton"],
+    &["ton", "tonne"],
     &["l", "liter", "litre"],
     &["ml", "milliliter", "millilitre"],
     &["gallon", "gal"],
@@ -33,97 +33,144 @@ const UNITS: [&[&str]; 47] = [
     &["dollar", "usd"],
     &["cent"],
     &["degree", "deg"],
+    &["c", "celsius"],
+    &["f", "fahrenheit"],
     &["radian", "rad"],
-    &["square inch", "sq inch", "inch^2"],
-    &["square foot", "square feet", "sq foot", "foot^2", "sq ft"],
-    &["square cm", "sq cm", "cm^2"],
-    &["square m", "sq m", "m^2"],
-    &["square mile", "sq mile", "mile^2"],
-    &["cubic inch", "cubic inches", "inch^3"],
-    &["cubic foot", "cubic feet", "foot^3"],
+    &["square inch", "inch^2"],
+    &["square foot", "foot^2"],
+    &["square cm", "cm^2"],
+    &["square m", "m^2"],
+    &["square km", "km^2"],
+    &["square mile", "mile^2"],
+    &["cubic inch", "inch^3"],
+    &["cubic foot", "foot^3"],
     &["cubic cm", "cm^3", "cc"],
     &["cubic m", "m^3"],
     &["a.m.", "am"],
     &["p.m.", "pm"],
     &["joule", "j"],
     &["newton", "n"],
+    &["watt", "w"],
+    &["volt", "v"],
+    &["kelvin", "k"],
     &["people", "person"],
     &["way"],
+    &["unit"],
+    &["hz", "hertz"],
+    &["kj"],
+    &["kw"],
+    &["pa", "pascal"],
+    &["kpa"],
+    &["mol", "mole"],
+    &["ohm"],
+    &["ms", "millisecond"],
+    &["acre"],
+    &["hectare"],
+    &["euro"],
+    &["rpm"],
 ];
 
-/// Words that say more than a unit does: what they follow is not simply a number.
-const NOT_UNITS: [&str; 63] = [
-    "or",
-    "and",
-    "more",
-    "less",
-    "fewer",
-    "than",
-    "least",
-    "most",
-    "not",
-    "no",
-    "if",
-    "when",
-    "where",
-    "for",
-    "mod",
-    "modulo",
-    "remainder",
-    "is",
-    "are",
-    "does",
-    "otherwise",
-    "except",
-    "to",
-    "from",
-    "false",
-    "base",
-    "over",
-    "under",
-    "below",
-    "above",
-    "plus",
-    "minus",
-    "times",
-    "point",
-    "negative",
-    "positive",
-    "pi",
-    "squared",
-    "cubed",
-    "factorial",
-    "half",
-    "halves",
-    "third",
-    "fourth",
-    "quarter",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "hundredth",
-    "thousandth",
-    "hundred",
-    "thousand",
-    "million",
+/// Units of one letter, in the case they are written in; other letters are variables, or prefixes such as `k` for a thousand.
+const LETTERS: [&str; 13] = ["m", "g", "s", "h", "l", "L", "V", "W", "N", "J", "C", "K", "F"];
+
+/// Counted nouns whose plural has no `s`.
+const IRREGULAR: [&str; 10] = ["teeth", "geese", "people", "children", "men", "women", "mice", "feet", "fish", "sheep"];
+
+/// Words that look like the plural of a counted noun but say something of the number, without their `s`.
+const NOT_NOUNS: [&str; 82] = [
+    "afterward",
+    "all",
+    "alway",
+    "backward",
+    "become",
+    "beside",
     "billion",
-    "trillion",
+    "couple",
+    "crore",
+    "divide",
+    "doe",
+    "double",
+    "downward",
     "dozen",
+    "eight",
+    "eightie",
+    "eighth",
+    "eleven",
+    "equal",
+    "exceed",
+    "factorial",
+    "fifth",
+    "fiftie",
+    "five",
+    "fortie",
+    "four",
+    "fourth",
+    "giga",
+    "googol",
+    "grosse",
+    "half",
+    "halve",
+    "hundred",
+    "hundredth",
+    "inverse",
+    "kilo",
+    "lakh",
+    "mega",
+    "minuse",
+    "multiple",
+    "myriad",
+    "negative",
+    "nine",
+    "ninetie",
+    "ninth",
+    "one",
+    "opposite",
+    "other",
+    "pair",
     "percent",
-    "off",
-    "by",
-    "choose",
+    "percentage",
+    "perhap",
+    "positive",
+    "power",
+    "quadruple",
+    "quarter",
+    "root",
+    "reciprocal",
+    "remain",
+    "score",
+    "seven",
+    "seventh",
+    "seventie",
+    "six",
+    "sixe",
+    "sixth",
+    "sixtie",
+    "sometime",
+    "ten",
+    "tenth",
+    "third",
+    "thirtie",
+    "thousand",
+    "thousandth",
+    "three",
+    "time",
+    "triple",
+    "twelve",
+    "twentie",
+    "two",
+    "upward",
+    "zero",
 ];
 
-/// Words of a unit that the tables do not know.
-const MAX_WORDS: usize = 3;
+/// Ends of number words: `twelfths`, `millions`, `sixteens`.
+const NUMBER_ENDS: [&str; 6] = ["th", "illion", "teen", "fold", "illionth", "plex"];
+
+/// Letters of the shortest counted noun in the plural.
+const MIN_NOUN: usize = 4;
 
 /// What a text after a number means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Suffix {
+pub(crate) enum Suffix {
     /// A unit by its one name; none for `units` and `square units`, which say nothing.
     Unit(Option<String>),
     /// `million` and the like.
@@ -134,9 +181,9 @@ pub(super) enum Suffix {
 }
 
 /// Reads the text after a number.
-pub(super) fn suffix(text: &str) -> Suffix {
-    let words = text.trim().trim_end_matches(',').to_lowercase();
-    match words.as_str() {
+pub(crate) fn suffix(text: &str) -> Suffix {
+    let words = text.trim().trim_end_matches(',');
+    match words.to_lowercase().as_str() {
         "percent" | "per cent" => return Suffix::Percent,
         "thousand" => return Suffix::Factor(1_000),
         "million" => return Suffix::Factor(1_000_000),
@@ -146,35 +193,68 @@ pub(super) fn suffix(text: &str) -> Suffix {
         "dozen" => return Suffix::Factor(12),
         _ => {}
     }
-    match unit(&words) {
-        Some(unit) if matches!(unit.as_str(), "unit" | "square unit" | "cubic unit" | "sq unit") => Suffix::Unit(None),
+    match unit(words) {
+        Some(unit) if matches!(unit.as_str(), "unit" | "square unit" | "cubic unit" | "unit^2" | "unit^3") => Suffix::Unit(None),
         Some(unit) => Suffix::Unit(Some(unit)),
         None => Suffix::Other,
     }
 }
 
-/// Whether a word is a unit without doubt, even among variables.
-pub(super) fn is_known(word: &str) -> bool {
-    let word = word.to_lowercase();
-    word.len() >= 2 && (known(&word).is_some() || matches!(word.trim_end_matches('s'), "unit" | "square" | "million" | "percent"))
+/// Whether a word is a unit even where it is not marked as text: long enough to be no product of variables.
+pub(super) fn is_plain_unit(word: &str) -> bool {
+    let short =
+        matches!(word, "cm" | "mm" | "km" | "kg" | "ft" | "lb" | "lbs" | "oz" | "hr" | "hrs" | "min" | "sec" | "mph" | "sq");
+    let long = word.len() >= MIN_NOUN && (known(word).is_some() || matches!(word, "square" | "cubic" | "million" | "percent"));
+    short || long || (word.len() > MIN_NOUN && is_counted(word))
 }
 
-/// The unit's one name.
-pub(super) fn unit(words: &str) -> Option<String> {
-    if let Some(name) = known(words) {
+/// The unit's one name: known units with powers and `per` between them, or one counted noun in the plural.
+pub(super) fn unit(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.len() == 1 && !LETTERS.contains(&text) {
+        return None;
+    }
+    let words = text.to_lowercase();
+    if let Some(name) = known(&words) {
         return Some(name.to_owned());
     }
-    let valid = |c: char| c.is_alphabetic() || matches!(c, ' ' | '.' | '/' | '^' | '2' | '3' | '-');
-    if !words.chars().all(valid) || !words.starts_with(char::is_alphabetic) {
-        return None;
+    if is_counted(&words) {
+        return Some(singular(&words).to_owned());
     }
-    let parts: Vec<&str> = words.split_whitespace().collect();
-    if parts.len() > MAX_WORDS || parts.iter().any(|part| NOT_UNITS.contains(&singular(part))) {
-        return None;
-    }
-    let single: Vec<&str> = parts.iter().map(|part| known(part).unwrap_or_else(|| singular(part))).collect();
-    let joined = single.join(" ");
+    let parts: Vec<String> = text.replace(" per ", "/").split('/').map(product).collect::<Option<_>>()?;
+    let joined = parts.join("/");
     Some(known(&joined).map_or(joined, str::to_owned))
+}
+
+/// The one name of known units, each in the case it is written in, with `square` or `cubic` before them or a power after them.
+fn product(words: &str) -> Option<String> {
+    let mut names = Vec::new();
+    let mut power = None;
+    for word in words.split([' ', '-']).filter(|word| !word.is_empty()) {
+        match word.to_lowercase().as_str() {
+            "square" | "sq" | "sq." if power.is_none() => power = Some("square "),
+            "cubic" | "cu" if power.is_none() => power = Some("cubic "),
+            _ => {
+                let (word, exponent) = ["^2", "^3"]
+                    .into_iter()
+                    .find_map(|exponent| Some((word.strip_suffix(exponent)?, exponent)))
+                    .unwrap_or((word, ""));
+                let name = known(&word.to_lowercase()).filter(|_| word.len() > 1 || LETTERS.contains(&word))?;
+                let full = format!("{}{name}{exponent}", power.take().unwrap_or(""));
+                names.push(known(&full).map_or(full, str::to_owned));
+            }
+        }
+    }
+    (!names.is_empty() && power.is_none()).then(|| names.join(" "))
+}
+
+/// Whether a word is a counted noun such as `apples`, which says nothing of the number.
+fn is_counted(word: &str) -> bool {
+    let word = word.to_lowercase();
+    let Some(noun) = word.strip_suffix('s') else { return IRREGULAR.contains(&word.as_str()) };
+    let letters = word.len() >= MIN_NOUN && word.chars().all(char::is_alphabetic) && noun.contains(['a', 'e', 'i', 'o', 'u']);
+    let number = NOT_NOUNS.contains(&noun) || NUMBER_ENDS.iter().any(|end| noun.ends_with(end));
+    letters && !number && !noun.ends_with(['s', 'u'])
 }
 
 /// The name kept for a word of the table, in the singular or the plural.
@@ -190,5 +270,5 @@ fn known(word: &str) -> Option<&'static str> {
 /// A word without the `s` of its plural, and an abbreviation without its point.
 fn singular(word: &str) -> &str {
     let word = if word.matches('.').count() == 1 { word.trim_end_matches('.') } else { word };
-    if word.len() > 3 && !word.ends_with("ss") { word.strip_suffix('s').unwrap_or(word) } else { word }
+    if word.len() > 2 && !word.ends_with("ss") { word.strip_suffix('s').unwrap_or(word) } else { word }
 }

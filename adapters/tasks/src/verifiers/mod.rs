@@ -28,7 +28,6 @@ mod json;
 mod number;
 mod numeric;
 mod pattern;
-mod units;
 
 use std::{borrow::Cow, fmt};
 

@@ -6,14 +6,15 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
 
-use super::units;
-use crate::math::last_boxed;
+use crate::math::{Suffix, last_boxed, suffix};
 
 /// Longest run of digits, and the largest power of ten: exact arithmetic on more would cost time, and no answer has them.
 const MAX_DIGITS: usize = 100;
 /// Longest unit, in bytes.
 const MAX_UNIT: usize = 40;
 const CURRENCIES: [char; 4] = ['$', '€', '£', '¥'];
+/// Words behind a number that are no factor and yet change it.
+const CHANGING: [&str; 9] = ["squared", "cubed", "half", "halve", "third", "quarter", "fifth", "tenth", "hundredth"];
 /// What stands next to a number that is only a part of something larger.
 const PARTS: [char; 10] = ['^', '_', '{', '}', '√', '½', '¼', '¾', '²', '³'];
 
@@ -23,8 +24,8 @@ pub(super) struct Number {
     value: BigRational,
     /// Whether a percent sign followed; `value` is what stood before it.
     percent: bool,
-    /// What else followed, or nothing.
-    unit: String,
+    /// What else followed, by its one name.
+    unit: Option<String>,
     /// As it was written.
     text: String,
 }
@@ -56,7 +57,12 @@ impl Number {
         let not_one = || format!("`{}` is not one number", super::short(text));
         let mut cursor = Cursor { text, at: 0 };
         let value = cursor.number()?.ok_or_else(not_one)?;
-        let (percent, unit) = unit(&text[cursor.at..]).ok_or_else(not_one)?;
+        let (value, percent, unit) = match behind(&text[cursor.at..]).ok_or_else(not_one)? {
+            Suffix::Percent => (value, true, None),
+            Suffix::Unit(unit) => (value, false, unit),
+            Suffix::Factor(factor) => (value * BigInt::from(factor), false, None),
+            Suffix::Other => return Err(not_one()),
+        };
         Ok(Self { value, percent, unit, text: text.to_owned() })
     }
 
@@ -87,7 +93,7 @@ impl Number {
             return Err(format!("the last number, {}, is a part of something larger", &text[place]));
         }
         let percent = percent_sign(after.trim_start()).is_some();
-        Ok(Self { value, percent, unit: String::new(), text: text[place].trim().to_owned() })
+        Ok(Self { value, percent, unit: None, text: text[place].trim().to_owned() })
     }
 
     pub(super) fn into_value(self) -> BigRational {
@@ -102,10 +108,9 @@ impl Number {
         self.same_unit(reference) && (shares || tolerance.allows(&self.value, &reference.value))
     }
 
-    /// Whether this has the reference's unit, or one of them has none. A unit that only the answer has must be a known one, or one word.
-    pub(super) fn same_unit(&self, reference: &Self) -> bool {
-        let left_out = self.unit.is_empty() || reference.unit.is_empty() && units::may_be_added(&self.unit);
-        left_out || units::same(&self.unit, &reference.unit)
+    /// Whether both have the same unit, or one has none.
+    pub(super) fn same_unit(&self, other: &Self) -> bool {
+        self.unit.is_none() || other.unit.is_none() || self.unit == other.unit
     }
 
     fn share(&self) -> BigRational {
@@ -120,22 +125,18 @@ impl fmt::Display for Number {
     }
 }
 
-/// What follows a number: whether it is a percent sign, or else a unit. `None` where it is neither.
-fn unit(text: &str) -> Option<(bool, String)> {
+/// What follows a number, all of it; a unit may stand in brackets.
+fn behind(text: &str) -> Option<Suffix> {
     let text = text.trim();
     if let Some(rest) = percent_sign(text) {
-        return rest.trim().is_empty().then(|| (true, String::new()));
+        return rest.trim().is_empty().then_some(Suffix::Percent);
     }
     if text.is_empty() || text.chars().count() == 1 && text.starts_with(CURRENCIES) {
-        return Some((false, String::new()));
+        return Some(Suffix::Unit(None));
     }
     let bracketed = text.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(text);
-    let words = bracketed.trim_end_matches(['²', '³']);
-    let words = words.strip_suffix("^2").or_else(|| words.strip_suffix("^3")).unwrap_or(words);
-    let inner = |c: char| c.is_alphabetic() || matches!(c, ' ' | '/' | '°' | '-');
-    let outer = |c: char| c.is_alphabetic() || c == '°';
-    let fits = text.len() <= MAX_UNIT && words.chars().all(inner) && words.starts_with(outer) && words.ends_with(outer);
-    (fits && units::leaves_value(words)).then(|| (false, bracketed.to_owned()))
+    let plain = bracketed.replace('²', "^2").replace('³', "^3");
+    (text.len() <= MAX_UNIT && plain.starts_with(|c: char| c.is_alphabetic() || c == '°')).then(|| suffix(&plain))
 }
 
 /// The text behind a percent sign.
@@ -145,12 +146,14 @@ fn percent_sign(text: &str) -> Option<&str> {
 
 /// Whether a number between these texts is only a part of something larger.
 fn is_part(before: &str, after: &str) -> bool {
-    let word = |text: &str| text.chars().take_while(|c| c.is_alphabetic()).collect::<String>();
-    let next = word(after.trim_start());
-    let changed = !next.is_empty() && (units::multiplies(&next) || after.starts_with(&next) && !units::may_be_added(&next));
+    let letters = |text: &str| text.chars().take_while(|c| c.is_alphabetic()).collect::<String>().to_lowercase();
+    let next = letters(after.trim_start());
+    let single = next.strip_suffix('s').unwrap_or(&next);
+    let multiplied = [&next, single].iter().any(|word| matches!(suffix(word), Suffix::Factor(_)) || CHANGING.contains(word));
+    let attached = !next.is_empty() && after.starts_with(char::is_alphabetic) && suffix(&next) == Suffix::Other;
     let previous: String = before.trim_end().chars().rev().take_while(|c| c.is_alphabetic()).collect();
     let negated = ["sunim", "evitagen"].iter().any(|word| previous.eq_ignore_ascii_case(word));
-    changed || negated || before.ends_with(PARTS) || after.starts_with(PARTS)
+    multiplied || attached || negated || before.ends_with(PARTS) || after.starts_with(PARTS)
 }
 
 /// A place in a text.

@@ -11,7 +11,8 @@ use crate::error::TaskError;
 
 /// Right when both numbers are the same amount: `1,250.0`, `$1250` and `1.25e3`; `1/2`, `0.5` and `50%`; `3 km` and `3`, but not `3 m`.
 ///
-/// A unit that only the answer has must be a known one, since an unknown word may change the amount; one that only the reference has may be left out.
+/// Units are read as in [`math`](crate::math): one that only one side has may be left out, two different ones differ, and words that may change the
+/// amount are not read.
 #[derive(Debug, Clone, Default)]
 pub struct Numeric {
     tolerance: Tolerance,

@@ -11,6 +11,10 @@ use crate::math::{
     value::{Number, Relation, Solved, Value},
 };
 
+/// Words that change what a side equals: `\text{not} = 5` does not say 5.
+const CHANGING: [&str; 14] =
+    ["not", "no", "never", "false", "wrong", "isn't", "unless", "if", "minus", "negative", "half", "twice", "double", "opposite"];
+
 /// The value of sides with relations between them.
 pub(super) fn relation(sides: &[Value], operators: &[Operator], budget: &Budget) -> Bounded<Value> {
     let (sides, operators) = without_approximations(sides, operators);
@@ -31,6 +35,9 @@ pub(super) fn relation(sides: &[Value], operators: &[Operator], budget: &Budget)
     }
     if let ([Operator::In], [set]) = (operators.as_slice(), rest) {
         let name = name(first).ok_or(Halt::Undefined("membership of what has no name"))?;
+        if matches!(set, Value::Quantity(_) | Value::Based { .. } | Value::Relation(_) | Value::Matrix(_) | Value::Ratio(_)) {
+            return Err(Halt::Undefined("membership in what is no set"));
+        }
         return Ok(named(name, set.clone()));
     }
     let parts = differences(&sides, &operators, budget)?;
@@ -52,6 +59,10 @@ fn without_approximations(sides: &[Value], operators: &[Operator]) -> (Vec<Value
 
 /// Equal sides: a name and its value, constants that are one value, or an equation. Sides that should be one value but differ have none.
 fn equation(sides: &[Value], budget: &Budget) -> Bounded<Value> {
+    let changed = |side: &Value| matches!(side, Value::Word(word) if word.split(' ').any(|word| CHANGING.contains(&word)));
+    if sides.iter().any(changed) {
+        return Err(Halt::Undefined("a name that says more than a name, such as `not`"));
+    }
     let (named_side, values) = named_side(sides);
     let agree = values.windows(2).all(|pair| compare::compare_values(&pair[0], &pair[1], budget).equal);
     match (named_side, values.first()) {

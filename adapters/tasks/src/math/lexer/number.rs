@@ -86,10 +86,14 @@ fn thousands(first: &str, text: &str, in_brackets: bool) -> Option<(String, usiz
     (taken > 0 && !is_list).then_some((number, taken))
 }
 
-/// The digits in `\overline{3}` after a point, and the length of it.
+/// The digits in `\overline{3}` or `\overline3` after a point, and the length of it.
 fn repeated<'a>(text: &'a str, places: &str) -> Option<(&'a str, usize)> {
     let command = ["\\overline", "\\bar"].into_iter().find(|command| text.starts_with(command)).filter(|_| !places.is_empty())?;
-    let inside = text[command.len()..].strip_prefix('{')?;
+    let after = &text[command.len()..];
+    if after.starts_with(|c: char| c.is_ascii_digit()) {
+        return Some((&after[..1], command.len() + 1));
+    }
+    let inside = after.strip_prefix('{')?;
     let end = closing_brace(inside)?;
     let period = &inside[..end];
     (!period.is_empty() && digits(period).len() == period.len()).then_some((period, command.len() + end + 2))

@@ -121,12 +121,23 @@ impl Parser<'_, '_> {
         if matches!(function, Function::Gcd | Function::Lcm) {
             return self.several();
         }
-        if matches!(self.peek(), Some(Token::Symbol('(' | '[' | '{'))) {
-            return Ok(vec![self.primary()?]);
+        let braced = self.peek() == Some(&Token::Symbol('{'));
+        if braced || matches!(self.peek(), Some(Token::Symbol('(' | '['))) {
+            let argument = self.primary()?;
+            // Braces are not seen: `\sin{x}^2` looks like the sine of a square.
+            let unclear = matches!(self.peek(), Some(Token::Symbol('^' | '!') | Token::Number(_) | Token::Letter(_)));
+            return if braced && unclear {
+                Err(self.misplaced("continuation of an argument in braces (write parentheses)"))
+            } else {
+                Ok(vec![argument])
+            };
         }
         let negative = self.take_symbol('-');
         let mut argument = self.factor()?;
         while self.starts_factor() && !matches!(self.peek(), Some(Token::Command(name)) if starts_call(name)) {
+            if self.runs_together() {
+                return Err(self.unexpected());
+            }
             argument = times(argument, self.factor()?);
         }
         if self.peek() == Some(&Token::Symbol('/')) {

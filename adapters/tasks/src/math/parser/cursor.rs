@@ -77,4 +77,15 @@ impl<'a> Parser<'a, '_> {
         }
         false
     }
+
+    /// Whether the `[` that opens here has parentheses or a sum in it, which is why people write it; `[2.7]` may be a part rounded down.
+    pub(super) fn groups(&self) -> bool {
+        let inside = self.lexemes[self.at..].iter().map(|lexeme| &lexeme.token).take_while(|token| **token != Token::Symbol(']'));
+        // A sign right after the bracket is no sum.
+        inside.enumerate().any(|(index, token)| match token {
+            Token::Symbol('(') => true,
+            Token::Symbol('+' | '-') => index > 1,
+            _ => false,
+        })
+    }
 }

@@ -3,7 +3,7 @@
 use num_rational::BigRational;
 use num_traits::One;
 
-use super::{Parser, call, quantity::variable};
+use super::{MAX_DIVISIONS, Parser, call, quantity::variable};
 use crate::math::{
     ast::{Expr, Function},
     error::MathError,
@@ -13,6 +13,9 @@ use crate::math::{
 
 /// Signs with two values in one quantity: each doubles the values.
 const MAX_SIGNS: usize = 3;
+
+/// Names that are usually those of functions.
+const FUNCTION_NAMES: [char; 6] = ['f', 'g', 'h', 'F', 'G', 'P'];
 
 impl Parser<'_, '_> {
     /// Terms with signs between them.
@@ -62,14 +65,19 @@ impl Parser<'_, '_> {
     /// Factors and divisors, from left to right.
     fn product(&mut self) -> Result<Expr, MathError> {
         let mut product = self.operand()?;
+        let mut divided = false;
         loop {
             if self.take_product_sign() {
                 product = times(product, self.negated_operand()?);
             } else if self.takes_division() {
                 let divisor = self.negated_operand()?;
+                self.divisions += usize::from(std::mem::replace(&mut divided, true));
+                if self.divisions > MAX_DIVISIONS {
+                    return Err(MathError::TooLarge { what: "too many divisions in one product" });
+                }
                 product = Expr::Quotient(Box::new(product), Box::new(divisor));
             } else if self.starts_factor() {
-                if matches!((self.previous(), self.peek()), (Some(Token::Number(_) | Token::Letter(_)), Some(Token::Number(_)))) {
+                if self.runs_together() {
                     return Err(self.unexpected());
                 }
                 product = times(product, self.factor()?);
@@ -77,6 +85,38 @@ impl Parser<'_, '_> {
                 return Ok(product);
             }
         }
+    }
+
+    /// Whether what stands here looks like digits or a sum that go on: `{2}{3}`, `5{0}`, `x2`, `5\%6`, `x{-2}`; digits in `0.(3)` and `0.1(6)` may repeat.
+    pub(super) fn runs_together(&self) -> bool {
+        let braces = self.braces_here();
+        let digits = match self.peek_at(braces) {
+            Some(Token::Symbol('+' | '-')) => return true,
+            token => matches!(token, Some(Token::Number(_))),
+        };
+        match self.previous() {
+            Some(Token::Symbol('%')) => true,
+            Some(Token::Letter(_) | Token::Symbol('}' | '!') | Token::Command("circ" | "degree")) => digits,
+            Some(Token::Number(number)) => {
+                let repeated =
+                    number.contains('.') && self.is_argument_here() && matches!(self.peek_at(1), Some(Token::Number(_)));
+                digits || number.ends_with('.') || repeated
+            }
+            _ => false,
+        }
+    }
+
+    /// Opening braces here, which are not seen.
+    fn braces_here(&self) -> usize {
+        (0..).take_while(|&ahead| self.peek_at(ahead) == Some(&Token::Symbol('{'))).count()
+    }
+
+    /// Whether one number or letter in parentheses stands here, as a function has it.
+    fn is_argument_here(&self) -> bool {
+        let sign = usize::from(self.peek_at(1) == Some(&Token::Symbol('-')));
+        self.peek() == Some(&Token::Symbol('('))
+            && matches!(self.peek_at(1 + sign), Some(Token::Number(_) | Token::Letter(_)))
+            && self.peek_at(2 + sign) == Some(&Token::Symbol(')'))
     }
 
     fn take_product_sign(&mut self) -> bool {
@@ -119,6 +159,10 @@ impl Parser<'_, '_> {
         {
             let proper = over < under;
             let mixed = Expr::Number(whole + if proper { over / under } else { over.clone() });
+            if matches!(self.peek(), Some(Token::Symbol('!'))) || (self.peek() == Some(&Token::Symbol('^')) && !self.at_degrees())
+            {
+                return Err(self.misplaced("power of a mixed number (write parentheses)"));
+            }
             return if proper { self.postfix(mixed) } else { Err(self.misplaced("improper fraction after a whole number")) };
         }
         Ok(times(first, self.postfix(fraction)?))
@@ -147,13 +191,22 @@ impl Parser<'_, '_> {
     /// A primary with its powers, factorials, percent signs and degrees.
     pub(super) fn factor(&mut self) -> Result<Expr, MathError> {
         let base = self.nested(Self::primary)?;
-        self.postfix(base)
+        let factor = self.postfix(base)?;
+        let is_bare = self.previous() != Some(&Token::Symbol(')'));
+        let opens = matches!(self.peek_at(self.braces_here()), Some(Token::Symbol('(' | '[')));
+        if (opens && is_function_name(&factor)) || (is_bare && matches!(factor, Expr::Variable(_)) && self.is_argument_here()) {
+            return Err(self.misplaced("argument of a function without a rule (write `\\cdot` for a product)"));
+        }
+        Ok(factor)
     }
 
     fn postfix(&mut self, mut base: Expr) -> Result<Expr, MathError> {
-        let mut raised = false;
-        let mut factorial = false;
+        let (mut raised, mut factorial, mut marked) = (false, false, false);
         loop {
+            let marks = self.at_degrees() || self.peek() == Some(&Token::Symbol('%'));
+            if marks && std::mem::replace(&mut marked, true) {
+                return Err(self.misplaced("second sign for percent or degrees"));
+            }
             if self.take_degrees() {
                 base = self.degrees(base)?;
             } else if self.peek() == Some(&Token::Symbol('^')) && !raised {
@@ -173,17 +226,25 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// Takes `^\circ`, `^{\circ}` or `\degree`.
+    fn at_degrees(&self) -> bool {
+        self.degrees_length() > 0
+    }
+
     fn take_degrees(&mut self) -> bool {
+        let length = self.degrees_length();
+        self.at += length;
+        length > 0
+    }
+
+    /// Tokens of `^\circ`, `^{\circ}` or `\degree`.
+    fn degrees_length(&self) -> usize {
         let circle = |token| matches!(token, Some(&Token::Command("circ" | "degree")));
-        let length = match self.peek() {
+        match self.peek() {
             Some(Token::Command("degree")) => 1,
             Some(Token::Symbol('^')) if circle(self.peek_at(1)) => 2,
             Some(Token::Symbol('^')) if circle(self.peek_at(2)) && self.peek_at(3) == Some(&Token::Symbol('}')) => 4,
             _ => 0,
-        };
-        self.at += length;
-        length > 0
+        }
     }
 
     fn degrees(&mut self, base: Expr) -> Result<Expr, MathError> {
@@ -221,10 +282,13 @@ impl Parser<'_, '_> {
                 self.letter(letter)
             }
             Some(Token::Symbol('(')) => self.bracketed(&Token::Symbol(')')),
-            Some(Token::Symbol('[')) => self.bracketed(&Token::Symbol(']')),
+            Some(Token::Symbol('[')) if self.groups() => self.bracketed(&Token::Symbol(']')),
             Some(Token::Symbol('{')) => self.bracketed(&Token::Symbol('}')),
             Some(Token::Symbol('|')) => self.absolute(&Token::Symbol('|')),
             Some(&Token::Command(name)) => self.command(name),
+            Some(Token::Symbol('[')) => {
+                Err(self.misplaced("`[` around a single term, which may be rounded down (write parentheses)"))
+            }
             _ => Err(self.unexpected()),
         }
     }
@@ -296,6 +360,19 @@ impl Parser<'_, '_> {
         let inside = inside?;
         self.expect(close)?;
         Ok(Expr::Call(Function::Abs, vec![inside]))
+    }
+}
+
+/// Whether an expression is the name of a function, perhaps to a power as `f^{-1}`: before `(` it is not a factor.
+fn is_function_name(factor: &Expr) -> bool {
+    match factor {
+        Expr::Variable(name) => {
+            let mut letters = name.chars();
+            letters.next().is_some_and(|first| FUNCTION_NAMES.contains(&first))
+                && !letters.next().is_some_and(char::is_alphabetic)
+        }
+        Expr::Power(base, _) => is_function_name(base),
+        _ => false,
     }
 }
 

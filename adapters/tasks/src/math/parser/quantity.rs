@@ -56,8 +56,9 @@ impl Parser<'_, '_> {
 
     /// Applies the text after an expression: a unit, a factor, or per cent.
     fn suffix(&mut self, expr: Expr) -> Result<Expr, MathError> {
-        let error = self.unexpected();
+        let start = self.at;
         let text = self.unit_text();
+        let error = self.no_unit(start);
         let (first, rest) = text.split_once(' ').unwrap_or((&text, ""));
         let factor = match (unit::suffix(&text), unit::suffix(first)) {
             (Suffix::Factor(factor), _) => factor,
@@ -74,6 +75,12 @@ impl Parser<'_, '_> {
             (Suffix::Other, _) => return Err(error),
         };
         Ok(Expr::Product(vec![expr, Expr::Number(BigRational::from_integer(factor.into()))]))
+    }
+
+    /// The error for a text that changes the number, or may.
+    fn no_unit(&self, start: usize) -> MathError {
+        let (what, at) = self.lexemes.get(start).map_or_else(Default::default, |lexeme| (lexeme.token.describe(), lexeme.at));
+        MathError::Unexpected { what: format!("{what} after a number (no known unit, or a second one)"), at }
     }
 
     /// A unit that agrees with the one there is; degrees may be refined, as to degrees Celsius.
