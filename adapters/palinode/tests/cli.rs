@@ -6,11 +6,9 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn palinode(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("palinode").unwrap();
-    command.current_dir(folder).args(arguments);
-    command
-}
+mod common;
+
+use common::{fail, palinode, succeed};
 
 /// A configuration that trains in seconds: what the commands do does not depend on how well it is learned.
 const TINY: &str = "\
@@ -40,19 +38,6 @@ fn folder() -> TempDir {
 fn train(folder: &Path, more: &[&str]) -> Command {
     let tiny = ["train", "--config", "tiny.toml", "--steps-warm", "10", "--steps-one", "3", "--steps-two", "3"];
     palinode(folder, &[&tiny, more].concat())
-}
-
-/// Runs to success and returns standard output.
-fn succeed(mut command: Command) -> String {
-    String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
-}
-
-/// Runs to a failure with this exit code, in one line on standard error, and returns that line.
-fn fail(mut command: Command, code: i32) -> String {
-    let error = String::from_utf8(command.assert().code(code).get_output().stderr.clone()).unwrap();
-    assert!(!error.contains("panicked"), "{error}");
-    let line = error.lines().find(|line| line.starts_with("error:")).unwrap_or_else(|| panic!("no error line in {error}"));
-    line.to_owned()
 }
 
 /// The lines of a metrics file, without their times.

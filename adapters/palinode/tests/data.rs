@@ -2,32 +2,15 @@
 
 use std::{fs, path::Path};
 
-use assert_cmd::Command;
 use serde_json::Value;
+
+mod common;
+
+use common::{fail, json, palinode, succeed};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const SCHOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/school.jsonl");
 const CONTEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/contest.jsonl");
-
-fn palinode(at: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("palinode").unwrap();
-    command.current_dir(at).args(arguments);
-    command
-}
-
-fn succeed(mut command: Command) -> String {
-    String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
-}
-
-fn json(command: Command) -> Value {
-    serde_json::from_str(succeed(command).lines().last().unwrap()).unwrap()
-}
-
-fn fail(mut command: Command, code: i32) -> String {
-    let error = String::from_utf8(command.assert().code(code).get_output().stderr.clone()).unwrap();
-    assert!(!error.contains("panicked"), "{error}");
-    error.lines().find(|line| line.contains("error:")).unwrap_or_else(|| panic!("no error line in {error}")).to_owned()
-}
 
 /// The tiny chat model with room for word problems: it has learned none, and positions are rotations.
 fn roomy(at: &Path) -> String {

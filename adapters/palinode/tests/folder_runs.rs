@@ -6,35 +6,18 @@ use assert_cmd::Command;
 use palinode::{device, hf::Folder, train::trainable::fingerprint};
 use serde_json::Value;
 
+mod common;
+
+use common::{fail, json, palinode, succeed};
+
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");
 /// Few steps, large ones.
 const STEPS: [&str; 12] =
     ["--steps-one", "2", "--steps-two", "3", "--problems", "8", "--samples", "4", "--learning-rate", "2e-3", "--max-answer", "8"];
 
-fn palinode(at: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("palinode").unwrap();
-    command.current_dir(at).args(arguments);
-    command
-}
-
 fn train(at: &Path, more: &[&str]) -> Command {
     palinode(at, &[&["train", "--model", MODEL, "--data", DATA], &STEPS[..], more].concat())
-}
-
-fn succeed(mut command: Command) -> String {
-    String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
-}
-
-/// The JSON object that a command prints last.
-fn json(command: Command) -> Value {
-    serde_json::from_str(succeed(command).lines().last().unwrap()).unwrap()
-}
-
-fn fail(mut command: Command, code: i32) -> String {
-    let error = String::from_utf8(command.assert().code(code).get_output().stderr.clone()).unwrap();
-    assert!(!error.contains("panicked"), "{error}");
-    error.lines().find(|line| line.starts_with("error:")).unwrap_or_else(|| panic!("no error line in {error}")).to_owned()
 }
 
 fn events(run: &Path, kind: &str) -> Vec<Value> {

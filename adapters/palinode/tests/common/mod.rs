@@ -1,0 +1,32 @@
+//! The binary, run as a person runs it.
+
+#![allow(dead_code, reason = "each file of tests uses some of it")]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+/// The command with these arguments, in a folder.
+pub(crate) fn palinode(at: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("palinode").unwrap();
+    command.current_dir(at).args(arguments);
+    command
+}
+
+/// Runs to success and returns standard output.
+pub(crate) fn succeed(mut command: Command) -> String {
+    String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
+}
+
+/// The JSON object that a command prints last.
+pub(crate) fn json(command: Command) -> Value {
+    serde_json::from_str(succeed(command).lines().last().unwrap()).unwrap()
+}
+
+/// Runs to a failure with this exit code, in one line on standard error, and returns that line.
+pub(crate) fn fail(mut command: Command, code: i32) -> String {
+    let error = String::from_utf8(command.assert().code(code).get_output().stderr.clone()).unwrap();
+    assert!(!error.contains("panicked"), "{error}");
+    error.lines().find(|line| line.starts_with("error:")).unwrap_or_else(|| panic!("no error line in {error}")).to_owned()
+}
