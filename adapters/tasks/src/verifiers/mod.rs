@@ -134,6 +134,13 @@ fn bounded(text: &str) -> Result<&str, String> {
     Ok(text)
 }
 
+/// The last bytes of a text, from a whole character on.
+fn tail(text: &str, bytes: usize) -> &str {
+    let from = text.len().saturating_sub(bytes);
+    let whole = (from..=text.len()).find(|&at| text.is_char_boundary(at));
+    &text[whole.unwrap_or(text.len())..]
+}
+
 /// A text on one line, cut where it gets long.
 pub(crate) fn short(text: &str) -> String {
     const WIDTH: usize = 60;

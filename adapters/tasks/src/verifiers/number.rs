@@ -10,6 +10,8 @@ use crate::math::{Suffix, last_boxed, suffix};
 
 /// Longest run of digits, and the largest power of ten: exact arithmetic on more would cost time, and no answer has them.
 const MAX_DIGITS: usize = 100;
+/// The last number of a text stands in so many of its last bytes: exact values of many numbers cost time.
+const MAX_SEARCHED: usize = 1 << 12;
 /// Longest unit, in bytes.
 const MAX_UNIT: usize = 40;
 const CURRENCIES: [char; 4] = ['$', '€', '£', '¥'];
@@ -72,6 +74,11 @@ impl Number {
         if let Some(boxed) = last_boxed(text) {
             return Self::read(boxed);
         }
+        // What is cut through is no number.
+        let text = match super::tail(text, MAX_SEARCHED) {
+            cut if cut.len() < text.len() => cut.find(char::is_whitespace).map_or("", |at| &cut[at..]),
+            whole => whole,
+        };
         let mut cursor = Cursor { text, at: 0 };
         let mut last = None;
         loop {

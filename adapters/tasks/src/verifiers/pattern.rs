@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
-use super::{Exact, Judgement, TextVerifier, bounded};
+use super::{Exact, Judgement, TextVerifier, bounded, tail};
 use crate::error::TaskError;
 
 /// Largest pattern as written, and compiled, in bytes: one of the settings, and one that data brings along.
@@ -73,11 +73,7 @@ fn matches_reference(answer: &str, reference: &str) -> Judgement {
 }
 
 fn last_match<'t>(pattern: &Regex, text: &'t str) -> Option<&'t str> {
-    let mut start = text.len().saturating_sub(MAX_SEARCHED);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    let captures = pattern.captures_iter(&text[start..]).filter(|captures| !captures[0].is_empty()).last()?;
+    let captures = pattern.captures_iter(tail(text, MAX_SEARCHED)).filter(|captures| !captures[0].is_empty()).last()?;
     captures.get(1).or_else(|| captures.get(0)).map(|found| found.as_str())
 }
 

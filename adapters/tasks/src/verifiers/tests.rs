@@ -123,6 +123,9 @@ fn numbers_are_amounts() {
             (r"7 is wrong: \boxed{12}", "12", "right"),
             (r"\boxed{\frac{3}{4}}", "4", "unparseable"),
             ("12 apples are left", "12", "right"),
+            (&format!("3{}12", " and so on".repeat(1000)), "12", "unparseable"),
+            (&format!("3{} 12", " and so on".repeat(1000)), "12", "right"),
+            (&format!("3{}", " and so on".repeat(1000)), "3", "unparseable"),
             ("12!", "12", "right"),
         ],
     );
