@@ -24,29 +24,26 @@ pub fn problems(config: &RunConfig, opened: &Opened) -> Result<(FileTask, Option
         Some(settings) => {
             let folder = Folder::open(&settings.path, &opened.device)?;
             let (chat, context) = (Chat::of(&folder, settings.chat.clone())?, folder.config().context);
-            let layout = config.task.layout()?;
-            let task = FileTask::load_with(path, config.task.held_out.as_deref(), &layout, Arc::new(chat))?;
+            let task = in_chat(path, config, Arc::new(chat))?;
             // By the context alone: an outlier among the prompts is to be found, not to be made room for.
             let answer = config.task.max_answer.unwrap_or((context / (2 * config.train.attempts)).clamp(1, ANSWER));
             (task.with_max_answer(answer)?, Some(context))
         }
-        None => (file_task(path, config, None)?, config.model.context),
+        None => (in_characters(path, config)?, config.model.context),
     };
     let attempts = rollout_config(&task, config.train.attempts, 1, Sampling::Greedy).map_err(palinode_train::TrainError::from)?;
     let room = context.map(|context| context.saturating_sub(attempts.capacity(0)));
     Ok((task, room))
 }
 
-/// The problems of a file: in the chat of a model that holds a context of so many tokens, or else in characters.
-///
-/// # Errors
-/// [`SetupError::Task`]; [`SetupError::Settings`] when a warm start would teach answers that are longer than an answer may be.
-pub fn file_task(path: &Path, config: &RunConfig, chat: Option<(Arc<dyn Dialogue>, usize)>) -> Result<FileTask, SetupError> {
-    let (layout, held_out) = (config.task.layout()?, config.task.held_out.as_deref());
-    if let Some((dialogue, context)) = chat {
-        return with_room(FileTask::load_with(path, held_out, &layout, dialogue)?, config, context);
-    }
-    let task = FileTask::load(path, held_out, &layout)?;
+/// The problems of a file in the chat of a model.
+pub(crate) fn in_chat(path: &Path, config: &RunConfig, chat: Arc<dyn Dialogue>) -> Result<FileTask, SetupError> {
+    Ok(FileTask::load_with(path, config.task.held_out.as_deref(), &config.task.layout()?, chat)?)
+}
+
+/// The problems of a file in characters, for a new model. Refuses answers that a warm start would teach, but that are not right or too long.
+pub(crate) fn in_characters(path: &Path, config: &RunConfig) -> Result<FileTask, SetupError> {
+    let task = FileTask::load(path, config.task.held_out.as_deref(), &config.task.layout()?)?;
     let (longest, warm) = (task.longest_answer(), config.train.warm.steps() > 0);
     if let (true, Some(doubtful)) = (warm, task.not_answers().first()) {
         let message = format!(
@@ -77,7 +74,7 @@ pub(crate) fn with_room(task: FileTask, config: &RunConfig, context: usize) -> R
 }
 
 /// What a person should know of a file's problems.
-pub fn remarks(task: &FileTask) -> Vec<String> {
+pub(crate) fn remarks(task: &FileTask) -> Vec<String> {
     let mut remarks = Vec::new();
     match task.duplicates() {
         0 => {}

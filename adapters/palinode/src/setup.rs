@@ -23,7 +23,7 @@ use crate::{
     config::{RunConfig, TaskConfig},
     device::Opened,
     pretrained::PretrainedConfig,
-    problems::{file_task, remarks, with_room},
+    problems::{in_characters, in_chat, remarks, with_room},
 };
 
 /// What settings stand for, opened and found to fit together.
@@ -85,7 +85,7 @@ impl Setup {
         let mut notes = Vec::new();
         let task: Box<dyn TextTask> = match &config.task.data {
             Some(path) => {
-                let task = file_task(path, config, None)?;
+                let task = in_characters(path, config)?;
                 notes.extend(remarks(&task));
                 Box::new(task)
             }
@@ -128,9 +128,10 @@ impl Setup {
         }));
         let (attempts, sizes) = (config.train.attempts, folder.config().clone());
         let task = match &config.task.data {
-            Some(path) => file_task(path, config, Some((Arc::new(chat), sizes.context)))?,
-            None => with_room(FileTask::without_problems(Arc::new(chat)), config, sizes.context)?,
+            Some(path) => in_chat(path, config, Arc::new(chat))?,
+            None => FileTask::without_problems(Arc::new(chat)),
         };
+        let task = with_room(task, config, sizes.context)?;
         notes.extend(remarks(&task));
         check_context(&task, attempts, sizes.context)?;
         let origin = Origin { folder, settings: settings.clone(), dtype };

@@ -8,6 +8,7 @@ use crate::{
     digits::spread,
     error::{TaskError, hint},
     layout::Layout,
+    line::collapsed,
     rows::{Place, Row, Rows, Value},
     verifiers::TextVerifier,
 };
@@ -76,7 +77,7 @@ impl<'a> Entries<'a> {
             }
             let wrong = |reason: String| row.place.error(path, reason);
             let (prompt, answer) = self.layout.read(&row).map_err(wrong)?;
-            let key = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+            let key = collapsed(&prompt);
             let entry = Entry { place: row.place, split: split(&key), prompt, answer };
             if let Some(first) = self.seen.get(&key).map(|&i| &self.list[i]) {
                 self.check_repeated(first, &entry, first_path).map_err(wrong)?;

@@ -9,7 +9,7 @@ use palinode::{
     device,
     problems::problems,
     setup::SetupError,
-    tasks::{Doubtful, FileTask, Inspection, Lengths, TextTask, verifiers::MAX_TEXT},
+    tasks::{Doubtful, FileTask, Inspection, Lengths, TextTask, one_line, verifiers::MAX_TEXT},
 };
 use serde_json::json;
 
@@ -131,11 +131,7 @@ fn print_examples(doubtful: &[Doubtful]) {
 
 /// A text of the file, on one line, safe for a terminal, and cut where it gets long.
 fn example(text: &str) -> String {
-    let line = clean(text).split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(WIDTH) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    one_line(&clean(text), WIDTH)
 }
 
 pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {

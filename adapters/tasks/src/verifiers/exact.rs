@@ -1,6 +1,6 @@
 //! The same text.
 
-use super::{Judgement, TextVerifier, bounded};
+use super::{Judgement, TextVerifier, read_both};
 
 /// Right when both texts are equal but for the white space around them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -11,13 +11,9 @@ pub struct Exact {
 
 impl TextVerifier for Exact {
     fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        let wanted = match bounded(reference) {
-            Ok(wanted) => wanted,
-            Err(reason) => return Judgement::failed(format!("the reference: {reason}")),
-        };
-        let found = match bounded(answer) {
-            Ok(found) => found,
-            Err(reason) => return Judgement::unparseable(reason, wanted),
+        let (found, wanted) = match read_both((answer, Ok), (reference, Ok), |text| (*text).to_owned()) {
+            Ok(both) => both,
+            Err(judgement) => return judgement,
         };
         let right = found == wanted || self.ignore_case && found.to_lowercase() == wanted.to_lowercase();
         Judgement::of(right, found, wanted, if right { "the same text" } else { "another text" })

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use palinode_core::verifier::Verdict;
 
-use super::{Judgement, TextVerifier, bounded};
+use super::{Judgement, TextVerifier, read_both};
 
 /// Judges by a function of two texts, answer and reference, which keeps [`TextVerifier`]'s contract.
 ///
@@ -38,18 +38,14 @@ impl fmt::Debug for Function {
 
 impl TextVerifier for Function {
     fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        let wanted = match bounded(reference) {
-            Ok(wanted) => wanted,
-            Err(reason) => return Judgement::failed(format!("the reference: {reason}")),
-        };
-        match bounded(answer) {
-            Ok(found) => Judgement {
+        match read_both((answer, Ok), (reference, Ok), |text| (*text).to_owned()) {
+            Ok((found, wanted)) => Judgement {
                 verdict: (self.judge)(found, wanted),
                 answer: Some(found.to_owned()),
                 reference: Some(wanted.to_owned()),
                 because: self.name.into(),
             },
-            Err(reason) => Judgement::unparseable(reason, wanted),
+            Err(judgement) => judgement,
         }
     }
 }

@@ -3,8 +3,9 @@
 use palinode_core::verifier::Verdict;
 
 use super::{
-    Judgement, TextVerifier, bounded,
+    Judgement, TextVerifier,
     number::{Number, Tolerance},
+    read_both,
 };
 use crate::rows::{Value, json_object};
 
@@ -25,13 +26,10 @@ type Object = Vec<(String, Value)>;
 
 impl TextVerifier for Json {
     fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        let wanted = match bounded(reference).and_then(object).and_then(|object| self.named(object)) {
-            Ok(wanted) => wanted,
-            Err(reason) => return Judgement::failed(format!("the reference: {reason}")),
-        };
-        match bounded(answer).and_then(object) {
-            Ok(found) => self.compare(&found, &wanted),
-            Err(reason) => Judgement::unparseable(reason, shown(&wanted)),
+        let named = |text| object(text).and_then(|object| self.named(object));
+        match read_both((answer, object), (reference, named), shown) {
+            Ok((found, wanted)) => self.compare(&found, &wanted),
+            Err(judgement) => judgement,
         }
     }
 }

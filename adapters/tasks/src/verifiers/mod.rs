@@ -43,6 +43,8 @@ pub use numeric::Numeric;
 use palinode_core::verifier::Verdict;
 pub use pattern::Pattern;
 
+use crate::line::one_line;
+
 /// Longest text, in bytes, that is judged; an answer of a few thousand tokens is far below.
 pub const MAX_TEXT: usize = 1 << 16;
 
@@ -106,22 +108,33 @@ impl fmt::Display for Judgement {
     }
 }
 
-/// Reads both texts and compares what was read: the frame of most verifiers. The reference is read first, as nothing can be judged without it.
+/// Reads both texts and compares what was read: the frame of most verifiers.
 fn compare<T: fmt::Display>(
     (answer, read_answer): (&str, impl FnOnce(&str) -> Result<T, String>),
     (reference, read_reference): (&str, impl FnOnce(&str) -> Result<T, String>),
     judge: impl FnOnce(&T, &T) -> (bool, Cow<'static, str>),
 ) -> Judgement {
-    let wanted = match bounded(reference).and_then(read_reference) {
-        Ok(wanted) => wanted,
-        Err(reason) => return Judgement::failed(format!("the reference: {reason}")),
-    };
-    match bounded(answer).and_then(read_answer) {
-        Ok(found) => {
+    match read_both((answer, read_answer), (reference, read_reference), T::to_string) {
+        Ok((found, wanted)) => {
             let (right, because) = judge(&found, &wanted);
             Judgement::of(right, found.to_string(), wanted.to_string(), because)
         }
-        Err(reason) => Judgement::unparseable(reason, wanted.to_string()),
+        Err(judgement) => judgement,
+    }
+}
+
+/// What was read in the answer and in the reference; or the judgement, where one of them can't be read. The reference is read first, as nothing can be
+/// judged without it.
+fn read_both<'t, T>(
+    (answer, read_answer): (&'t str, impl FnOnce(&'t str) -> Result<T, String>),
+    (reference, read_reference): (&'t str, impl FnOnce(&'t str) -> Result<T, String>),
+    show: impl FnOnce(&T) -> String,
+) -> Result<(T, T), Judgement> {
+    let wanted = bounded(reference).and_then(read_reference);
+    let wanted = wanted.map_err(|reason| Judgement::failed(format!("the reference: {reason}")))?;
+    match bounded(answer).and_then(read_answer) {
+        Ok(found) => Ok((found, wanted)),
+        Err(reason) => Err(Judgement::unparseable(reason, show(&wanted))),
     }
 }
 
@@ -141,14 +154,9 @@ fn tail(text: &str, bytes: usize) -> &str {
     &text[whole.unwrap_or(text.len())..]
 }
 
-/// A text on one line, cut where it gets long.
+/// A text on one line, cut where it gets long for a message.
 pub(crate) fn short(text: &str) -> String {
-    const WIDTH: usize = 60;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(WIDTH) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    one_line(text, 60)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
-use super::{Exact, Judgement, TextVerifier, bounded, tail};
+use super::{Exact, Judgement, TextVerifier, read_both, tail};
 use crate::error::TaskError;
 
 /// Largest pattern as written, and compiled, in bytes: one of the settings, and one that data brings along.
@@ -44,15 +44,11 @@ impl Pattern {
 impl TextVerifier for Pattern {
     fn judge(&self, answer: &str, reference: &str) -> Judgement {
         let Some(pattern) = &self.pattern else { return matches_reference(answer, reference) };
-        let wanted = match bounded(reference) {
-            Ok(wanted) => last_match(pattern, wanted).unwrap_or(wanted),
-            Err(reason) => return Judgement::failed(format!("the reference: {reason}")),
-        };
-        let found =
-            bounded(answer).and_then(|text| last_match(pattern, text).ok_or_else(|| format!("/{pattern}/ finds nothing")));
-        match found {
-            Ok(found) => self.then.judge(found, wanted),
-            Err(reason) => Judgement::unparseable(reason, wanted),
+        let found = |text| last_match(pattern, text).ok_or_else(|| format!("/{pattern}/ finds nothing"));
+        let whole_or_found = |text| Ok(last_match(pattern, text).unwrap_or(text));
+        match read_both((answer, found), (reference, whole_or_found), |text| (*text).to_owned()) {
+            Ok((found, wanted)) => self.then.judge(found, wanted),
+            Err(judgement) => judgement,
         }
     }
 }
