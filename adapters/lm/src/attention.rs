@@ -49,7 +49,7 @@ impl Attention {
             key_norm: norm("key")?,
             heads: config.heads,
             kv_heads: config.kv_heads,
-            scale: config.attention_scale.unwrap_or((head as f64).powf(-0.5)),
+            scale: config.attention_scale(),
             cap: config.attention_cap,
         })
     }

@@ -98,18 +98,25 @@ impl Part {
 }
 
 /// The KV cache of a batch of episodes.
-///
-/// Rows that no longer grow are set aside once they are a quarter of the batch, and taken back when they grow again.
 #[derive(Debug, Clone)]
 pub struct KvCache {
-    parts: Vec<Part>,
+    pub(crate) kept: Kept,
     capacity: usize,
     tokens_read: u64,
 }
 
+/// Where keys and values are.
+#[derive(Debug, Clone)]
+pub(crate) enum Kept {
+    /// In tensors.
+    Tensors(Parts),
+    /// In the slices of `palinode_kernels`.
+    Slices(palinode_kernels::Cache),
+}
+
 impl KvCache {
-    pub(crate) fn new(part: Part, capacity: usize, tokens_read: u64) -> Self {
-        Self { parts: vec![part], capacity, tokens_read }
+    pub(crate) fn new(kept: Kept, capacity: usize, tokens_read: u64) -> Self {
+        Self { kept, capacity, tokens_read }
     }
 
     /// Tokens that went through the model for this cache: prompts once each, and then each new token of each decoded row.
@@ -124,6 +131,20 @@ impl KvCache {
     /// Columns a row can hold.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
+    }
+}
+
+/// The rows of a cache, in parts.
+///
+/// Rows that no longer grow are set aside once they are a quarter of the batch, and taken back when they grow again.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    parts: Vec<Part>,
+}
+
+impl Parts {
+    pub(crate) fn new(part: Part) -> Self {
+        Self { parts: vec![part] }
     }
 
     /// The part that holds all of `rows`, and few others.

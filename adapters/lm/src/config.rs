@@ -140,6 +140,11 @@ impl DecoderConfig {
         }
     }
 
+    /// Factor on q·k.
+    pub fn attention_scale(&self) -> f64 {
+        self.attention_scale.unwrap_or((self.head_width() as f64).powf(-0.5))
+    }
+
     /// Width of one head.
     pub fn head_width(&self) -> usize {
         self.head_width.unwrap_or(self.width / self.heads.max(1))

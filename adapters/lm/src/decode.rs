@@ -10,7 +10,7 @@ use palinode_core::{
 };
 
 use crate::{
-    cache::{KvCache, LayerCache, Part},
+    cache::{Kept, KvCache, LayerCache, Part, Parts},
     decoder::Decoder,
     mask::{Masks, additive, visible},
 };
@@ -27,6 +27,15 @@ impl Decode for Decoder {
             return Err(Error::Empty("a prompt"));
         }
         check_vocabulary(prompts.iter().flat_map(|prompt| prompt.iter().copied()), self.config().vocabulary)?;
+        let read = prompts.iter().map(|prompt| prompt.len() as u64).sum();
+        if let Some(kernels) = self.kernels().filter(|kernels| capacity <= kernels.context() && columns <= capacity) {
+            let passes = kernels.decoder();
+            let (cache, states) = passes.prefill(prompts, samples, capacity);
+            let logits = passes.logits(&cache, &states);
+            let of_rows = logits.chunks_exact(self.config().vocabulary).flat_map(|row| core::iter::repeat_n(row, samples));
+            let logits = self.logits_tensor(of_rows.flatten().copied().collect());
+            return Ok((KvCache::new(Kept::Slices(cache), capacity, read), logits));
+        }
         let device = self.device();
         let padded = prompts.iter().flat_map(|p| p.iter().copied().chain(core::iter::repeat_n(0, columns - p.len())));
         let tokens = token_tensor(padded, prompts.len(), columns, &device);
@@ -55,7 +64,7 @@ impl Decode for Decoder {
             lengths: per_row().collect(),
             holds: per_row().map(|length| (0..columns).map(|column| column < length).collect()).collect(),
         };
-        Ok((KvCache::new(part, capacity, prompts.iter().map(|p| p.len() as u64).sum()), logits))
+        Ok((KvCache::new(Kept::Tensors(Parts::new(part)), capacity, read), logits))
     }
 
     /// # Panics
@@ -64,7 +73,20 @@ impl Decode for Decoder {
         let new = tokens.first().map_or(0, Vec::len);
         let capacity = cache.capacity();
         let device = self.device();
-        let part = cache.part_of(rows);
+        let parts = match &mut cache.kept {
+            Kept::Tensors(parts) => parts,
+            Kept::Slices(slices) => {
+                let kernels = self.kernels().expect("a cache is extended by the model that began it");
+                let longest = rows.iter().map(|&row| slices.lengths()[row] + new).max().unwrap_or(0);
+                assert!(longest <= capacity, "{longest} tokens exceed the cache's capacity of {capacity}");
+                let passes = kernels.decoder();
+                let states = passes.extend(slices, rows, &tokens.concat());
+                let logits = passes.logits(slices, &states).into_vec();
+                cache.count(rows.len() * new);
+                return self.logits_tensor(logits);
+            }
+        };
+        let part = parts.part_of(rows);
         part.make_room(new);
         let Part { rows: held_rows, layers, columns, lengths, holds } = part;
         let (filled, together) = (*columns, held_rows.len());
@@ -104,6 +126,13 @@ impl Decode for Decoder {
 }
 
 impl Decoder {
+    /// `[N, V]`.
+    fn logits_tensor(&self, logits: Vec<f32>) -> Tensor<2> {
+        let vocabulary = self.config().vocabulary;
+        let rows = logits.len() / vocabulary;
+        Tensor::from_data(TensorData::new(logits, [rows, vocabulary]), &self.device())
+    }
+
     fn device(&self) -> Device {
         Param::val(&self.embedding).device()
     }

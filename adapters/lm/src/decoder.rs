@@ -70,6 +70,8 @@ pub struct Decoder {
     config: DecoderConfig,
     #[module(skip)]
     pub(crate) recompute: bool,
+    #[module(skip)]
+    pub(crate) kernels: bool,
 }
 
 /// What every block of a pass over whole rows needs besides its input.
@@ -127,6 +129,7 @@ impl Decoder {
             rotary,
             config: config.clone(),
             recompute: false,
+            kernels: true,
         })
     }
 

@@ -38,6 +38,11 @@ impl Rotary {
         Self { cos: table(f64::cos), sin: table(f64::sin), frequencies: frequencies.clone() }
     }
 
+    /// What is kept, for `palinode_kernels`.
+    pub(crate) fn tables(&self) -> palinode_kernels::Rotary<'_> {
+        palinode_kernels::Rotary::new(&self.cos, &self.sin, self.frequencies.len())
+    }
+
     /// Positions `0..tokens` for every row.
     pub(crate) fn sequence(&self, tokens: usize, device: &Device) -> Rotation {
         self.rows(&[0], tokens, device)

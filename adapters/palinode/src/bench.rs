@@ -174,7 +174,7 @@ impl Work {
             let advantages: Vec<f32> = (0..part.len() * batch.attempts()).map(|i| if i % 3 == 0 { 1.0 } else { -0.5 }).collect();
             let [advantages, betas] =
                 token_weights(stage.objective.as_ref(), scoring.kl, &batch, &advantages).expect("one advantage an attempt");
-            let (slope, _) = differentiate(model, None::<&Decoder>, &batch, &scoring, |scores, tokens| {
+            let (slope, _) = differentiate(model, None, &batch, &scoring, |scores, tokens| {
                 loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), episodes.len())
             });
             (slope, ())

@@ -5,7 +5,6 @@
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
-    optim::GradientsParams,
     tensor::Tensor,
 };
 use palinode_core::{
@@ -135,7 +134,7 @@ impl<'a, M: Trainable> Checks<'a, M> {
     pub fn sampler_and_trainer(&self, bound: f32) -> Result<Check, TrainError> {
         let model = self.model.clone().train();
         let loss = |scores: &TokenScores, _| scores.logprob.clone().sum();
-        let trained = self.scored(|batch| differentiate(&model, None::<&M>, batch, &self.scoring, loss).1.logprob)?;
+        let trained = self.scored(|batch| differentiate(&model, None, batch, &self.scoring, loss).1.logprob)?;
         Ok(Check { name: "sampler = trainer", measured: self.gap(trained), bound })
     }
 
@@ -187,8 +186,10 @@ impl<'a, M: Trainable> Checks<'a, M> {
     fn gradients(&self, model: &M) -> Result<Vec<Option<Vec<f32>>>, TrainError> {
         let episodes: Vec<&Trajectory> = episodes_of(&self.groups).collect();
         let batch = TokenBatch::new(&episodes, &device_of(self.model))?;
-        let mean = score_tokens(model, None::<&M>, &batch, &self.scoring).logprob.mean();
-        Ok(list_gradients(model, GradientsParams::from_grads(mean.backward(), model)))
+        let count = batch.scored().max(1) as f64;
+        let mean = |scores: &TokenScores, _| scores.logprob.clone().sum().div_scalar(count);
+        let (slope, _) = differentiate(model, None, &batch, &self.scoring, mean);
+        Ok(list_gradients(model, slope.gradients))
     }
 }
 

@@ -12,11 +12,12 @@ use burn::{
 };
 use palinode_core::{
     batch::TokenBatch,
-    logprob::{Scoring, TokenScores, score_states, score_tokens},
-    policy::Policy,
+    kl,
+    logprob::{Scoring, TokenScores, log_distribution, of_targets, score_states},
 };
 
 use crate::{
+    by_hand,
     learner::{Slope, add_gradients},
     trainable::Trainable,
 };
@@ -29,33 +30,75 @@ pub fn chunk_of(vocabulary: usize) -> usize {
     (LOGITS / vocabulary.max(1)).clamp(16, Scoring::default().chunk)
 }
 
+/// Which way the policy is compared with a reference, token by token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Divergence {
+    /// KL(π‖π_ref), by the estimator of [`Scoring`].
+    Reverse,
+    /// KL(π_ref‖π), over the whole vocabulary: what a supervised loss is anchored with.
+    Forward,
+}
+
 /// The gradient of a loss that is a sum over the policy-written tokens of a batch, and the scores without theirs.
 ///
-/// `loss` gets the scores of a range of those tokens, and returns their part of the loss. Peak memory grows with `scoring.chunk` · V, not with the
-/// number of tokens times V. A batch of one chunk takes the direct way.
-pub fn differentiate<M: Trainable, R: Policy>(
+/// `loss` gets the scores of a range of those tokens, and returns their part of the loss; `kl` in them is the divergence that was asked for. Peak memory
+/// grows with `scoring.chunk` · V, not with the number of tokens times V. A batch of one chunk takes the direct way, and a model that has passes of
+/// its own ([`Trainable::kernels`]) takes those.
+pub fn differentiate<M: Trainable>(
     model: &M,
-    reference: Option<&R>,
+    reference: Option<(&M, Divergence)>,
+    batch: &TokenBatch,
+    scoring: &Scoring,
+    loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
+) -> (Slope, TokenScores) {
+    match by_hand(model, reference, batch, scoring, &loss) {
+        Some(found) => found,
+        None => automatically(model, reference, batch, scoring, loss),
+    }
+}
+
+fn by_hand<M: Trainable>(
+    model: &M,
+    reference: Option<(&M, Divergence)>,
+    batch: &TokenBatch,
+    scoring: &Scoring,
+    loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
+) -> Option<(Slope, TokenScores)> {
+    let kernels = model.kernels()?;
+    let reference = match reference {
+        Some((reference, divergence)) => Some((reference.kernels()?, divergence)),
+        None => None,
+    };
+    let reference = reference.as_ref().map(|(kernels, divergence)| (kernels, *divergence));
+    by_hand::differentiate(&kernels, reference, batch, scoring, loss)
+}
+
+fn automatically<M: Trainable>(
+    model: &M,
+    reference: Option<(&M, Divergence)>,
     batch: &TokenBatch,
     scoring: &Scoring,
     loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
 ) -> (Slope, TokenScores) {
     let (count, chunk) = (batch.scored(), scoring.chunk.max(1));
     if count <= chunk && !model.recomputes() {
-        let scores = score_tokens(model, reference, batch, scoring);
+        let states = |model: &M| model.states(batch.tokens(), batch.positions());
+        let frozen = reference.map(|(model, divergence)| (model, states(model), divergence));
+        let scores = scores(model, states(model), frozen, batch.targets(), scoring);
         let slope = Slope::of(&loss(&scores, 0..count), model);
         return (slope, TokenScores { logprob: scores.logprob.inner(), kl: scores.kl.map(Tensor::inner) });
     }
     let (states, back) = model.states_and_back(batch.tokens(), batch.positions());
-    let reference = reference.map(|model| (model, model.states(batch.tokens(), batch.positions())));
+    let reference = reference.map(|(model, divergence)| (model, model.states(batch.tokens(), batch.positions()), divergence));
     let (mut total, mut gradients) = (0.0, GradientsParams::new());
     let (mut logprobs, mut kls, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
     for start in (0..count).step_by(chunk) {
         let tokens = start..count.min(start + chunk);
         let leaf = states.clone().slice([tokens.clone()]).autodiff().require_grad();
-        let frozen = reference.as_ref().map(|(model, states)| (*model, states.clone().slice([tokens.clone()])));
+        let of_chunk = |states: &Tensor<2>| states.clone().slice([tokens.clone()]);
+        let frozen = reference.as_ref().map(|(model, states, divergence)| (*model, of_chunk(states), *divergence));
         let targets: Tensor<1, Int> = batch.targets().slice([tokens.clone()]);
-        let scores = score_states(model, leaf.clone(), frozen, targets, scoring);
+        let scores = scores(model, leaf.clone(), frozen, targets, scoring);
         let part = loss(&scores, tokens);
         total += part.clone().into_scalar::<f64>();
         let mut flow = part.backward();
@@ -69,9 +112,26 @@ pub fn differentiate<M: Trainable, R: Policy>(
     (Slope { loss: total, gradients }, TokenScores { logprob: Tensor::cat(logprobs, 0), kl })
 }
 
+/// Scores of tokens whose hidden states are known.
+fn scores<M: Trainable>(
+    model: &M,
+    states: Tensor<2>,
+    reference: Option<(&M, Tensor<2>, Divergence)>,
+    targets: Tensor<1, Int>,
+    scoring: &Scoring,
+) -> TokenScores {
+    let Some((reference, frozen, Divergence::Forward)) = reference else {
+        let reference = reference.map(|(model, states, _)| (model, states));
+        return score_states(model, states, reference, targets, scoring);
+    };
+    let distribution = log_distribution(model.logits(states), scoring.temperature);
+    let frozen = log_distribution(reference.logits(frozen), scoring.temperature);
+    TokenScores { kl: Some(kl::exact(frozen, distribution.clone())), logprob: of_targets(distribution, targets) }
+}
+
 #[cfg(test)]
 mod tests {
-    use burn::module::Module;
+    use burn::module::{Module, ModuleMapper, Param};
     use palinode_core::{
         attempt::{Attempt, StopReason},
         kl::KlEstimator,
@@ -80,7 +140,7 @@ mod tests {
         trajectory::Trajectory,
         verifier::Verdict,
     };
-    use palinode_lm::{Decoder, DecoderConfig, LoraConfig};
+    use palinode_lm::{Activation, Decoder, DecoderConfig, LoraConfig};
 
     use super::*;
     use crate::learner::list_gradients;
@@ -95,44 +155,101 @@ mod tests {
         TokenBatch::new(&episodes.each_ref(), &palinode_flex::device()).unwrap()
     }
 
-    /// Whatever the chunk, activations kept or computed again, tied or not, all parameters or a few: the same loss, the same scores, the same gradient.
-    #[test]
-    fn the_chunk_changes_nothing() {
-        let batch = batch();
+    /// Every family's peculiarities, and adapters.
+    fn models() -> Vec<Decoder> {
         let sizes = DecoderConfig::small(11, 8, 2, 2, 16);
-        let new = |tied, seed| Decoder::new(&DecoderConfig { tied, ..sizes.clone() }, seed, &palinode_flex::device()).unwrap();
-        let adapted = new(false, 3).with_adapters(&LoraConfig::on_all(2), 1).unwrap();
-        let key = RandomKey::new(1, Stream::User);
-        let dropping = new(false, 3).with_adapters(&LoraConfig { dropout: 0.3, ..LoraConfig::on_all(2) }, 1).unwrap();
-        let dropping = dropping.with_dropout(key).unwrap();
-        for model in [new(false, 1), new(true, 2), adapted, dropping] {
-            let (model, reference) = (model.train(), new(false, 9));
+        let gemma = DecoderConfig {
+            heads: 4,
+            kv_heads: 2,
+            head_width: Some(6),
+            activation: Activation::GeluTanh,
+            tied: true,
+            post_norms: true,
+            norm_offset: true,
+            embedding_scale: Some(2.5),
+            attention_scale: Some(0.3),
+            attention_cap: Some(1.5),
+            logit_cap: Some(2.0),
+            windows: vec![Some(3), None],
+            ..sizes.clone()
+        };
+        let qwen =
+            DecoderConfig { kv_heads: 1, qkv_bias: true, qk_norm: true, output_bias: true, mlp_bias: true, ..sizes.clone() };
+        let new = |config: &DecoderConfig, seed| Decoder::new(config, seed, &palinode_flex::device()).unwrap();
+        let adapted = new(&sizes, 3).with_adapters(&LoraConfig::on_all(2), 1).unwrap();
+        let dropping = new(&sizes, 3).with_adapters(&LoraConfig { dropout: 0.3, ..LoraConfig::on_all(2) }, 1).unwrap();
+        let dropping = dropping.with_dropout(RandomKey::new(1, Stream::User)).unwrap();
+        let tied = DecoderConfig { tied: true, ..sizes.clone() };
+        vec![new(&sizes, 1), new(&tied, 2), new(&gemma, 4), new(&qwen, 5), adapted, dropping]
+    }
+
+    /// Whatever the chunk, by hand or automatically, activations kept or computed again, tied or not, all parameters or a few: the same loss, the
+    /// same scores, the same gradient.
+    #[test]
+    fn the_way_changes_nothing() {
+        let batch = batch();
+        for (m, model) in models().into_iter().enumerate() {
+            let reference = model.without_adapters();
+            assert_eq!(model.kernels().is_some(), m < 4);
+            // Biases and offsets begin at zero, which would hide them.
+            let model = model.map(&mut Shift).train();
             let spread = |values: &[f32]| batch.spread(values).unwrap();
             let (advantages, betas) = (spread(&[1.0, -0.5, 2.0, 0.3]), spread(&[0.1, 0.2, 0.3, 0.4]));
-            let run = |model: &Decoder, chunk| {
-                let scoring = Scoring { chunk, kl: KlEstimator::Exact, temperature: 0.8 };
-                let (slope, scores) = differentiate(model, Some(&reference), &batch, &scoring, |scores, tokens| {
-                    objective::loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), 2)
-                });
-                let list = |tensor: Tensor<1>| tensor.into_data().iter::<f32>().collect::<Vec<_>>();
-                (slope.loss, list_gradients(model, slope.gradients), list(scores.logprob), list(scores.kl.unwrap()))
-            };
-            let (whole, again) = (run(&model, 4096), model.clone().with_recomputation(true));
-            assert!(whole.1.iter().flatten().flatten().any(|x| x.abs() > 1e-3));
-            for (model, chunk) in [(&model, 1), (&model, 3), (&model, 7), (&again, 4096), (&again, 3)] {
-                let parts = run(model, chunk);
-                assert!((whole.0 - parts.0).abs() < 1e-5);
-                for (a, b) in [(&whole.2, &parts.2), (&whole.3, &parts.3)] {
-                    assert!(a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5));
-                }
-                for (a, b) in whole.1.iter().zip(&parts.1) {
-                    match (a, b) {
-                        (None, None) => {}
-                        (Some(a), Some(b)) => assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5), "{a:?} {b:?}"),
-                        _ => panic!("a parameter has a gradient in one way only"),
+            for (divergence, kl) in [
+                (Divergence::Reverse, KlEstimator::Exact),
+                (Divergence::Reverse, KlEstimator::K3),
+                (Divergence::Forward, KlEstimator::Exact),
+            ] {
+                let run = |model: &Decoder, chunk| {
+                    let scoring = Scoring { chunk, kl, temperature: 0.8 };
+                    let against = Some((&reference, divergence));
+                    let (slope, scores) = differentiate(model, against, &batch, &scoring, |scores, tokens| {
+                        objective::loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), 2)
+                    });
+                    let list = |tensor: Tensor<1>| tensor.into_data().iter::<f32>().collect::<Vec<_>>();
+                    (slope.loss, list_gradients(model, slope.gradients), list(scores.logprob), list(scores.kl.unwrap()))
+                };
+                let automatic = model.clone().with_kernels(false);
+                let (whole, again) = (run(&automatic, 4096), model.clone().with_recomputation(true));
+                assert!(whole.1.iter().flatten().flatten().any(|x| x.abs() > 1e-3));
+                let ways =
+                    [(&automatic, 1), (&automatic, 3), (&model, 4096), (&model, 1), (&model, 3), (&again, 4096), (&again, 3)];
+                for (way, (model, chunk)) in ways.into_iter().enumerate() {
+                    let parts = run(model, chunk);
+                    assert!((whole.0 - parts.0).abs() < 1e-5, "{m} {way}: {} {}", whole.0, parts.0);
+                    for (a, b) in [(&whole.2, &parts.2), (&whole.3, &parts.3)] {
+                        assert!(
+                            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5),
+                            "{m} {way}: {a:?} {b:?}"
+                        );
+                    }
+                    for (place, (a, b)) in whole.1.iter().zip(&parts.1).enumerate() {
+                        match (a, b) {
+                            (None, None) => {}
+                            (Some(a), Some(b)) => assert!(
+                                a.iter().zip(b).all(|(a, b)| (a - b).abs() < 2e-5),
+                                "{m} {way} {place} {divergence:?} {kl:?}: {a:?} {b:?}"
+                            ),
+                            _ => panic!("a parameter has a gradient in one way only: {m} {way} {place}"),
+                        }
                     }
                 }
             }
+        }
+    }
+
+    /// Moves every number by an amount of its own.
+    struct Shift;
+
+    impl ModuleMapper for Shift {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|tensor| {
+                let (shape, trained) = (tensor.dims(), tensor.is_require_grad());
+                let count = shape.iter().product::<usize>();
+                let shift: Vec<f32> = (0..count).map(|i| ((i * 7919 % 101) as f32 / 101.0 - 0.5) * 0.2).collect();
+                let shift = Tensor::<D>::from_data(burn::tensor::TensorData::new(shift, shape), &tensor.device());
+                (tensor.detach() + shift).set_require_grad(trained)
+            })
         }
     }
 

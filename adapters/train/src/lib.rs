@@ -14,12 +14,13 @@
 //! | [`evaluate`] | greedy play on held-out problems |
 //! | [`trainable`] | what a model must be able to do to be trained |
 //! | [`learner`], [`workers`] | micro-batches in parallel, gradients summed in a fixed order, AdamW |
-//! | [`chunked`] | a loss over tokens, differentiated a chunk of logits at a time |
+//! | [`chunked`], [`by_hand`] | a loss over tokens, differentiated a chunk of logits at a time: automatically, or by passes that are written out |
 //! | [`checks`] | whether the device decodes and differentiates rightly, before anything is trained |
 //! | [`guard`] | sandbagging, no signal, collapse, not-a-number |
 //! | [`event`], [`run_folder`], [`checkpoint`] | what is said, and what is kept |
 
 pub mod arm;
+pub mod by_hand;
 pub mod checkpoint;
 pub mod checks;
 pub mod chunked;

@@ -19,7 +19,7 @@ use palinode_tasks::TextTask;
 use crate::{
     arm::Stage,
     checks::{Check, logprob_gap, parity_bound, worse},
-    chunked::{chunk_of, differentiate},
+    chunked::{Divergence, chunk_of, differentiate},
     config::TrainConfig,
     error::TrainError,
     event::StepMetrics,
@@ -158,9 +158,10 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let batch = TokenBatch::new(part.episodes, &self.device).expect("episodes of one rollout share their number of attempts");
         let [advantages, betas] = token_weights(self.stage.objective.as_ref(), self.scoring.kl, &batch, part.advantages)
             .expect("one advantage and one weight an attempt");
-        let (slope, scores) = differentiate(model, Some(self.reference), &batch, &self.scoring, |scores, tokens| {
-            loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), episodes)
-        });
+        let (slope, scores) =
+            differentiate(model, Some((self.reference, Divergence::Reverse)), &batch, &self.scoring, |scores, tokens| {
+                loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), episodes)
+            });
         let kl = scores.kl.map_or_else(Vec::new, |kl| batch.sum_by_attempt(kl));
         let gap = logprob_gap(part.episodes, scores.logprob.into_data().iter::<f32>());
         (slope, Scored { place: part.place, kl, gap })

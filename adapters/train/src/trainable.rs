@@ -9,7 +9,7 @@ use palinode_core::{
     policy::{Decode, Policy},
     rng::RandomKey,
 };
-use palinode_lm::Decoder;
+use palinode_lm::{Decoder, Kernels};
 use sha2::{Digest, Sha256};
 
 use crate::learner::add_gradients;
@@ -40,6 +40,11 @@ pub trait Trainable: Policy + Decode + Module + Sync {
         keep_all(self, tokens, positions)
     }
 
+    /// This model for the passes that are written out, where it has such: gradients are then taken by [`crate::by_hand`].
+    fn kernels(&self) -> Option<Kernels> {
+        None
+    }
+
     /// Whether [`Trainable::states_and_back`] keeps less than all, and is to be used even where memory seems to suffice.
     fn recomputes(&self) -> bool {
         false
@@ -66,6 +71,10 @@ impl Trainable for Decoder {
 
     fn with_dropout(&self, key: RandomKey) -> Option<Self> {
         self.with_dropout(key)
+    }
+
+    fn kernels(&self) -> Option<Kernels> {
+        self.kernels()
     }
 
     fn recomputes(&self) -> bool {

@@ -13,8 +13,7 @@ use burn::tensor::Tensor;
 use palinode_core::{
     attempt::{Attempt, StopReason},
     batch::TokenBatch,
-    kl,
-    logprob::{log_distribution, of_targets},
+    logprob::Scoring,
     rng::{RandomKey, Stream},
     sampling::Sampling,
     task::{Problem, Split},
@@ -25,6 +24,7 @@ use palinode_core::{
 use palinode_tasks::TextTask;
 
 use crate::{
+    chunked::{Divergence, chunk_of, differentiate},
     config::{TrainConfig, WarmConfig},
     error::TrainError,
     evaluate::evaluate,
@@ -90,7 +90,7 @@ impl WarmStart<'_> {
                 .map(|(i, problem)| corrupted(self.task, warm, problem, draw_key(self.config, step, i)))
                 .collect::<Result<_, _>>()?;
             let rate = warm.learning_rate_corrupted * ((step + 1) as f64 / warm.rise.max(1) as f64).min(1.0);
-            let loss = supervised_step(learner, None, &sequences, rate, self.workers, step)?;
+            let loss = self.supervised_step(learner, None, &sequences, rate, step)?;
             self.done = step + 1;
             let accuracy = match self.done.is_multiple_of(warm.check_every) {
                 true => Some(evaluate(learner.model(), self.task, &self.checked, 1, self.workers)?.accuracy(0)),
@@ -127,7 +127,7 @@ impl WarmStart<'_> {
                 .enumerate()
                 .map(|(i, group)| sampled(self.task, copy, group, draw_key(self.config, step, i)))
                 .collect::<Result<_, _>>()?;
-            let loss = supervised_step(learner, Some(snapshot), &sequences, warm.learning_rate_sampled, self.workers, step)?;
+            let loss = self.supervised_step(learner, Some(snapshot), &sequences, warm.learning_rate_sampled, step)?;
             self.done = step + 1;
             let fixed = match (self.done - first).is_multiple_of(warm.check_every) {
                 true => Some(self.fixed(learner.model(), step)?),
@@ -150,6 +150,47 @@ impl WarmStart<'_> {
         Ok(Transitions::of(groups.iter().flat_map(Group::trajectories)).fix_given_wrong().unwrap_or(1.0))
     }
 
+    /// One step of cross-entropy, a mean over the learned tokens; with a snapshot, plus the mean KL(snapshot‖model) over first attempts.
+    fn supervised_step<M: Trainable>(
+        &self,
+        learner: &mut Learner<M>,
+        snapshot: Option<&M>,
+        sequences: &[Sequence],
+        learning_rate: f64,
+        step: usize,
+    ) -> Result<f64, TrainError> {
+        let device = device_of(learner.model());
+        let tokens =
+            |k: usize| sequences.iter().map(move |s| (s.learn_first || k == 1, s.trajectory.attempts()[k].tokens().len()));
+        let learned: usize = [0, 1].into_iter().flat_map(tokens).filter(|(learn, _)| *learn).map(|(_, n)| n).sum();
+        let anchored: usize = tokens(0).map(|(_, n)| n).sum();
+        let micro_batches: Vec<&[Sequence]> = sequences.chunks(SEQUENCES_A_MICRO_BATCH).collect();
+        let scoring = Scoring { chunk: chunk_of(self.task.dialogue().tokenizer().len()), ..Scoring::default() };
+        let report = learner.step_along(&micro_batches, learning_rate, self.workers, |model, sequences| {
+            let trajectories: Vec<&Trajectory> = sequences.iter().map(|s| &s.trajectory).collect();
+            let batch = TokenBatch::new(&trajectories, &device).expect("two attempts in every transcript");
+            let weigh = |of: &dyn Fn(&Sequence) -> [f32; 2]| {
+                batch.spread(&sequences.iter().flat_map(of).collect::<Vec<_>>()).expect("one weight an attempt")
+            };
+            let (learn, anchor) = (weigh(&|s| [f32::from(u8::from(s.learn_first)), 1.0]), weigh(&|_| [1.0, 0.0]));
+            let anchored_to = snapshot.map(|snapshot| (snapshot, Divergence::Forward));
+            let (slope, _) = differentiate(model, anchored_to, &batch, &scoring, |scores, tokens| {
+                let of = |weights: &Tensor<1>| weights.clone().slice([tokens.clone()]);
+                let entropy = (scores.logprob.clone() * of(&learn)).sum().neg().div_scalar(learned.max(1) as f64);
+                match &scores.kl {
+                    None => entropy,
+                    Some(kl) => entropy + (kl.clone() * of(&anchor)).sum().div_scalar(anchored as f64),
+                }
+            });
+            (slope, ())
+        });
+        if !(report.loss.is_finite() && report.grad_norm.is_finite()) {
+            let stage = "warm start".to_owned();
+            return Err(TrainError::NotFinite { what: "the loss", value: report.loss, stage, step: step + 1 });
+        }
+        Ok(report.loss)
+    }
+
     fn report(&mut self, phase: usize, loss: f64, accuracy: Option<f64>, fixed: Option<f64>) -> Result<(), TrainError> {
         let percent = |fraction: Option<f64>| fraction.map(|fraction| fraction * 100.0);
         let (acc_t1, p_fix_wrong, seconds) = (percent(accuracy), percent(fixed), (self.clock)());
@@ -161,46 +202,6 @@ impl WarmStart<'_> {
 struct Sequence {
     trajectory: Trajectory,
     learn_first: bool,
-}
-
-/// One step of cross-entropy, a mean over the learned tokens; with a snapshot, plus the mean KL(snapshot‖model) over first attempts.
-fn supervised_step<M: Trainable>(
-    learner: &mut Learner<M>,
-    snapshot: Option<&M>,
-    sequences: &[Sequence],
-    learning_rate: f64,
-    workers: &Workers,
-    step: usize,
-) -> Result<f64, TrainError> {
-    let device = device_of(learner.model());
-    let tokens = |k: usize| sequences.iter().map(move |s| (s.learn_first || k == 1, s.trajectory.attempts()[k].tokens().len()));
-    let learned: usize = [0, 1].into_iter().flat_map(tokens).filter(|(learn, _)| *learn).map(|(_, n)| n).sum();
-    let anchored: usize = tokens(0).map(|(_, n)| n).sum();
-    let micro_batches: Vec<&[Sequence]> = sequences.chunks(SEQUENCES_A_MICRO_BATCH).collect();
-    let report = learner.step(&micro_batches, learning_rate, workers, |model, sequences| {
-        let trajectories: Vec<&Trajectory> = sequences.iter().map(|s| &s.trajectory).collect();
-        let batch = TokenBatch::new(&trajectories, &device).expect("two attempts in every transcript");
-        let weigh = |of: &dyn Fn(&Sequence) -> [f32; 2]| {
-            batch.spread(&sequences.iter().flat_map(of).collect::<Vec<_>>()).expect("one weight an attempt")
-        };
-        let distribution = log_distribution(model.logits(model.states(batch.tokens(), batch.positions())), 1.0);
-        let learn = weigh(&|s| [f32::from(u8::from(s.learn_first)), 1.0]);
-        let entropy = (of_targets(distribution.clone(), batch.targets()) * learn).sum().neg().div_scalar(learned.max(1) as f64);
-        let loss = match snapshot {
-            None => entropy,
-            Some(snapshot) => {
-                let frozen = log_distribution(snapshot.logits(snapshot.states(batch.tokens(), batch.positions())), 1.0);
-                let anchor: Tensor<1> = kl::exact(frozen, distribution) * weigh(&|_| [1.0, 0.0]);
-                entropy + anchor.sum().div_scalar(anchored as f64)
-            }
-        };
-        (loss, ())
-    });
-    if !(report.loss.is_finite() && report.grad_norm.is_finite()) {
-        let stage = "warm start".to_owned();
-        return Err(TrainError::NotFinite { what: "the loss", value: report.loss, stage, step: step + 1 });
-    }
-    Ok(report.loss)
 }
 
 fn draw_problems(task: &dyn TextTask, config: &TrainConfig, step: usize) -> Vec<Problem> {

@@ -19,7 +19,7 @@ use palinode::{
     },
     device,
     lm::{Decoder, DecoderConfig},
-    train::chunked::{chunk_of, differentiate},
+    train::chunked::{Divergence, chunk_of, differentiate},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -82,9 +82,10 @@ fn measure(tokens: usize, chunk: usize, sizes: &DecoderConfig, recompute: bool) 
     let before = peak()?;
     let (advantages, betas) = (batch.spread(&[1.0, -1.0])?, batch.spread(&[0.1, 0.1])?);
     let scoring = Scoring { chunk, ..Scoring::default() };
-    let (slope, _) = differentiate(&model.train(), Some(&reference), &batch, &scoring, |scores, tokens| {
-        objective::loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), 1)
-    });
+    let (slope, _) =
+        differentiate(&model.train(), Some((&reference, Divergence::Reverse)), &batch, &scoring, |scores, tokens| {
+            objective::loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), 1)
+        });
     if !slope.loss.is_finite() {
         return Err(format!("the loss is {}", slope.loss).into());
     }

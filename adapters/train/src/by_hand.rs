@@ -1,0 +1,154 @@
+//! A loss over tokens, differentiated by passes that are written out (`palinode_kernels`).
+//!
+//! The passes know the model; the loss is whatever a caller says, in tensors. They meet at the scores: each chunk's log-probabilities and divergences become
+//! leaves of a small graph of their own, and what flows into those leaves goes back through the passes.
+
+use core::ops::Range;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use palinode_core::{
+    batch::TokenBatch,
+    kl::KlEstimator,
+    logprob::{Scoring, TokenScores},
+};
+use palinode_kernels::{Distribution, Diverging, Rows};
+use palinode_lm::Kernels;
+
+use crate::{chunked::Divergence, learner::Slope};
+
+/// As [`crate::chunked::differentiate`]; `None` where a row is longer than the passes can hold.
+pub(crate) fn differentiate(
+    model: &Kernels,
+    reference: Option<(&Kernels, Divergence)>,
+    batch: &TokenBatch,
+    scoring: &Scoring,
+    loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
+) -> Option<(Slope, TokenScores)> {
+    let device = batch.tokens().device();
+    let (rows, positions) = packed(batch);
+    let longest = rows.starts().windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
+    if longest > model.context().min(reference.map_or(usize::MAX, |(kernels, _)| kernels.context())) {
+        return None;
+    }
+    let passes = model.decoder();
+    let width = passes.width();
+    let frozen = reference.map(|(kernels, divergence)| {
+        let passes = kernels.decoder();
+        let states = passes.states(&rows, &positions, drop);
+        (passes, states, divergence)
+    });
+    let (states, tape) = passes.forward(rows, positions);
+
+    let targets: Vec<u32> = integers(batch.targets()).map(|id| id as u32).collect();
+    let mut gradients = model.no_gradients();
+    let mut d_states = Vec::with_capacity(states.len());
+    let (mut total, mut logprobs, mut divergences) = (0.0, Vec::new(), Vec::new());
+    for start in (0..targets.len()).step_by(scoring.chunk.max(1)) {
+        let tokens = start..targets.len().min(start + scoring.chunk.max(1));
+        let of_chunk = tokens.start * width..tokens.end * width;
+        let temperature = scoring.temperature as f32;
+        let (states, targets) = (&states[of_chunk.clone()], &targets[tokens.clone()]);
+        let distribution = passes.distribution(states, temperature);
+        let frozen = frozen
+            .as_ref()
+            .map(|(passes, states, divergence)| (passes.distribution(&states[of_chunk.clone()], temperature), *divergence));
+        let leaves = Leaves::of(&distribution, frozen.as_ref(), targets, scoring.kl, &device);
+        let part = loss(&leaves.scores, tokens);
+        total += part.clone().into_scalar::<f64>();
+        let [d_logprob, d_divergence] = leaves.flow(&part);
+        let whole = frozen.as_ref().and_then(|(reference, divergence)| {
+            let (values, divergence) = (leaves.whole.as_deref()?, whole(*divergence, scoring.kl)?);
+            Some(Diverging { reference, divergence, values, gradient: &d_divergence })
+        });
+        let flow = passes.distribution_back(distribution, states, targets, &d_logprob, whole, &mut gradients);
+        d_states.extend_from_slice(&flow);
+        logprobs.push(leaves.scores.logprob.inner());
+        divergences.extend(leaves.scores.kl.map(Tensor::inner));
+    }
+    passes.backward(tape, &d_states, &mut gradients);
+    let join = |parts: Vec<Tensor<1>>| (!parts.is_empty()).then(|| Tensor::cat(parts, 0));
+    let scores = TokenScores { logprob: join(logprobs).unwrap_or_else(|| Tensor::zeros([0], &device)), kl: join(divergences) };
+    Some((Slope { loss: total, gradients: model.gradients(gradients) }, scores))
+}
+
+/// The scores of a chunk, as leaves of the loss.
+struct Leaves {
+    scores: TokenScores,
+    logprob: Tensor<1>,
+    /// A divergence over the whole vocabulary, which the passes differentiate; others follow from log-probabilities.
+    divergence: Option<Tensor<1>>,
+    whole: Option<Vec<f32>>,
+}
+
+impl Leaves {
+    fn of(
+        distribution: &Distribution,
+        frozen: Option<&(Distribution, Divergence)>,
+        targets: &[u32],
+        estimator: KlEstimator,
+        device: &Device,
+    ) -> Self {
+        let constant = |values: Vec<f32>| {
+            let length = values.len();
+            Tensor::<1>::from_data(TensorData::new(values, [length]), device)
+        };
+        let leaf = |values: Vec<f32>| constant(values).autodiff().require_grad();
+        let logprob = leaf(distribution.of(targets));
+        let (mut divergence, mut values) = (None, None);
+        let kl = frozen.map(|(reference, direction)| match whole(*direction, estimator) {
+            Some(direction) => {
+                let found = distribution.divergence(reference, direction);
+                values = Some(found.clone());
+                divergence.insert(leaf(found)).clone()
+            }
+            None => {
+                // Of the distribution such an estimator sees the tokens that were sampled.
+                let only = |tensor: Tensor<1>| tensor.unsqueeze_dim::<2>(1);
+                let frozen = constant(reference.of(targets)).autodiff();
+                let first = Tensor::<1, Int>::zeros([targets.len()], &logprob.device());
+                estimator.per_token(only(logprob.clone()), only(frozen), first)
+            }
+        });
+        Self { scores: TokenScores { logprob: logprob.clone(), kl }, logprob, divergence, whole: values }
+    }
+
+    /// The gradient of a part of the loss with respect to the log-probabilities, and to the divergences.
+    fn flow(&self, loss: &Tensor<1>) -> [Vec<f32>; 2] {
+        let mut flow = loss.backward();
+        let mut of = |leaf: &Tensor<1>| -> Vec<f32> {
+            let gradient = leaf.grad_remove(&mut flow).unwrap_or_else(|| leaf.clone().inner().zeros_like());
+            gradient.into_data().iter::<f32>().collect()
+        };
+        [of(&self.logprob), self.divergence.as_ref().map(of).unwrap_or_default()]
+    }
+}
+
+/// The divergence over the whole vocabulary that a comparison with a reference asks for, if it does.
+fn whole(divergence: Divergence, estimator: KlEstimator) -> Option<palinode_kernels::Divergence> {
+    match (divergence, estimator) {
+        (Divergence::Forward, _) => Some(palinode_kernels::Divergence::Forward),
+        (Divergence::Reverse, KlEstimator::Exact) => Some(palinode_kernels::Divergence::Reverse),
+        (Divergence::Reverse, _) => None,
+    }
+}
+
+/// A batch without its padding, and without what stands behind the last scored position of a row; and the scored positions in it.
+fn packed(batch: &TokenBatch) -> (Rows, Vec<usize>) {
+    let [rows, width] = batch.tokens().dims();
+    let tokens: Vec<u32> = integers(batch.tokens()).map(|id| id as u32).collect();
+    let positions: Vec<usize> = integers(batch.positions()).map(|position| position as usize).collect();
+    // A row of which nothing is asked still has its first token: rows are never empty.
+    let mut lengths = vec![1; rows];
+    for position in &positions {
+        let length = &mut lengths[position / width];
+        *length = (*length).max(position % width + 1);
+    }
+    let packed = Rows::new(tokens.chunks_exact(width).zip(&lengths).map(|(row, &length)| &row[..length]));
+    let place = |position: &usize| packed.starts()[position / width] + position % width;
+    let positions = positions.iter().map(place).collect();
+    (packed, positions)
+}
+
+fn integers<const D: usize>(tensor: Tensor<D, Int>) -> impl Iterator<Item = i64> {
+    tensor.into_data().iter::<i64>().collect::<Vec<_>>().into_iter()
+}

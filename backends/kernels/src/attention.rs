@@ -1,0 +1,257 @@
+//! Causal attention of rows to themselves, forward and backward, and of new tokens to a cache.
+//!
+//! softmax(cap(scale·q·kᵀ))·v, where query heads share key and value heads (Vaswani et al. 2017, arXiv 1706.03762; Ainslie et al. 2023, arXiv
+//! 2305.13245). The weights of whole rows are never stored: the way back makes them again from the logarithm of their sum (Dao et al. 2022, arXiv
+//! 2205.14135).
+
+use std::ops::Range;
+
+use crate::{
+    buffer::Buffer,
+    matmul::{Into, Matrix, MatrixMut, product, product_transposed, transposed_product},
+    shape::Shape,
+    simd::{dot, exp, exp_and_sum, largest, tanh, wide},
+};
+
+/// Queries that are looked at together: their keys end where the last of them stands.
+const QUERIES: usize = 64;
+
+/// Columns whose scores are summed together in registers, and those of a vector.
+const WIDE: usize = 64;
+const NARROW: usize = 8;
+
+/// Features that are mixed together in registers.
+const MIXED: usize = 32;
+
+/// One layer's attention.
+#[derive(Clone, Copy)]
+pub(crate) struct Attention<'a> {
+    pub(crate) shape: &'a Shape,
+    pub(crate) window: Option<usize>,
+}
+
+/// Some queries of one head of one row.
+struct Block {
+    /// Of the row.
+    queries: Range<usize>,
+    /// Keys that any of them sees.
+    keys: Range<usize>,
+}
+
+impl Attention<'_> {
+    /// Whole rows: `projected: [M, (heads + 2·kv)·d]`, `starts` where each row begins and the last ends.
+    ///
+    /// Returns what the heads give, `[M, heads·d]`, and for each token and head the logarithm of Σ e^score.
+    pub(crate) fn forward(&self, projected: &[f32], starts: &[usize]) -> (Buffer, Buffer) {
+        let (heads, head, tokens) = (self.shape.heads, self.shape.head, starts.last().copied().unwrap_or(0));
+        let mut out = Buffer::any(tokens * heads * head);
+        let mut logarithms = Buffer::any(tokens * heads);
+        let mut scores = Vec::new();
+        self.each(starts, |row, h, block| {
+            let [rows, columns] = [block.queries.len(), block.keys.len()];
+            scores.resize(rows * columns, 0.0);
+            self.scores(projected, row, h, block, &mut scores);
+            wide(|| {
+                for (query, scores) in block.queries.clone().zip(scores.chunks_exact_mut(columns)) {
+                    let seen = self.seen(query, block);
+                    let (hidden, visible) = scores.split_at_mut(seen.start);
+                    let (visible, later) = visible.split_at_mut(seen.len());
+                    hidden.fill(0.0);
+                    later.fill(0.0);
+                    if let Some(limit) = self.shape.attention_cap {
+                        visible.iter_mut().for_each(|score| *score = limit * tanh(*score / limit));
+                    }
+                    let shift = largest(visible);
+                    let total = exp_and_sum(visible, shift);
+                    let share = total.recip();
+                    visible.iter_mut().for_each(|weight| *weight *= share);
+                    logarithms[(row + query) * heads + h] = shift + total.ln();
+                }
+            });
+            let weights = Matrix::new(&scores, columns);
+            let values = self.part(projected, row + block.keys.start, columns, self.value(h));
+            let at = (row + block.queries.start) * heads * head + h * head;
+            product(weights, values, 1.0, MatrixMut::within(&mut out[at..], [rows, head], heads * head), Into::Replace);
+        });
+        (out, logarithms)
+    }
+
+    /// The gradient of `projected` from that of what the heads gave.
+    pub(crate) fn backward(&self, projected: &[f32], starts: &[usize], out: &[f32], logarithms: &[f32], d_out: &[f32]) -> Buffer {
+        let (heads, head, stride) = (self.shape.heads, self.shape.head, self.shape.projected());
+        let mut d_projected = Buffer::zeros(projected.len());
+        let (mut weights, mut d_scores) = (Vec::new(), Vec::new());
+        self.each(starts, |row, h, block| {
+            let [rows, columns] = [block.queries.len(), block.keys.len()];
+            weights.resize(rows * columns, 0.0);
+            d_scores.resize(rows * columns, 0.0);
+            self.scores(projected, row, h, block, &mut weights);
+            let at = (row + block.queries.start) * heads * head + h * head;
+            let flow = Matrix::within(&d_out[at..], [rows, head], heads * head);
+            let values = self.part(projected, row + block.keys.start, columns, self.value(h));
+            product_transposed(flow, values, 1.0, MatrixMut::new(&mut d_scores, columns), Into::Replace);
+            wide(|| {
+                let of_block = weights.chunks_exact_mut(columns).zip(d_scores.chunks_exact_mut(columns));
+                for (query, (weights, d_scores)) in block.queries.clone().zip(of_block) {
+                    let token = row + query;
+                    let own = token * heads * head + h * head..token * heads * head + (h + 1) * head;
+                    let along = dot(&out[own.clone()], &d_out[own]);
+                    let seen = self.seen(query, block);
+                    let logarithm = logarithms[token * heads + h];
+                    for part in [0..seen.start, seen.end..columns] {
+                        weights[part.clone()].fill(0.0);
+                        d_scores[part].fill(0.0);
+                    }
+                    for (weight, d_score) in weights[seen.clone()].iter_mut().zip(&mut d_scores[seen]) {
+                        let (score, slope) = match self.shape.attention_cap {
+                            None => (*weight, 1.0),
+                            Some(limit) => {
+                                let t = tanh(*weight / limit);
+                                (limit * t, 1.0 - t * t)
+                            }
+                        };
+                        *weight = exp(score - logarithm);
+                        *d_score = *weight * (*d_score - along) * slope;
+                    }
+                }
+            });
+            let (scale, first_key) = (self.shape.attention_scale, row + block.keys.start);
+            let d_scores = Matrix::new(&d_scores, columns);
+            let mut into = |token: usize, rows: usize, column: usize, write: &mut dyn FnMut(MatrixMut<'_>)| {
+                write(MatrixMut::within(&mut d_projected[token * stride + column..], [rows, head], stride));
+            };
+            let keys = self.part(projected, first_key, columns, self.key(h));
+            into(row + block.queries.start, rows, h * head, &mut |d| product(d_scores, keys, scale, d, Into::Replace));
+            let queries = self.part(projected, row + block.queries.start, rows, h * head);
+            into(first_key, columns, self.key(h), &mut |d| transposed_product(d_scores, queries, scale, d, Into::Add));
+            let weights = Matrix::new(&weights, columns);
+            into(first_key, columns, self.value(h), &mut |d| transposed_product(weights, flow, 1.0, d, Into::Add));
+        });
+        d_projected
+    }
+
+    /// One new token to what a row's cache holds: `query: [heads·d]`; `keys: [kv, d, capacity]`; `values: [kv, capacity, d]`; `length` columns are
+    /// filled, the token's own among them. `scores` is room for one head's.
+    #[inline(always)]
+    pub(crate) fn one(&self, query: &[f32], keys: &[f32], values: &[f32], length: usize, scores: &mut [f32], out: &mut [f32]) {
+        let (head, group) = (self.shape.head, self.shape.group());
+        let capacity = keys.len() / (self.shape.kv_heads * head);
+        let first = self.window.map_or(0, |window| length.saturating_sub(window));
+        for (h, (query, out)) in query.chunks_exact(head).zip(out.chunks_exact_mut(head)).enumerate() {
+            let kv = h / group;
+            score(query, self.shape.attention_scale, &keys[kv * head * capacity..][..head * capacity], length, scores);
+            let visible = &mut scores[first..length];
+            if let Some(limit) = self.shape.attention_cap {
+                visible.iter_mut().for_each(|score| *score = limit * tanh(*score / limit));
+            }
+            let shift = largest(visible);
+            let share = exp_and_sum(visible, shift).recip();
+            visible.iter_mut().for_each(|weight| *weight *= share);
+            mix(visible, &values[(kv * capacity + first) * head..], out);
+        }
+    }
+
+    /// Every block of queries of every head of every row.
+    fn each(&self, starts: &[usize], mut work: impl FnMut(usize, usize, &Block)) {
+        for ends in starts.windows(2) {
+            let (row, length) = (ends[0], ends[1] - ends[0]);
+            for first in (0..length).step_by(QUERIES) {
+                let queries = first..length.min(first + QUERIES);
+                let from = self.window.map_or(0, |window| (queries.start + 1).saturating_sub(window));
+                let block = Block { keys: from..queries.end, queries };
+                (0..self.shape.heads).for_each(|h| work(row, h, &block));
+            }
+        }
+    }
+
+    /// The columns of a block that one of its queries sees.
+    #[inline(always)]
+    fn seen(&self, query: usize, block: &Block) -> Range<usize> {
+        let from = self.window.map_or(0, |window| (query + 1).saturating_sub(window));
+        from - block.keys.start..query + 1 - block.keys.start
+    }
+
+    fn scores(&self, projected: &[f32], row: usize, h: usize, block: &Block, scores: &mut [f32]) {
+        let queries = self.part(projected, row + block.queries.start, block.queries.len(), h * self.shape.head);
+        let keys = self.part(projected, row + block.keys.start, block.keys.len(), self.key(h));
+        let out = MatrixMut::new(scores, block.keys.len());
+        product_transposed(queries, keys, self.shape.attention_scale, out, Into::Replace);
+    }
+
+    /// One head's numbers of some tokens.
+    fn part<'p>(&self, projected: &'p [f32], token: usize, tokens: usize, column: usize) -> Matrix<'p> {
+        let stride = self.shape.projected();
+        Matrix::within(&projected[token * stride + column..], [tokens, self.shape.head], stride)
+    }
+
+    /// The column where the key of a query head begins.
+    fn key(&self, h: usize) -> usize {
+        (self.shape.heads + h / self.shape.group()) * self.shape.head
+    }
+
+    fn value(&self, h: usize) -> usize {
+        self.key(h) + self.shape.kv_heads * self.shape.head
+    }
+}
+
+/// scale · query·keys of the first `length` columns, `keys: [d, capacity]`, a few vectors of columns at a time in registers.
+///
+/// A few columns more than are filled make whole vectors; nobody looks at what they give.
+#[inline(always)]
+fn score(query: &[f32], scale: f32, keys: &[f32], length: usize, scores: &mut [f32]) {
+    let capacity = keys.len() / query.len();
+    let mut column = 0;
+    while length - column > WIDE {
+        score_columns::<WIDE>(query, scale, &keys[column..], capacity, &mut scores[column..]);
+        column += WIDE;
+    }
+    while column < length {
+        score_columns::<NARROW>(query, scale, &keys[column..], capacity, &mut scores[column..]);
+        column += NARROW;
+    }
+}
+
+#[inline(always)]
+fn score_columns<const N: usize>(query: &[f32], scale: f32, keys: &[f32], capacity: usize, scores: &mut [f32]) {
+    let mut sums = [0.0f32; N];
+    for (&feature, keys) in query.iter().zip(keys.chunks(capacity)) {
+        let keys: &[f32; N] = keys.first_chunk().expect("capacities are whole vectors");
+        for column in 0..N {
+            sums[column] += feature * keys[column];
+        }
+    }
+    for (score, sum) in scores[..N].iter_mut().zip(sums) {
+        *score = scale * sum;
+    }
+}
+
+/// Σ_t weight_t · value_t, `values: [t, d]`, a few vectors of features at a time in registers.
+#[inline(always)]
+fn mix(weights: &[f32], values: &[f32], out: &mut [f32]) {
+    let head = out.len();
+    let mut feature = 0;
+    while head - feature >= MIXED {
+        mix_features::<MIXED>(weights, &values[feature..], head, &mut out[feature..]);
+        feature += MIXED;
+    }
+    while head - feature >= NARROW {
+        mix_features::<NARROW>(weights, &values[feature..], head, &mut out[feature..]);
+        feature += NARROW;
+    }
+    while feature < head {
+        mix_features::<1>(weights, &values[feature..], head, &mut out[feature..]);
+        feature += 1;
+    }
+}
+
+#[inline(always)]
+fn mix_features<const N: usize>(weights: &[f32], values: &[f32], head: usize, out: &mut [f32]) {
+    let mut sums = [0.0f32; N];
+    for (&weight, value) in weights.iter().zip(values.chunks(head)) {
+        let value: &[f32; N] = value.first_chunk().expect("a value has its head's width");
+        for feature in 0..N {
+            sums[feature] += weight * value[feature];
+        }
+    }
+    out[..N].copy_from_slice(&sums);
+}

@@ -1,0 +1,159 @@
+//! What was read so far, and one token after another on top of it.
+
+use std::sync::Arc;
+
+use crate::{
+    block::{Block, PackedBlock},
+    buffer::Buffer,
+    decoder::{Decoder, Rows},
+    matmul::{Matrix, Packed},
+    rows::gather,
+    shape::Shape,
+    simd::wide,
+};
+
+/// Keys and values of every row, at places of their own: rows grow independently of each other.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    layers: Vec<Layer>,
+    /// Tokens that each row has read.
+    lengths: Vec<usize>,
+    capacity: usize,
+    packed: Arc<PackedDecoder>,
+}
+
+/// The matrices of the decoder that began a cache, packed for few rows at a time.
+#[derive(Debug)]
+struct PackedDecoder {
+    blocks: Vec<PackedBlock>,
+    output: Packed,
+}
+
+/// One layer's keys `[R, kv, d, capacity]` and values `[R, kv, capacity, d]`: scores run along the tokens, outputs along the features.
+#[derive(Debug, Clone)]
+struct Layer {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+}
+
+impl Cache {
+    /// Tokens that each row has read.
+    pub fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+}
+
+impl Decoder<'_> {
+    /// Reads the prompts once each and opens `samples` rows for each, of at most `capacity` tokens; returns the states of their last tokens,
+    /// `[P, width]`.
+    ///
+    /// No prompt is empty or longer than the capacity, which is within the rotary tables.
+    pub fn prefill(&self, prompts: &[&[u32]], samples: usize, capacity: usize) -> (Cache, Buffer) {
+        let rows = Rows::new(prompts.iter().copied());
+        let last: Vec<usize> = rows.starts()[1..].iter().map(|end| end - 1).collect();
+        // Whole vectors of columns.
+        let capacity = capacity.next_multiple_of(8);
+        let mut layers = Vec::with_capacity(self.weights.blocks.len());
+        let states = self.states(&rows, &last, |kept| {
+            layers.push(Layer::repeated(self.shape, kept.projected(), rows.starts(), samples, capacity));
+        });
+        let lengths = prompts.iter().flat_map(|prompt| core::iter::repeat_n(prompt.len(), samples)).collect();
+        let packed = Arc::new(self.pack());
+        (Cache { layers, lengths, capacity, packed }, states)
+    }
+
+    /// Appends `new` tokens to each of the named rows, given one row behind another; returns the states of the last of each, `[R, width]`.
+    ///
+    /// No row grows beyond the capacity, and the decoder is the one that began the cache.
+    pub fn extend(&self, cache: &mut Cache, rows: &[usize], tokens: &[u32]) -> Buffer {
+        let new = tokens.len() / rows.len().max(1);
+        let attended_width = self.shape.attended();
+        let positions: Vec<usize> = rows.iter().flat_map(|&row| cache.lengths[row]..cache.lengths[row] + new).collect();
+        let last: Vec<usize> = (1..=rows.len()).map(|row| row * new - 1).collect();
+        let (mut x, mut scores) = (self.embed(tokens), Buffer::any(cache.capacity));
+        let stride = self.shape.projected();
+        for (i, layer) in cache.layers.iter_mut().enumerate() {
+            let block = Block { packed: cache.packed.blocks.get(i), ..self.block(i) };
+            let projected = block.project(&x, &positions).numbers;
+            let only_last = i + 1 == self.weights.blocks.len() && new > 1;
+            let mut attended = Buffer::any(rows.len() * new * attended_width);
+            let attention = block.attention();
+            let of_rows = projected.chunks_exact(new * stride).zip(attended.chunks_exact_mut(new * attended_width)).zip(rows);
+            wide(|| {
+                for ((projected, attended), &row) in of_rows {
+                    let (keys, values) = layer.row(row, cache.lengths.len());
+                    let each = projected.chunks_exact(stride).zip(attended.chunks_exact_mut(attended_width)).enumerate();
+                    for (i, (token, out)) in each {
+                        let column = cache.lengths[row] + i;
+                        write(self.shape, &token[attended_width..], keys, values, column);
+                        if !only_last || i + 1 == new {
+                            attention.one(&token[..attended_width], keys, values, column + 1, &mut scores, out);
+                        }
+                    }
+                }
+            });
+            x = if only_last {
+                block.finish(gather(&x, self.shape.width, &last), &gather(&attended, attended_width, &last)).out
+            } else {
+                block.finish(x, &attended).out
+            };
+        }
+        rows.iter().for_each(|&row| cache.lengths[row] += new);
+        x
+    }
+
+    /// Logits of the token that follows each state, by the matrices that a cache keeps packed; `[N, width]` to `[N, V]`.
+    pub fn logits(&self, cache: &Cache, states: &[f32]) -> Buffer {
+        self.capped_logits(&self.last_norm().forward(states).0, Some(&cache.packed.output))
+    }
+
+    fn pack(&self) -> PackedDecoder {
+        let output = match self.weights.output {
+            Some(output) => Packed::new(Matrix::new(output, self.shape.vocabulary), false),
+            None => Packed::new(Matrix::new(self.weights.embedding, self.shape.width), true),
+        };
+        PackedDecoder { blocks: self.weights.blocks.iter().map(|block| PackedBlock::new(self.shape, block)).collect(), output }
+    }
+}
+
+impl Layer {
+    /// What a pass over prompts projected, `samples` times each.
+    fn repeated(shape: &Shape, projected: &[f32], starts: &[usize], samples: usize, capacity: usize) -> Self {
+        let prompts = starts.len() - 1;
+        let numbers = shape.kv_heads * shape.head * capacity;
+        let (mut keys, mut values) = (vec![0.0; prompts * samples * numbers], vec![0.0; prompts * samples * numbers]);
+        let stride = shape.projected();
+        let copies = keys.chunks_exact_mut(samples * numbers).zip(values.chunks_exact_mut(samples * numbers));
+        for ((keys, values), ends) in copies.zip(starts.windows(2)) {
+            let (first_keys, other_keys) = keys.split_at_mut(numbers);
+            let (first_values, other_values) = values.split_at_mut(numbers);
+            let tokens = projected[ends[0] * stride..ends[1] * stride].chunks_exact(stride);
+            for (column, token) in tokens.enumerate() {
+                write(shape, &token[shape.attended()..], first_keys, first_values, column);
+            }
+            other_keys.chunks_exact_mut(numbers).for_each(|copy| copy.copy_from_slice(first_keys));
+            other_values.chunks_exact_mut(numbers).for_each(|copy| copy.copy_from_slice(first_values));
+        }
+        Self { keys, values }
+    }
+
+    fn row(&mut self, row: usize, rows: usize) -> (&mut [f32], &mut [f32]) {
+        let numbers = self.keys.len() / rows;
+        let own = row * numbers..(row + 1) * numbers;
+        (&mut self.keys[own.clone()], &mut self.values[own])
+    }
+}
+
+/// Puts one token's keys and values into a column.
+#[inline(always)]
+fn write(shape: &Shape, key_value: &[f32], keys: &mut [f32], values: &mut [f32], column: usize) {
+    let (heads, head) = (shape.kv_heads, shape.head);
+    let capacity = keys.len() / (heads * head);
+    let (key, value) = key_value.split_at(heads * head);
+    for (keys, &key) in keys.chunks_exact_mut(capacity).zip(key) {
+        keys[column] = key;
+    }
+    for (values, value) in values.chunks_exact_mut(capacity * head).zip(value.chunks_exact(head)) {
+        values[column * head..(column + 1) * head].copy_from_slice(value);
+    }
+}

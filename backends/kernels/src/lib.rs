@@ -1,0 +1,44 @@
+//! A transformer's passes on the CPU, written out.
+//!
+//! Tensor operations read and write whole tensors one after another, keep all of them for automatic differentiation, and cost some time each. For a model
+//! of a few million parameters on a few cores that is most of the time. Here the passes of `palinode_lm::Decoder` are loops over slices instead: matrix
+//! products by `faer`, everything between two products in one loop, gradients by hand, rows of any length one behind another without padding.
+//!
+//! | file | what |
+//! |---|---|
+//! | `decoder` | embedding and blocks, forward and backward |
+//! | `block` | one block |
+//! | `attention`, `gated`, `norm`, `rotary`, `projection` | its parts |
+//! | `head` | logits, log-probabilities, exact KL, and their gradient |
+//! | `cache` | prefill, and decoding on top of it |
+//! | `matmul`, `simd`, `rows`, `buffer` | what all of them are made of |
+//! | `numbers` | the bridge to burn's tensors |
+//!
+//! Everything is f32 and runs on the calling thread; results depend on nothing but the numbers given. Callers see to it that tokens are in the vocabulary
+//! and rows within the rotary tables; slices of other lengths than the shape says are a panic.
+
+mod attention;
+mod block;
+mod buffer;
+mod cache;
+mod decoder;
+mod gated;
+mod head;
+mod matmul;
+mod norm;
+mod numbers;
+mod parameters;
+mod projection;
+mod rotary;
+mod rows;
+mod shape;
+mod simd;
+
+pub use buffer::Buffer;
+pub use cache::Cache;
+pub use decoder::{Decoder, Kept, Rows, Tape};
+pub use head::{Distribution, Divergence, Diverging};
+pub use numbers::Numbers;
+pub use parameters::{BlockParameters, Parameters, Projection};
+pub use rotary::Rotary;
+pub use shape::{Activation, Shape};

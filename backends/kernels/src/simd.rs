@@ -1,0 +1,160 @@
+//! Loops for the widest vectors of the machine, and the numbers they need.
+//!
+//! Loops are written so that the compiler can vectorise them: sums in [`LANES`] running parts, no calls into the mathematics library. The order of
+//! every sum is fixed, so that results depend neither on the vectors' width nor on threads.
+
+use pulp::Arch;
+
+/// Running parts of a sum.
+const LANES: usize = 16;
+
+/// Runs a piece of work compiled for the widest vectors that this machine has.
+#[inline(always)]
+pub(crate) fn wide<R>(work: impl FnOnce() -> R) -> R {
+    Arch::new().dispatch(work)
+}
+
+/// e^x within two units in the last place; 0 below −87.3, never less than e^−87.3 as a denominator would fear, NaN for NaN.
+///
+/// x = n·ln 2 + r with |r| ≤ ln 2 / 2, a polynomial for e^r, and n put into the exponent's bits.
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    // Adding it rounds to an integer, which then stands in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    let clamped = if x > 88.0 { 88.0 } else { x };
+    let clamped = if clamped < -87.3 { -87.3 } else { clamped };
+    let shifted = clamped * core::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = clamped - n * LN_2_HIGH - n * LN_2_LOW;
+    let p = 1.987_569_1e-4;
+    let p = p * r + 1.398_199_9e-3;
+    let p = p * r + 8.333_452e-3;
+    let p = p * r + 4.166_579_6e-2;
+    let p = p * r + 1.666_666_5e-1;
+    let p = p * r + 0.5;
+    let fraction = p * (r * r) + r + 1.0;
+    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
+    fraction * power
+}
+
+/// tanh x, by way of e^(2x).
+#[inline(always)]
+pub(crate) fn tanh(x: f32) -> f32 {
+    1.0 - 2.0 / (exp(2.0 * x) + 1.0)
+}
+
+/// Σ f(a_i, b_i).
+#[inline(always)]
+pub(crate) fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut parts = [0.0f32; LANES];
+    let (a_whole, a_rest) = a.as_chunks::<LANES>();
+    let (b_whole, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_whole.iter().zip(b_whole) {
+        for lane in 0..LANES {
+            parts[lane] += f(a[lane], b[lane]);
+        }
+    }
+    for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
+        parts[lane] += f(a, b);
+    }
+    halve(parts, |a, b| a + b)
+}
+
+/// Σ a_i b_i.
+#[inline(always)]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    sum_of(a, b, |a, b| a * b)
+}
+
+/// Σ x_i.
+#[inline(always)]
+pub(crate) fn sum(x: &[f32]) -> f32 {
+    sum_of(x, x, |x, _| x)
+}
+
+/// The largest x_i; NaN is passed over, and comes back by way of the sum that the largest is needed for.
+#[inline(always)]
+pub(crate) fn largest(x: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut parts = [f32::NEG_INFINITY; LANES];
+    let (whole, rest) = x.as_chunks::<LANES>();
+    for x in whole {
+        for lane in 0..LANES {
+            parts[lane] = larger(parts[lane], x[lane]);
+        }
+    }
+    for (lane, &x) in rest.iter().enumerate() {
+        parts[lane] = larger(parts[lane], x);
+    }
+    halve(parts, larger)
+}
+
+/// x_i ← e^(x_i − shift); returns their sum.
+#[inline(always)]
+pub(crate) fn exp_and_sum(x: &mut [f32], shift: f32) -> f32 {
+    for x in x.iter_mut() {
+        *x = exp(*x - shift);
+    }
+    sum(x)
+}
+
+/// y_i ← y_i + factor · x_i.
+#[inline(always)]
+pub(crate) fn add_scaled(y: &mut [f32], factor: f32, x: &[f32]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y += factor * x;
+    }
+}
+
+/// Joins the running parts by halves.
+#[inline(always)]
+fn halve(mut parts: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            parts[lane] = join(parts[lane], parts[lane + half]);
+        }
+        half /= 2;
+    }
+    parts[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponentials_are_right_to_two_units() {
+        let mut worst = 0.0f64;
+        for i in -870_000..=880_000 {
+            let x = i as f32 * 1e-4;
+            let (ours, exact) = (f64::from(exp(x)), f64::from(x).exp());
+            worst = worst.max((ours / exact - 1.0).abs());
+        }
+        assert!(worst < 2.0 * f64::from(f32::EPSILON), "{worst}");
+        assert!(exp(f32::NAN).is_nan());
+        assert_eq!(exp(0.0), 1.0);
+        assert!(exp(f32::NEG_INFINITY) < 2e-38 && exp(-1e9) < 2e-38 && exp(1e9) > 1e38);
+    }
+
+    #[test]
+    fn tangents_are_right() {
+        for i in -20_000..=20_000 {
+            let x = i as f32 * 1e-3;
+            assert!((f64::from(tanh(x)) - f64::from(x).tanh()).abs() < 4e-7, "{x}");
+        }
+    }
+
+    #[test]
+    fn sums_take_every_number_once_whatever_the_length() {
+        for length in 0..70 {
+            let x: Vec<f32> = (0..length).map(|i| i as f32).collect();
+            let expected: f32 = x.iter().sum();
+            assert_eq!(wide(|| sum(&x)), expected);
+            assert_eq!(dot(&x, &x), x.iter().map(|x| x * x).sum::<f32>());
+            assert_eq!(largest(&x), x.last().copied().unwrap_or(f32::NEG_INFINITY));
+        }
+    }
+}
