@@ -24,7 +24,7 @@ pub struct Workers {
 }
 
 /// Episodes that are decoded together when nothing else is asked for; more do not make a step of decoding cheaper on a CPU.
-pub const DECODE_BATCH: usize = 128;
+pub const DECODE_BATCH: usize = 32;
 
 impl Workers {
     /// `threads` workers; one a core where it is 0.

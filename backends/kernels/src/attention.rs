@@ -10,7 +10,7 @@ use crate::{
     buffer::Buffer,
     matmul::{Into, Matrix, MatrixMut, product, product_transposed, transposed_product},
     shape::Shape,
-    simd::{dot, exp, exp_and_sum, largest, tanh, wide},
+    simd::{exp, exp_and_sum, largest, tanh, wide, wide_dot},
 };
 
 /// Queries that are looked at together: their keys end where the last of them stands.
@@ -51,23 +51,10 @@ impl Attention<'_> {
             let [rows, columns] = [block.queries.len(), block.keys.len()];
             scores.resize(rows * columns, 0.0);
             self.scores(projected, row, h, block, &mut scores);
-            wide(|| {
-                for (query, scores) in block.queries.clone().zip(scores.chunks_exact_mut(columns)) {
-                    let seen = self.seen(query, block);
-                    let (hidden, visible) = scores.split_at_mut(seen.start);
-                    let (visible, later) = visible.split_at_mut(seen.len());
-                    hidden.fill(0.0);
-                    later.fill(0.0);
-                    if let Some(limit) = self.shape.attention_cap {
-                        visible.iter_mut().for_each(|score| *score = limit * tanh(*score / limit));
-                    }
-                    let shift = largest(visible);
-                    let total = exp_and_sum(visible, shift);
-                    let share = total.recip();
-                    visible.iter_mut().for_each(|weight| *weight *= share);
-                    logarithms[(row + query) * heads + h] = shift + total.ln();
-                }
-            });
+            for (query, scores) in block.queries.clone().zip(scores.chunks_exact_mut(columns)) {
+                let logarithm = wide_softmax(scores, self.seen(query, block), self.shape.attention_cap);
+                logarithms[(row + query) * heads + h] = logarithm;
+            }
             let weights = Matrix::new(&scores, columns);
             let values = self.part(projected, row + block.keys.start, columns, self.value(h));
             let at = (row + block.queries.start) * heads * head + h * head;
@@ -90,31 +77,14 @@ impl Attention<'_> {
             let flow = Matrix::within(&d_out[at..], [rows, head], heads * head);
             let values = self.part(projected, row + block.keys.start, columns, self.value(h));
             product_transposed(flow, values, 1.0, MatrixMut::new(&mut d_scores, columns), Into::Replace);
-            wide(|| {
-                let of_block = weights.chunks_exact_mut(columns).zip(d_scores.chunks_exact_mut(columns));
-                for (query, (weights, d_scores)) in block.queries.clone().zip(of_block) {
-                    let token = row + query;
-                    let own = token * heads * head + h * head..token * heads * head + (h + 1) * head;
-                    let along = dot(&out[own.clone()], &d_out[own]);
-                    let seen = self.seen(query, block);
-                    let logarithm = logarithms[token * heads + h];
-                    for part in [0..seen.start, seen.end..columns] {
-                        weights[part.clone()].fill(0.0);
-                        d_scores[part].fill(0.0);
-                    }
-                    for (weight, d_score) in weights[seen.clone()].iter_mut().zip(&mut d_scores[seen]) {
-                        let (score, slope) = match self.shape.attention_cap {
-                            None => (*weight, 1.0),
-                            Some(limit) => {
-                                let t = tanh(*weight / limit);
-                                (limit * t, 1.0 - t * t)
-                            }
-                        };
-                        *weight = exp(score - logarithm);
-                        *d_score = *weight * (*d_score - along) * slope;
-                    }
-                }
-            });
+            let of_block = weights.chunks_exact_mut(columns).zip(d_scores.chunks_exact_mut(columns));
+            for (query, (weights, d_scores)) in block.queries.clone().zip(of_block) {
+                let token = row + query;
+                let own = token * heads * head + h * head..token * heads * head + (h + 1) * head;
+                let flow = wide_dot(&out[own.clone()], &d_out[own]);
+                let known = [logarithms[token * heads + h], flow];
+                softmax_back(weights, d_scores, self.seen(query, block), known, self.shape.attention_cap);
+            }
             let (scale, first_key) = (self.shape.attention_scale, row + block.keys.start);
             let d_scores = Matrix::new(&d_scores, columns);
             let mut into = |token: usize, rows: usize, column: usize, write: &mut dyn FnMut(MatrixMut<'_>)| {
@@ -141,12 +111,7 @@ impl Attention<'_> {
             let kv = h / group;
             score(query, self.shape.attention_scale, &keys[kv * head * capacity..][..head * capacity], length, scores);
             let visible = &mut scores[first..length];
-            if let Some(limit) = self.shape.attention_cap {
-                visible.iter_mut().for_each(|score| *score = limit * tanh(*score / limit));
-            }
-            let shift = largest(visible);
-            let share = exp_and_sum(visible, shift).recip();
-            visible.iter_mut().for_each(|weight| *weight *= share);
+            softmax(visible, 0..length - first, self.shape.attention_cap);
             mix(visible, &values[(kv * capacity + first) * head..], out);
         }
     }
@@ -192,6 +157,55 @@ impl Attention<'_> {
     fn value(&self, h: usize) -> usize {
         self.key(h) + self.shape.kv_heads * self.shape.head
     }
+}
+
+/// Turns one query's scores into weights, zero where it sees nothing; returns the logarithm of Σ e^score.
+#[inline(always)]
+fn softmax(scores: &mut [f32], seen: Range<usize>, cap: Option<f32>) -> f32 {
+    let (hidden, visible) = scores.split_at_mut(seen.start);
+    let (visible, later) = visible.split_at_mut(seen.end - seen.start);
+    hidden.fill(0.0);
+    later.fill(0.0);
+    if let Some(limit) = cap {
+        for score in visible.iter_mut() {
+            *score = limit * tanh(*score / limit);
+        }
+    }
+    let shift = largest(visible);
+    let total = exp_and_sum(visible, shift);
+    let share = total.recip();
+    for weight in visible.iter_mut() {
+        *weight *= share;
+    }
+    shift + total.ln()
+}
+
+wide! {
+/// As [`softmax`].
+fn wide_softmax<'a>(scores: &'a mut [f32], seen: Range<usize>, cap: Option<f32>) -> f32 {
+    softmax(scores, seen, cap)
+}
+
+/// Turns one query's scores into weights again, and the weights' gradient into that of the scores: w ⊙ (dw − Σ w·dw), times the cap's slope. `known`
+/// is the logarithm of Σ e^score, and Σ w·dw, which is also output · its gradient.
+fn softmax_back<'a>(weights: &'a mut [f32], d_scores: &'a mut [f32], seen: Range<usize>, part_3: [f32; 2], cap: Option<f32>) -> () {
+let [logarithm, along] = part_3;
+    for part in [0..seen.start, seen.end..weights.len()] {
+        weights[part.clone()].fill(0.0);
+        d_scores[part].fill(0.0);
+    }
+    for (weight, d_score) in weights[seen.clone()].iter_mut().zip(&mut d_scores[seen]) {
+        let (score, slope) = match cap {
+            None => (*weight, 1.0),
+            Some(limit) => {
+                let t = tanh(*weight / limit);
+                (limit * t, 1.0 - t * t)
+            }
+        };
+        *weight = exp(score - logarithm);
+        *d_score = *weight * (*d_score - along) * slope;
+    }
+}
 }
 
 /// scale · query·keys of the first `length` columns, `keys: [d, capacity]`, a few vectors of columns at a time in registers.

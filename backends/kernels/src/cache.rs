@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    attention::Attention,
     block::{Block, PackedBlock},
     buffer::Buffer,
     decoder::{Decoder, Rows},
@@ -79,19 +80,11 @@ impl Decoder<'_> {
             let mut attended = Buffer::any(rows.len() * new * attended_width);
             let attention = block.attention();
             let of_rows = projected.chunks_exact(new * stride).zip(attended.chunks_exact_mut(new * attended_width)).zip(rows);
-            wide(|| {
-                for ((projected, attended), &row) in of_rows {
-                    let (keys, values) = layer.row(row, cache.lengths.len());
-                    let each = projected.chunks_exact(stride).zip(attended.chunks_exact_mut(attended_width)).enumerate();
-                    for (i, (token, out)) in each {
-                        let column = cache.lengths[row] + i;
-                        write(self.shape, &token[attended_width..], keys, values, column);
-                        if !only_last || i + 1 == new {
-                            attention.one(&token[..attended_width], keys, values, column + 1, &mut scores, out);
-                        }
-                    }
-                }
-            });
+            for ((projected, attended), &row) in of_rows {
+                let (keys, values) = layer.row(row, cache.lengths.len());
+                let from = if only_last { new - 1 } else { 0 };
+                read(attention, projected, attended, [keys, values, &mut scores], [cache.lengths[row], from]);
+            }
             x = if only_last {
                 block.finish(gather(&x, self.shape.width, &last), &gather(&attended, attended_width, &last)).out
             } else {
@@ -142,6 +135,22 @@ impl Layer {
         let own = row * numbers..(row + 1) * numbers;
         (&mut self.keys[own.clone()], &mut self.values[own])
     }
+}
+
+wide! {
+/// Puts a row's new tokens behind the `filled` columns of its cache, and gives what their heads make of it, but for tokens before `from`.
+fn read<'a>(attention: Attention<'a>, projected: &'a [f32], attended: &'a mut [f32], part_3: [&'a mut [f32]; 3], part_4: [usize; 2]) -> () {
+let [keys, values, scores] = part_3;
+let [filled, from] = part_4;
+    let (shape, width) = (attention.shape, attention.shape.attended());
+    let tokens = projected.chunks_exact(shape.projected()).zip(attended.chunks_exact_mut(width)).enumerate();
+    for (i, (token, out)) in tokens {
+        write(shape, &token[width..], keys, values, filled + i);
+        if i >= from {
+            attention.one(&token[..width], keys, values, filled + i + 1, scores, out);
+        }
+    }
+}
 }
 
 /// Puts one token's keys and values into a column.

@@ -6,7 +6,7 @@ use crate::{
     parameters::Parameters,
     rotary::Rotary,
     shape::Shape,
-    simd::{add_scaled, wide},
+    simd::add_scaled,
 };
 
 /// A decoder whose numbers are borrowed.
@@ -95,12 +95,11 @@ impl<'a> Decoder<'a> {
             flow = self.block(i).backward(tape, flow, rows.places(), chosen, &mut gradients.blocks[i]);
         }
         let width = self.shape.width;
-        wide(|| {
-            for (&token, flow) in rows.tokens.iter().zip(flow.chunks_exact(width)) {
-                let at = token as usize * width;
-                add_scaled(&mut gradients.embedding[at..at + width], self.shape.embedding_scale, flow);
-            }
-        });
+        let scale = self.shape.embedding_scale;
+        for (&token, flow) in rows.tokens.iter().zip(flow.chunks_exact(width)) {
+            let at = token as usize * width;
+            add_scaled(&mut gradients.embedding[at..at + width], scale, flow);
+        }
     }
 
     pub(crate) fn block(&self, i: usize) -> Block<'_> {
@@ -117,12 +116,11 @@ impl<'a> Decoder<'a> {
     pub(crate) fn embed(&self, tokens: &[u32]) -> Buffer {
         let width = self.shape.width;
         let mut x = Buffer::any(tokens.len() * width);
-        wide(|| {
-            for (x, &token) in x.chunks_exact_mut(width).zip(tokens) {
-                let row = &self.weights.embedding[token as usize * width..][..width];
-                x.iter_mut().zip(row).for_each(|(x, &number)| *x = number * self.shape.embedding_scale);
-            }
-        });
+        let scale = self.shape.embedding_scale;
+        for (x, &token) in x.chunks_exact_mut(width).zip(tokens) {
+            let row = &self.weights.embedding[token as usize * width..][..width];
+            x.iter_mut().zip(row).for_each(|(x, &number)| *x = number * scale);
+        }
         x
     }
 }

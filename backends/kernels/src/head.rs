@@ -52,10 +52,10 @@ impl Distribution {
     /// The divergence of each state's distribution π from that of a reference, nats.
     pub fn divergence(&self, reference: &Self, divergence: Divergence) -> Vec<f32> {
         let rows = self.logprobs.chunks_exact(self.vocabulary).zip(reference.logprobs.chunks_exact(self.vocabulary));
-        wide(|| match divergence {
-            Divergence::Reverse => rows.map(|(p, q)| sum_of(p, q, |p, q| exp(p) * (p - q))).collect(),
-            Divergence::Forward => rows.map(|(p, q)| sum_of(p, q, |p, q| exp(q) * (q - p))).collect(),
-        })
+        match divergence {
+            Divergence::Reverse => rows.map(|(p, q)| relative_entropy(p, q)).collect(),
+            Divergence::Forward => rows.map(|(p, q)| relative_entropy(q, p)).collect(),
+        }
     }
 }
 
@@ -66,15 +66,9 @@ impl Decoder<'_> {
         let mut logprobs = self.capped_logits(&normed, None);
         let vocabulary = self.shape.vocabulary;
         let mut logarithms = Buffer::any(scales.len());
-        wide(|| {
-            for (row, logarithm) in logprobs.chunks_exact_mut(vocabulary).zip(logarithms.iter_mut()) {
-                if temperature != 1.0 {
-                    row.iter_mut().for_each(|x| *x /= temperature);
-                }
-                *logarithm = logarithm_of_sum(row);
-                row.iter_mut().for_each(|x| *x -= *logarithm);
-            }
-        });
+        for (row, logarithm) in logprobs.chunks_exact_mut(vocabulary).zip(logarithms.iter_mut()) {
+            *logarithm = log_softmax(row, temperature);
+        }
         Distribution { logprobs, logarithms, normed, scales, vocabulary, temperature }
     }
 
@@ -93,36 +87,23 @@ impl Decoder<'_> {
     ) -> Buffer {
         let (vocabulary, width) = (self.shape.vocabulary, self.shape.width);
         let Distribution { logprobs: mut d_logits, logarithms, normed, scales, temperature, .. } = distribution;
-        let rows = d_logits.chunks_exact_mut(vocabulary).zip(targets).zip(d_logprob).zip(logarithms.iter()).enumerate();
-        wide(|| {
-            for (i, (((row, &target), &flow), &logarithm)) in rows {
-                let slope = |logprob: f32| match self.shape.logit_cap {
-                    None => 1.0,
-                    Some(limit) => {
-                        let t = (logprob + logarithm) * temperature / limit;
-                        1.0 - t * t
-                    }
-                };
-                let at_target = flow * slope(row[target as usize]) / temperature;
-                match &diverging {
-                    None => row.iter_mut().for_each(|x| *x = -flow * exp(*x) * slope(*x) / temperature),
-                    Some(Diverging { reference, divergence, values, gradient }) => {
-                        let frozen = &reference.logprobs[i * vocabulary..(i + 1) * vocabulary];
-                        let (value, h) = (values[i], gradient[i]);
-                        let row = row.iter_mut().zip(frozen);
-                        match divergence {
-                            Divergence::Reverse => {
-                                row.for_each(|(x, q)| *x = exp(*x) * (h * (*x - q - value) - flow) * slope(*x) / temperature);
-                            }
-                            Divergence::Forward => {
-                                row.for_each(|(x, &q)| *x = (exp(*x) * (h - flow) - h * exp(q)) * slope(*x) / temperature);
-                            }
-                        }
+        for (i, row) in d_logits.chunks_exact_mut(vocabulary).enumerate() {
+            let target = targets[i] as usize;
+            let cap = self.shape.logit_cap.map(|limit| (logarithms[i], limit));
+            let at_target = d_logprob[i] * slope(row[target], cap, temperature);
+            let towards = match &diverging {
+                None => Towards::Nothing,
+                Some(Diverging { reference, divergence, values, gradient }) => {
+                    let frozen = &reference.logprobs[i * vocabulary..(i + 1) * vocabulary];
+                    match divergence {
+                        Divergence::Reverse => Towards::Reverse { frozen, value: values[i], gradient: gradient[i] },
+                        Divergence::Forward => Towards::Forward { frozen, gradient: gradient[i] },
                     }
                 }
-                row[target as usize] += at_target;
-            }
-        });
+            };
+            logit_gradients(row, d_logprob[i], towards, cap, temperature);
+            row[target] += at_target;
+        }
         let flow = Matrix::new(&d_logits, vocabulary);
         let mut d_normed = Buffer::any(normed.len());
         let d_out = MatrixMut::new(&mut d_normed, width);
@@ -157,15 +138,82 @@ impl Decoder<'_> {
             (None, None) => product_transposed(normed, Matrix::new(self.weights.embedding, width), 1.0, out, Into::Replace),
         }
         if let Some(limit) = self.shape.logit_cap {
-            wide(|| logits.iter_mut().for_each(|x| *x = limit * tanh(*x / limit)));
+            cap_each(&mut logits, limit);
         }
         logits
     }
 }
 
-/// log Σ e^x, in passes that need no room.
+/// The reference's part in a logit's gradient.
+#[derive(Clone, Copy)]
+enum Towards<'a> {
+    Nothing,
+    Reverse { frozen: &'a [f32], value: f32, gradient: f32 },
+    Forward { frozen: &'a [f32], gradient: f32 },
+}
+
+wide! {
+/// Turns one state's log-probabilities into the gradient of its logits, but for what is added at the token itself.
+fn logit_gradients<'a>(row: &'a mut [f32], flow: f32, towards: Towards<'a>, cap: Option<(f32, f32)>, temperature: f32) -> () {
+    match towards {
+        Towards::Nothing => {
+            for x in row.iter_mut() {
+                *x = -flow * exp(*x) * slope(*x, cap, temperature);
+            }
+        }
+        Towards::Reverse { frozen, value, gradient } => {
+            for (x, &q) in row.iter_mut().zip(frozen) {
+                *x = exp(*x) * (gradient * (*x - q - value) - flow) * slope(*x, cap, temperature);
+            }
+        }
+        Towards::Forward { frozen, gradient } => {
+            for (x, &q) in row.iter_mut().zip(frozen) {
+                *x = (exp(*x) * (gradient - flow) - gradient * exp(q)) * slope(*x, cap, temperature);
+            }
+        }
+    }
+}
+}
+
+/// d(logit / temperature) of the logit before its cap, where `cap` is log Σ e^(logit / temperature) and the limit.
 #[inline(always)]
-fn logarithm_of_sum(x: &[f32]) -> f32 {
-    let shift = largest(x);
-    shift + sum_of(x, x, |x, _| exp(x - shift)).ln()
+fn slope(logprob: f32, cap: Option<(f32, f32)>, temperature: f32) -> f32 {
+    match cap {
+        None => temperature.recip(),
+        Some((logarithm, limit)) => {
+            let t = (logprob + logarithm) * temperature / limit;
+            (1.0 - t * t) / temperature
+        }
+    }
+}
+
+wide! {
+/// Turns logits into log softmax(logits / temperature); returns log Σ e^(logit / temperature).
+fn log_softmax<'a>(row: &'a mut [f32], temperature: f32) -> f32 {
+    let inverse = temperature.recip();
+    for x in row.iter_mut() {
+        *x *= inverse;
+    }
+    let shift = largest(row);
+    let logarithm = shift + sum_of(row, row, |x, _| exp(x - shift)).ln();
+    for x in row.iter_mut() {
+        *x -= logarithm;
+    }
+    logarithm
+}
+}
+
+wide! {
+/// Σ_v p(v) (log p(v) − log q(v)), from logarithms.
+fn relative_entropy<'a>(p: &'a [f32], q: &'a [f32]) -> f32 {
+    sum_of(p, q, |p, q| exp(p) * (p - q))
+}
+}
+
+wide! {
+fn cap_each<'a>(x: &'a mut [f32], limit: f32) -> () {
+    for x in x.iter_mut() {
+        *x = limit * tanh(*x / limit);
+    }
+}
 }

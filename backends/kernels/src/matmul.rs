@@ -250,22 +250,25 @@ impl Product<'_> {
                 sums[1] = simd.mul_add_e_f32s(left, right[1], sums[1]);
             }
         }
-        let lanes = S::F32_LANES;
-        let width = (self.out.columns - place.column).min(2 * lanes);
+        let (panel, factor) = (2 * S::F32_LANES, self.factor);
+        let width = (self.out.columns - place.column).min(panel);
+        if width == panel {
+            let factor = simd.splat_f32s(factor);
+            for r in 0..R {
+                let out = &mut self.out.numbers[(place.row + r) * self.out.stride + place.column..][..panel];
+                let ([first, second], _) = S::as_mut_simd_f32s(out) else { unreachable!("two vectors are two vectors") };
+                let [mut one, mut other] = sums[r].map(|sum| simd.mul_f32s(factor, sum));
+                if place.keep {
+                    (one, other) = (simd.add_f32s(*first, one), simd.add_f32s(*second, other));
+                }
+                (*first, *second) = (one, other);
+            }
+            return;
+        }
         for (r, sums) in sums.iter().enumerate() {
             let out = &mut self.out.numbers[(place.row + r) * self.out.stride + place.column..][..width];
-            let factor = simd.splat_f32s(self.factor);
-            if width == 2 * lanes {
-                let (out, _) = S::as_mut_simd_f32s(out);
-                for (out, &sum) in out.iter_mut().zip(sums) {
-                    let sum = simd.mul_f32s(factor, sum);
-                    *out = if place.keep { simd.add_f32s(*out, sum) } else { sum };
-                }
-            } else {
-                for (out, &sum) in out.iter_mut().zip(numbers_of::<S>(sums)) {
-                    let sum = self.factor * sum;
-                    *out = if place.keep { *out + sum } else { sum };
-                }
+            for (out, &sum) in out.iter_mut().zip(numbers_of::<S>(sums)) {
+                *out = factor * sum + if place.keep { *out } else { 0.0 };
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::{
     buffer::Buffer,
     matmul::{Into, Matrix, MatrixMut, Packed, product, product_packed, product_transposed, transposed_product},
     parameters::Projection,
-    simd::wide,
+    rows::add,
 };
 
 impl Projection<&[f32]> {
@@ -25,11 +25,7 @@ impl Projection<&[f32]> {
     /// y ← y + x·W + bias.
     pub(crate) fn add_to(&self, y: &mut [f32], x: &[f32], inputs: usize, packed: Option<&Packed>) {
         if let Some(bias) = self.bias {
-            wide(|| {
-                for row in y.chunks_exact_mut(bias.len()) {
-                    row.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias);
-                }
-            });
+            y.chunks_exact_mut(bias.len()).for_each(|row| add(row, bias));
         }
         self.multiply(y, x, inputs, packed, Into::Add);
     }
@@ -60,11 +56,7 @@ impl Projection<Vec<f32>> {
         let (x, flow) = (Matrix::new(x, inputs), Matrix::new(dy, outputs));
         transposed_product(x, flow, 1.0, MatrixMut::new(&mut self.weight, outputs), Into::Add);
         if let Some(bias) = &mut self.bias {
-            wide(|| {
-                for row in dy.chunks_exact(outputs) {
-                    bias.iter_mut().zip(row).for_each(|(bias, &dy)| *bias += dy);
-                }
-            });
+            dy.chunks_exact(outputs).for_each(|row| add(bias, row));
         }
     }
 }

@@ -38,5 +38,13 @@ pub(crate) fn paste(x: &mut [f32], stride: usize, columns: Range<usize>, cut: &[
 
 /// y ← y + x.
 pub(crate) fn add(y: &mut [f32], x: &[f32]) {
-    wide(|| y.iter_mut().zip(x).for_each(|(y, &x)| *y += x));
+    add_each(y, x);
+}
+
+wide! {
+fn add_each<'a>(y: &'a mut [f32], x: &'a [f32]) -> () {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y += x;
+    }
+}
 }

@@ -3,16 +3,38 @@
 //! Loops are written so that the compiler can vectorise them: sums in [`LANES`] running parts, no calls into the mathematics library. The order of
 //! every sum is fixed, so that results depend neither on the vectors' width nor on threads.
 
-use pulp::Arch;
-
 /// Running parts of a sum.
 const LANES: usize = 16;
 
-/// Runs a piece of work compiled for the widest vectors that this machine has.
-#[inline(always)]
-pub(crate) fn wide<R>(work: impl FnOnce() -> R) -> R {
-    Arch::new().dispatch(work)
+/// Functions compiled for the widest vectors that the machine has, chosen when they are called.
+///
+/// All references share the lifetime `'a`. What such a function calls in its loops is `#[inline(always)]`: what the compiler leaves outside, a closure for
+/// one, is compiled for the narrowest.
+macro_rules! wide {
+    ($($(#[$doc:meta])* $visible:vis fn $name:ident<'a>($($argument:ident: $type:ty),* $(,)?) -> $output:ty $body:block)*) => {$(
+        $(#[$doc])*
+        $visible fn $name<'a>($($argument: $type),*) -> $output {
+            struct Work<'a> {
+                $($argument: $type,)*
+                lifetime: core::marker::PhantomData<&'a ()>,
+            }
+
+            impl<'a> pulp::WithSimd for Work<'a> {
+                type Output = $output;
+
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) -> $output {
+                    let Self { $($argument,)* lifetime: _ } = self;
+                    $body
+                }
+            }
+
+            pulp::Arch::new().dispatch(Work { $($argument,)* lifetime: core::marker::PhantomData })
+        }
+    )*};
 }
+
+pub(crate) use wide;
 
 /// e^x within two units in the last place; 0 below −87.3, never less than e^−87.3 as a denominator would fear, NaN for NaN.
 ///
@@ -100,11 +122,17 @@ pub(crate) fn exp_and_sum(x: &mut [f32], shift: f32) -> f32 {
     sum(x)
 }
 
-/// y_i ← y_i + factor · x_i.
-#[inline(always)]
-pub(crate) fn add_scaled(y: &mut [f32], factor: f32, x: &[f32]) {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y += factor * x;
+wide! {
+    /// y_i ← y_i + factor · x_i.
+    pub(crate) fn add_scaled<'a>(y: &'a mut [f32], factor: f32, x: &'a [f32]) -> () {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y += factor * x;
+        }
+    }
+
+    /// Σ a_i b_i, of slices that are long enough to be worth it.
+    pub(crate) fn wide_dot<'a>(a: &'a [f32], b: &'a [f32]) -> f32 {
+        dot(a, b)
     }
 }
 
@@ -152,8 +180,8 @@ mod tests {
         for length in 0..70 {
             let x: Vec<f32> = (0..length).map(|i| i as f32).collect();
             let expected: f32 = x.iter().sum();
-            assert_eq!(wide(|| sum(&x)), expected);
-            assert_eq!(dot(&x, &x), x.iter().map(|x| x * x).sum::<f32>());
+            assert_eq!(sum(&x), expected);
+            assert_eq!(wide_dot(&x, &x), x.iter().map(|x| x * x).sum::<f32>());
             assert_eq!(largest(&x), x.last().copied().unwrap_or(f32::NEG_INFINITY));
         }
     }
