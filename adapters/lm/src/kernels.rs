@@ -26,6 +26,11 @@ impl Decoder {
         self
     }
 
+    /// Whether it asks for the passes of `palinode_kernels`.
+    pub fn uses_kernels(&self) -> bool {
+        self.kernels
+    }
+
     /// This model for `palinode_kernels`: where all its numbers are f32 on the CPU device `flex`, it has no adapters, and nobody asked for tensor
     /// operations ([`Decoder::with_kernels`]) or recomputation ([`Decoder::with_recomputation`]).
     pub fn kernels(&self) -> Option<Kernels> {
@@ -78,10 +83,13 @@ impl Kernels {
     }
 }
 
+/// Puts a parameter's gradient where an optimiser looks for it.
+type Register = dyn Fn(&mut GradientsParams, Vec<f32>) + Sync;
+
 /// A parameter's numbers, and what becomes of its gradient.
 struct Held {
     numbers: Numbers,
-    register: Box<dyn Fn(&mut GradientsParams, Vec<f32>) + Sync>,
+    register: Box<Register>,
 }
 
 impl Held {

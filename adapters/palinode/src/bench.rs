@@ -120,13 +120,13 @@ impl Work {
         Ok(Self { name, task, sizes, train })
     }
 
-    /// Times everything `repeat` times, behind one repetition that does not count.
+    /// Times everything `repeat` times, behind one repetition that does not count; `kernels` as in [`crate::config::MachineConfig`].
     ///
     /// # Errors
     /// [`SetupError::Train`] when a step fails.
-    pub fn measure(&self, opened: &Opened, workers: &Workers, repeat: usize) -> Result<Measured, SetupError> {
+    pub fn measure(&self, opened: &Opened, workers: &Workers, kernels: bool, repeat: usize) -> Result<Measured, SetupError> {
         let rl = &self.train.reinforce;
-        let model = Decoder::new(&self.sizes, 0, &opened.device)?;
+        let model = Decoder::new(&self.sizes, 0, &opened.device)?.with_kernels(kernels);
         let problems: Vec<Problem> = (0..rl.problems as u64).map(|i| self.task.problem(0, Split::Train, i)).collect();
         let sampling = Sampling::temperature(rl.temperature).map_err(TrainError::from)?;
         let config = rollout_config(self.task.as_ref(), self.train.attempts, rl.samples, sampling).map_err(TrainError::from)?;

@@ -48,11 +48,13 @@ pub struct MachineConfig {
     pub threads: usize,
     /// Episodes that each thread decodes together.
     pub decode_batch: usize,
+    /// Whether the CPU runs a model's passes written out (`palinode_kernels`), or one tensor operation after another as other devices do.
+    pub kernels: bool,
 }
 
 impl Default for MachineConfig {
     fn default() -> Self {
-        Self { device: "flex".into(), threads: 0, decode_batch: DECODE_BATCH }
+        Self { device: "flex".into(), threads: 0, decode_batch: DECODE_BATCH, kernels: true }
     }
 }
 

@@ -264,7 +264,7 @@ impl Keep<Decoder> for Kept<'_> {
         match &self.setup.origin {
             Some(Origin { folder, settings, dtype }) if settings.lora.is_none() => {
                 let rounded = folder.rounded(&model, &self.setup.device).map_err(|error| TrainError::Write(error.to_string()))?;
-                Ok(rounded.cast(*dtype).with_recomputation(model.recomputes()))
+                Ok(rounded.cast(*dtype).with_recomputation(model.recomputes()).with_kernels(model.uses_kernels()))
             }
             _ => Ok(model),
         }

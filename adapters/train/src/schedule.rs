@@ -98,6 +98,11 @@ impl<M> Start<M> {
     pub fn fresh(model: M) -> Self {
         Self { model, base: None, progress: Progress::default() }
     }
+
+    /// The same, with its models changed.
+    pub fn map(self, change: impl Fn(M) -> M) -> Self {
+        Self { model: change(self.model), base: self.base.map(change), progress: self.progress }
+    }
 }
 
 /// What a run leaves.

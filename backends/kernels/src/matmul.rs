@@ -254,10 +254,10 @@ impl Product<'_> {
         let width = (self.out.columns - place.column).min(panel);
         if width == panel {
             let factor = simd.splat_f32s(factor);
-            for r in 0..R {
+            for (r, sums) in sums.into_iter().enumerate() {
                 let out = &mut self.out.numbers[(place.row + r) * self.out.stride + place.column..][..panel];
                 let ([first, second], _) = S::as_mut_simd_f32s(out) else { unreachable!("two vectors are two vectors") };
-                let [mut one, mut other] = sums[r].map(|sum| simd.mul_f32s(factor, sum));
+                let [mut one, mut other] = sums.map(|sum| simd.mul_f32s(factor, sum));
                 if place.keep {
                     (one, other) = (simd.add_f32s(*first, one), simd.add_f32s(*second, other));
                 }

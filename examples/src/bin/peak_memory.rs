@@ -26,21 +26,34 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const VOCABULARY: usize = 150_000;
 
+/// How a gradient is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Automatically, with all activations kept.
+    Kept,
+    /// Automatically, with activations computed again.
+    Again,
+    /// By the passes that are written out.
+    Kernels,
+}
+
+const WAYS: [Way; 3] = [Way::Kept, Way::Again, Way::Kernels];
+
 fn main() -> Result<()> {
     let arguments: Vec<usize> = env::args().skip(1).map(|text| text.parse()).collect::<std::result::Result<_, _>>()?;
     match arguments[..] {
         [] => table(),
         [tokens, chunk] => {
             let sizes = DecoderConfig { tied: true, ..DecoderConfig::small(VOCABULARY, 16, 1, 2, 2 * tokens) };
-            println!("{}", measure(tokens, chunk, &sizes, false)?);
+            println!("{}", measure(tokens, chunk, &sizes, Way::Kernels)?);
             Ok(())
         }
-        [tokens, layers, recompute] => {
+        [tokens, layers, way] => {
             let sizes = DecoderConfig::small(100, 64, layers, 4, 2 * tokens);
-            println!("{}", measure(tokens, 4096, &sizes, recompute == 1)?);
+            println!("{}", measure(tokens, 4096, &sizes, WAYS[way.min(2)])?);
             Ok(())
         }
-        _ => Err("give no arguments, or TOKENS CHUNK, or TOKENS BLOCKS RECOMPUTE (0 or 1)".into()),
+        _ => Err("give no arguments, or TOKENS CHUNK, or TOKENS BLOCKS WAY (0 tensor operations, 1 the same computed again, 2 kernels)".into()),
     }
 }
 
@@ -54,10 +67,13 @@ fn table() -> Result<()> {
         let peak = elsewhere(&[tokens, chunk])?;
         println!("{tokens:>8} {:>8} {peak:>10.0}", if chunk >= tokens { "all".into() } else { chunk.to_string() });
     }
-    println!("\nvocabulary 100, width 64, 512 tokens; activations kept, or computed again\n");
-    println!("{:>8} {:>10} {:>10}", "blocks", "kept MiB", "again MiB");
+    println!(
+        "\nvocabulary 100, width 64, 512 tokens; tensor operations with activations kept, or computed again; passes written out\n"
+    );
+    println!("{:>8} {:>10} {:>10} {:>12}", "blocks", "kept MiB", "again MiB", "kernels MiB");
     for blocks in [2, 4, 8, 16] {
-        println!("{blocks:>8} {:>10.0} {:>10.0}", elsewhere(&[512, blocks, 0])?, elsewhere(&[512, blocks, 1])?);
+        let peak = |way| elsewhere(&[512, blocks, way]);
+        println!("{blocks:>8} {:>10.0} {:>10.0} {:>12.0}", peak(0)?, peak(1)?, peak(2)?);
     }
     Ok(())
 }
@@ -70,9 +86,10 @@ fn elsewhere(arguments: &[usize]) -> Result<f64> {
 }
 
 /// The peak of one gradient over this many scored tokens, in MiB above what the model takes.
-fn measure(tokens: usize, chunk: usize, sizes: &DecoderConfig, recompute: bool) -> Result<f64> {
+fn measure(tokens: usize, chunk: usize, sizes: &DecoderConfig, way: Way) -> Result<f64> {
     let device = device::open("flex")?.device;
-    let (model, reference) = (Decoder::new(sizes, 1, &device)?.with_recomputation(recompute), Decoder::new(sizes, 2, &device)?);
+    let new = |seed| Ok::<_, Box<dyn Error>>(Decoder::new(sizes, seed, &device)?.with_kernels(way == Way::Kernels));
+    let (model, reference) = (new(1)?.with_recomputation(way == Way::Again), new(2)?);
     let attempt = || {
         let ids = (0..tokens as u32 / 2).map(|i| i * 37 % sizes.vocabulary as u32).collect();
         Attempt::new(ids, vec![0.0; tokens / 2], StopReason::FixedLength, Verdict::Wrong)

@@ -10,9 +10,12 @@ use palinode_core::{
 use super::*;
 use crate::config::DecoderConfig;
 
-fn model(kv_heads: usize) -> Decoder {
+/// With the passes of `palinode_kernels`, or in tensor operations.
+fn model(kv_heads: usize, kernels: bool) -> Decoder {
     let config = DecoderConfig { kv_heads, ..DecoderConfig::small(11, 32, 2, 4, 64) };
-    Decoder::new(&config, 5, &palinode_flex::device()).unwrap()
+    let model = Decoder::new(&config, 5, &palinode_flex::device()).unwrap().with_kernels(kernels);
+    assert_eq!(model.kernels().is_some(), kernels);
+    model
 }
 
 /// Log-probabilities of the next token after `tokens`, by a full forward pass over that row alone.
@@ -33,8 +36,8 @@ fn close(logits: &Tensor<2>, row: usize, expected: &[f32]) {
 
 #[test]
 fn decoding_equals_full_forward_for_ragged_prompts_and_leaving_rows() {
-    for kv_heads in [4, 2, 1] {
-        let model = model(kv_heads);
+    for (kv_heads, kernels) in [(4, true), (2, true), (1, true), (4, false), (2, false), (1, false)] {
+        let model = model(kv_heads, kernels);
         let mut rows: Vec<Vec<u32>> = vec![vec![1, 2, 3], vec![1, 2, 3], vec![4], vec![4], vec![5, 6], vec![5, 6]];
         let (mut cache, logits) = model.start(&[&[1, 2, 3], &[4], &[5, 6]], 2, 40).unwrap();
         rows.iter().enumerate().for_each(|(i, row)| close(&logits, i, &full(&model, row)));
@@ -75,7 +78,7 @@ fn decoding_equals_full_forward_for_ragged_prompts_and_leaving_rows() {
 
 #[test]
 fn parts_that_outgrew_their_columns_join_the_others() {
-    let model = model(2);
+    let model = model(2, false);
     let mut rows = vec![vec![1u32]; 8];
     let (mut cache, _) = model.start(&[&[1]], 8, 13).unwrap();
     // Rows 6 and 7 stay behind in a part of their own, while the others grow in turns and use up more columns than any row has tokens.
@@ -102,7 +105,7 @@ impl Verifier for Never {
 
 #[test]
 fn sampling_logprobs_equal_scoring_at_the_same_temperature() {
-    let model = model(2);
+    let model = model(2, true);
     let problems: Vec<Problem> = (0..5u32).map(|id| Problem::new(id, vec![1; 1 + id as usize % 3], vec![]).unwrap()).collect();
     let limit = AnswerLimit::Ended { ends: vec![0], max: 7 };
     let config = RolloutConfig::new(3, 4, Sampling::Temperature(0.7), limit, vec![9, 8]).unwrap();
@@ -125,20 +128,87 @@ fn sampling_logprobs_equal_scoring_at_the_same_temperature() {
 
 #[test]
 fn a_group_reads_its_prompt_once_and_no_attempt_is_read_again() {
-    let model = model(4);
-    let (mut cache, _) = model.start(&[&[1, 2, 3, 4]], 8, 32).unwrap();
-    assert_eq!(cache.tokens_read(), 4);
-    let all: Vec<usize> = (0..8).collect();
-    for _ in 0..3 {
-        model.extend(&mut cache, &all, &vec![vec![1]; 8]);
+    for kernels in [true, false] {
+        let model = model(4, kernels);
+        let (mut cache, _) = model.start(&[&[1, 2, 3, 4]], 8, 32).unwrap();
+        assert_eq!(cache.tokens_read(), 4);
+        let all: Vec<usize> = (0..8).collect();
+        for _ in 0..3 {
+            model.extend(&mut cache, &all, &vec![vec![1]; 8]);
+        }
+        model.extend(&mut cache, &all, &vec![vec![2, 9]; 8]);
+        assert_eq!(cache.tokens_read(), 4 + 3 * 8 + 2 * 8);
     }
-    model.extend(&mut cache, &all, &vec![vec![2, 9]; 8]);
-    assert_eq!(cache.tokens_read(), 4 + 3 * 8 + 2 * 8);
+}
+
+/// Attempt k + 1 reads what the policy wrote last and the revision instruction: never the prompt or an attempt again, however many attempts there are.
+#[test]
+fn what_an_attempt_costs_does_not_grow_with_those_before_it() {
+    for kernels in [true, false] {
+        let counted = Counted { model: model(2, kernels), read: Default::default() };
+        let (prompt, revision, answer) = (7, 2, 3);
+        let problems: Vec<Problem> = (0..2).map(|id| Problem::new(id, vec![1; prompt], vec![]).unwrap()).collect();
+        let (rows, mut before) = (2 * 4, None);
+        for attempts in 1..=4usize {
+            let limit = AnswerLimit::Fixed(answer);
+            let config = RolloutConfig::new(attempts, 4, Sampling::Temperature(1.0), limit, vec![9; revision]).unwrap();
+            rollout(&counted, &Never, &problems, &config, RandomKey::new(1, Stream::User)).unwrap();
+            let read = counted.read.take();
+            // The last token of an answer is read when something follows it.
+            match before {
+                None => assert_eq!(read, 2 * prompt + rows * (answer - 1)),
+                Some(before) => assert_eq!(read - before, rows * (answer + revision)),
+            }
+            before = Some(read);
+        }
+    }
+}
+
+/// Counts the tokens that go through a model.
+struct Counted {
+    model: Decoder,
+    read: std::cell::Cell<usize>,
+}
+
+impl Decode for Counted {
+    type Cache = KvCache;
+
+    fn start(&self, prompts: &[&[u32]], samples: usize, capacity: usize) -> Result<(KvCache, Tensor<2>), Error> {
+        let started = self.model.start(prompts, samples, capacity)?;
+        self.read.set(started.0.tokens_read() as usize);
+        Ok(started)
+    }
+
+    fn extend(&self, cache: &mut KvCache, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+        let logits = self.model.extend(cache, rows, tokens);
+        self.read.set(cache.tokens_read() as usize);
+        logits
+    }
+}
+
+/// Of the passes that are written out a row gets the same bits alone and among others.
+#[test]
+fn a_row_does_not_depend_on_the_others() {
+    let model = model(2, true);
+    let prompts: Vec<Vec<u32>> = (1..8usize).map(|n| (0..n as u32 * 5).map(|i| i * 7 % 11).collect()).collect();
+    let bits = |prompts: &[&[u32]], row: usize| -> Vec<f32> {
+        let (mut cache, _) = model.start(prompts, 1, 50).unwrap();
+        let rows: Vec<usize> = (0..prompts.len()).collect();
+        let mut logits = model.extend(&mut cache, &rows, &vec![vec![3, 4]; rows.len()]);
+        for _ in 0..10 {
+            logits = model.extend(&mut cache, &rows, &vec![vec![5]; rows.len()]);
+        }
+        logits.narrow(0, row, 1).into_data().iter::<f32>().collect()
+    };
+    let all: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+    for (row, prompt) in all.iter().enumerate() {
+        assert_eq!(bits(&all, row), bits(&[prompt], 0));
+    }
 }
 
 #[test]
 fn too_long_and_foreign_prompts_are_refused() {
-    let model = model(4);
+    let model = model(4, true);
     assert!(matches!(model.start(&[&[1]], 1, 65), Err(Error::Context { expected: 64, got: 65 })));
     assert!(matches!(model.start(&[&[11]], 1, 8), Err(Error::Token { got: 11, .. })));
     assert!(matches!(model.start(&[&[]], 1, 8), Err(Error::Empty(_))));

@@ -230,9 +230,12 @@ pub(crate) struct MachineArgs {
     /// Threads; 0 for one a core. The result does not depend on it
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
-    /// Episodes that each thread decodes together [default: 128]
+    /// Episodes that each thread decodes together [default: 32]
     #[arg(long, value_name = "N")]
     pub(crate) decode_batch: Option<usize>,
+    /// On the CPU, compute one tensor operation after another, as other devices do: slower, and rounded differently
+    #[arg(long)]
+    pub(crate) no_kernels: bool,
 }
 
 /// A trained model with its task: a run, or a model folder and problems.

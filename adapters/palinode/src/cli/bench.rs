@@ -24,7 +24,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let works = names.iter().map(|name| Work::preset(name, args.episodes as usize)).collect::<Result<Vec<_>, _>>()?;
     let mut measured = Vec::new();
     for work in works {
-        let found = work.measure(&opened, &workers, args.repeat as usize)?;
+        let found = work.measure(&opened, &workers, machine.kernels, args.repeat as usize)?;
         if !args.json {
             print(&found);
         }
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
             |m: &Measured| json!({"rollout": m.rollout.rate(), "update": m.update.rate(), "steps": m.step.median().recip()});
         let rates: Vec<_> = measured.iter().map(rates).collect();
         return progress::print_json(&json!({
-            "device": machine.device, "threads": workers.threads(), "presets": measured, "rates": rates, "peak_bytes": peak_memory(),
+            "device": machine.device, "threads": workers.threads(), "kernels": machine.kernels, "presets": measured, "rates": rates, "peak_bytes": peak_memory(),
         }));
     }
     if let Some(bytes) = peak_memory() {

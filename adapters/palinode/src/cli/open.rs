@@ -48,6 +48,7 @@ pub(crate) fn open(args: &PlayedArgs) -> Result<Opened, Failure> {
         Some((run, weights)) => of_run(run, weights.as_deref(), &setup, &opened.device)?,
         None => of_folder(args.adapter.as_deref(), &setup)?,
     };
+    let model = model.with_kernels(config.machine.kernels);
     let attempts = args.attempts.map_or(config.train.attempts, usize::from);
     check_context(setup.task.as_ref(), attempts, model.config().context)?;
     let workers = settings::workers(&config.machine)?;

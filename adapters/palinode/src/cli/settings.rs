@@ -176,6 +176,7 @@ pub(crate) fn apply_machine(args: &MachineArgs, machine: &mut MachineConfig) {
     }
     machine.threads = args.threads.unwrap_or(machine.threads);
     machine.decode_batch = args.decode_batch.unwrap_or(machine.decode_batch);
+    machine.kernels &= !args.no_kernels;
 }
 
 /// The threads of a machine.

@@ -42,6 +42,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let Some(Prepared { run, setup, start, folder }) = prepared else { return Ok(()) };
     progress::print_notes(&setup.notes);
     let workers = workers(&run.machine)?;
+    let start = start.map(|model| model.with_kernels(run.machine.kernels));
     let mut kept = setup.kept(folder.clone());
     let mut sink = Both { folder: folder.clone(), progress: Progress::new(args.quiet, &run.train) };
     let outcome = train(start, setup.task.as_ref(), &run.train, &workers, &mut kept, &mut sink);
