@@ -133,14 +133,8 @@ impl Block<'_> {
             None => None,
             Some(chosen) => Some(gather(&tape.attended, attended_width, chosen)),
         };
-        let mut d_projection = None;
-        if let (Some(norm), Some((x, scales)), Some(dw)) =
-            (self.norm_of(self.weights.after_attention_norm), &tape.after_attention, &mut gradients.after_attention_norm)
-        {
-            let mut dx = Buffer::zeros(x.len());
-            norm.backward(&d_middle, x, scales, &mut dx, dw);
-            d_projection = Some(dx);
-        }
+        let after = (self.weights.after_attention_norm, &tape.after_attention, &mut gradients.after_attention_norm);
+        let d_projection = self.after_norm_back(after, &d_middle);
         let flow = d_projection.as_deref().unwrap_or(&d_middle);
         let attended = attended.as_deref().unwrap_or(&tape.attended);
         gradients.output.add_outer(attended, flow, attended_width);
@@ -222,14 +216,8 @@ impl Block<'_> {
 
     /// The gradient behind the first residual from that of the output.
     fn feed_forward_back(&self, tape: &BlockTape, mut d_out: Buffer, gradients: &mut BlockParameters<Vec<f32>>) -> Buffer {
-        let mut d_projection = None;
-        if let (Some(norm), Some((x, scales)), Some(dw)) =
-            (self.norm_of(self.weights.after_mlp_norm), &tape.after_mlp, &mut gradients.after_mlp_norm)
-        {
-            let mut dx = Buffer::zeros(x.len());
-            norm.backward(&d_out, x, scales, &mut dx, dw);
-            d_projection = Some(dx);
-        }
+        let after = (self.weights.after_mlp_norm, &tape.after_mlp, &mut gradients.after_mlp_norm);
+        let d_projection = self.after_norm_back(after, &d_out);
         let flow = d_projection.as_deref().unwrap_or(&d_out);
         let mut inner = self.weights.down.input_gradient(flow, self.shape.inner);
         let mut gate_up = Buffer::of(&tape.gate_up);
@@ -242,6 +230,14 @@ impl Block<'_> {
         let d_normed = self.weights.gate_up.input_gradient(&gate_up, self.shape.width);
         norm.backward(&d_normed, &tape.middle, &tape.middle_scales, &mut d_out, &mut gradients.mlp_norm);
         d_out
+    }
+
+    /// The gradient of what a norm behind a projection saw, where the family has one: its weight, what it saw with its factors, its weight's gradient.
+    fn after_norm_back(&self, (weight, seen, dw): AfterNorm<'_>, dy: &[f32]) -> Option<Buffer> {
+        let ((x, scales), dw) = (seen.as_ref()?, dw.as_mut()?);
+        let mut dx = Buffer::zeros(x.len());
+        self.norm_of(weight)?.backward(dy, x, scales, &mut dx, dw);
+        Some(dx)
     }
 
     fn rotate(&self, projected: &mut [f32], positions: &[usize], direction: f32) {
@@ -289,6 +285,8 @@ impl Block<'_> {
         weight.map(|weight| self.norm(weight))
     }
 }
+
+type AfterNorm<'a> = (Option<&'a [f32]>, &'a Option<(Buffer, Buffer)>, &'a mut Option<Vec<f32>>);
 
 /// What a block made of its tokens behind attention.
 pub(crate) struct Finished {
