@@ -12,30 +12,34 @@ use palinode_core::{
     logprob::{Scoring, TokenScores},
 };
 use palinode_kernels::{Distribution, Diverging, Rows};
-use palinode_lm::Kernels;
 
-use crate::{chunked::Divergence, learner::Slope};
+use crate::{chunked::Divergence, learner::Slope, trainable::Trainable};
 
-/// As [`crate::chunked::differentiate`]; `None` where a row is longer than the passes can hold.
-pub(crate) fn differentiate(
-    model: &Kernels,
-    reference: Option<(&Kernels, Divergence)>,
+/// As [`crate::chunked::differentiate`]; `None` where model or reference has no such passes, or a row is longer than they can hold.
+pub(crate) fn differentiate<M: Trainable>(
+    model: &M,
+    reference: Option<(&M, Divergence)>,
     batch: &TokenBatch,
     scoring: &Scoring,
     loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
 ) -> Option<(Slope, TokenScores)> {
+    let model = model.kernels()?;
+    let reference = match reference {
+        Some((reference, divergence)) => Some((reference.kernels()?, divergence)),
+        None => None,
+    };
     let device = batch.tokens().device();
     let (rows, positions) = packed(batch);
     let longest = rows.starts().windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
-    if longest > model.context().min(reference.map_or(usize::MAX, |(kernels, _)| kernels.context())) {
+    if longest > model.context().min(reference.as_ref().map_or(usize::MAX, |(kernels, _)| kernels.context())) {
         return None;
     }
     let passes = model.decoder();
     let width = passes.width();
-    let frozen = reference.map(|(kernels, divergence)| {
+    let frozen = reference.as_ref().map(|(kernels, divergence)| {
         let passes = kernels.decoder();
         let states = passes.states(&rows, &positions, drop);
-        (passes, states, divergence)
+        (passes, states, *divergence)
     });
     let (states, tape) = passes.forward(rows, positions);
 

@@ -51,26 +51,10 @@ pub fn differentiate<M: Trainable>(
     scoring: &Scoring,
     loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
 ) -> (Slope, TokenScores) {
-    match by_hand(model, reference, batch, scoring, &loss) {
+    match by_hand::differentiate(model, reference, batch, scoring, &loss) {
         Some(found) => found,
         None => automatically(model, reference, batch, scoring, loss),
     }
-}
-
-fn by_hand<M: Trainable>(
-    model: &M,
-    reference: Option<(&M, Divergence)>,
-    batch: &TokenBatch,
-    scoring: &Scoring,
-    loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
-) -> Option<(Slope, TokenScores)> {
-    let kernels = model.kernels()?;
-    let reference = match reference {
-        Some((reference, divergence)) => Some((reference.kernels()?, divergence)),
-        None => None,
-    };
-    let reference = reference.as_ref().map(|(kernels, divergence)| (kernels, *divergence));
-    by_hand::differentiate(&kernels, reference, batch, scoring, loss)
 }
 
 fn automatically<M: Trainable>(

@@ -181,31 +181,31 @@ fn softmax(scores: &mut [f32], seen: Range<usize>, cap: Option<f32>) -> f32 {
 }
 
 wide! {
-/// As [`softmax`].
-fn wide_softmax<'a>(scores: &'a mut [f32], seen: Range<usize>, cap: Option<f32>) -> f32 {
-    softmax(scores, seen, cap)
-}
+    /// As [`softmax`].
+    fn wide_softmax<'a>(scores: &'a mut [f32], seen: Range<usize>, cap: Option<f32>) -> f32 {
+        softmax(scores, seen, cap)
+    }
 
-/// Turns one query's scores into weights again, and the weights' gradient into that of the scores: w ⊙ (dw − Σ w·dw), times the cap's slope. `known`
-/// is the logarithm of Σ e^score, and Σ w·dw, which is also output · its gradient.
-fn softmax_back<'a>(weights: &'a mut [f32], d_scores: &'a mut [f32], seen: Range<usize>, part_3: [f32; 2], cap: Option<f32>) -> () {
-let [logarithm, along] = part_3;
-    for part in [0..seen.start, seen.end..weights.len()] {
-        weights[part.clone()].fill(0.0);
-        d_scores[part].fill(0.0);
+    /// Turns one query's scores into weights again, and the weights' gradient into that of the scores: w ⊙ (dw − Σ w·dw), times the cap's slope. `known`
+    /// is the logarithm of Σ e^score, and Σ w·dw, which is also output · its gradient.
+    fn softmax_back<'a>(weights: &'a mut [f32], d_scores: &'a mut [f32], seen: Range<usize>, known: [f32; 2], cap: Option<f32>) -> () {
+        let [logarithm, along] = known;
+        for part in [0..seen.start, seen.end..weights.len()] {
+            weights[part.clone()].fill(0.0);
+            d_scores[part].fill(0.0);
+        }
+        for (weight, d_score) in weights[seen.clone()].iter_mut().zip(&mut d_scores[seen]) {
+            let (score, slope) = match cap {
+                None => (*weight, 1.0),
+                Some(limit) => {
+                    let t = tanh(*weight / limit);
+                    (limit * t, 1.0 - t * t)
+                }
+            };
+            *weight = exp(score - logarithm);
+            *d_score = *weight * (*d_score - along) * slope;
+        }
     }
-    for (weight, d_score) in weights[seen.clone()].iter_mut().zip(&mut d_scores[seen]) {
-        let (score, slope) = match cap {
-            None => (*weight, 1.0),
-            Some(limit) => {
-                let t = tanh(*weight / limit);
-                (limit * t, 1.0 - t * t)
-            }
-        };
-        *weight = exp(score - logarithm);
-        *d_score = *weight * (*d_score - along) * slope;
-    }
-}
 }
 
 /// scale · query·keys of the first `length` columns, `keys: [d, capacity]`, a few vectors of columns at a time in registers.

@@ -138,19 +138,19 @@ impl Layer {
 }
 
 wide! {
-/// Puts a row's new tokens behind the `filled` columns of its cache, and gives what their heads make of it, but for tokens before `from`.
-fn read<'a>(attention: Attention<'a>, projected: &'a [f32], attended: &'a mut [f32], part_3: [&'a mut [f32]; 3], part_4: [usize; 2]) -> () {
-let [keys, values, scores] = part_3;
-let [filled, from] = part_4;
-    let (shape, width) = (attention.shape, attention.shape.attended());
-    let tokens = projected.chunks_exact(shape.projected()).zip(attended.chunks_exact_mut(width)).enumerate();
-    for (i, (token, out)) in tokens {
-        write(shape, &token[width..], keys, values, filled + i);
-        if i >= from {
-            attention.one(&token[..width], keys, values, filled + i + 1, scores, out);
+    /// Puts a row's new tokens behind the `filled` columns of its cache, and gives what their heads make of it, but for tokens before `from`.
+    fn read<'a>(attention: Attention<'a>, projected: &'a [f32], attended: &'a mut [f32], room: [&'a mut [f32]; 3], places: [usize; 2]) -> () {
+        let [keys, values, scores] = room;
+        let [filled, from] = places;
+        let (shape, width) = (attention.shape, attention.shape.attended());
+        let tokens = projected.chunks_exact(shape.projected()).zip(attended.chunks_exact_mut(width)).enumerate();
+        for (i, (token, out)) in tokens {
+            write(shape, &token[width..], keys, values, filled + i);
+            if i >= from {
+                attention.one(&token[..width], keys, values, filled + i + 1, scores, out);
+            }
         }
     }
-}
 }
 
 /// Puts one token's keys and values into a column.

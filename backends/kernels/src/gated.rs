@@ -15,28 +15,24 @@ pub(crate) fn forward(gate_up: &[f32], inner: usize, activation: Activation) -> 
     out
 }
 
-/// Turns `gate_up` into its own gradient from that of the output, and the output's gradient `d_out` into the output itself, which is asked for
-/// again on the way back.
-pub(crate) fn backward(gate_up: &mut [f32], d_out: &mut [f32], inner: usize, activation: Activation) {
-    all_back(gate_up, d_out, inner, activation);
+wide! {
+    fn all_through<'a>(gate_up: &'a [f32], out: &'a mut [f32], inner: usize, activation: Activation) -> () {
+        match activation {
+            Activation::Silu => through(gate_up, out, inner, silu),
+            Activation::GeluTanh => through(gate_up, out, inner, gelu),
+        }
+    }
 }
 
 wide! {
-fn all_through<'a>(gate_up: &'a [f32], out: &'a mut [f32], inner: usize, activation: Activation) -> () {
-    match activation {
-        Activation::Silu => through(gate_up, out, inner, silu),
-        Activation::GeluTanh => through(gate_up, out, inner, gelu),
+    /// Turns `gate_up` into its own gradient from that of the output, and the output's gradient `d_out` into the output itself, which is asked for
+    /// again on the way back.
+    pub(crate) fn backward<'a>(gate_up: &'a mut [f32], d_out: &'a mut [f32], inner: usize, activation: Activation) -> () {
+        match activation {
+            Activation::Silu => back(gate_up, d_out, inner, silu),
+            Activation::GeluTanh => back(gate_up, d_out, inner, gelu),
+        }
     }
-}
-}
-
-wide! {
-fn all_back<'a>(gate_up: &'a mut [f32], d_out: &'a mut [f32], inner: usize, activation: Activation) -> () {
-    match activation {
-        Activation::Silu => back(gate_up, d_out, inner, silu),
-        Activation::GeluTanh => back(gate_up, d_out, inner, gelu),
-    }
-}
 }
 
 #[inline(always)]

@@ -153,26 +153,26 @@ enum Towards<'a> {
 }
 
 wide! {
-/// Turns one state's log-probabilities into the gradient of its logits, but for what is added at the token itself.
-fn logit_gradients<'a>(row: &'a mut [f32], flow: f32, towards: Towards<'a>, cap: Option<(f32, f32)>, temperature: f32) -> () {
-    match towards {
-        Towards::Nothing => {
-            for x in row.iter_mut() {
-                *x = -flow * exp(*x) * slope(*x, cap, temperature);
+    /// Turns one state's log-probabilities into the gradient of its logits, but for what is added at the token itself.
+    fn logit_gradients<'a>(row: &'a mut [f32], flow: f32, towards: Towards<'a>, cap: Option<(f32, f32)>, temperature: f32) -> () {
+        match towards {
+            Towards::Nothing => {
+                for x in row.iter_mut() {
+                    *x = -flow * exp(*x) * slope(*x, cap, temperature);
+                }
             }
-        }
-        Towards::Reverse { frozen, value, gradient } => {
-            for (x, &q) in row.iter_mut().zip(frozen) {
-                *x = exp(*x) * (gradient * (*x - q - value) - flow) * slope(*x, cap, temperature);
+            Towards::Reverse { frozen, value, gradient } => {
+                for (x, &q) in row.iter_mut().zip(frozen) {
+                    *x = exp(*x) * (gradient * (*x - q - value) - flow) * slope(*x, cap, temperature);
+                }
             }
-        }
-        Towards::Forward { frozen, gradient } => {
-            for (x, &q) in row.iter_mut().zip(frozen) {
-                *x = (exp(*x) * (gradient - flow) - gradient * exp(q)) * slope(*x, cap, temperature);
+            Towards::Forward { frozen, gradient } => {
+                for (x, &q) in row.iter_mut().zip(frozen) {
+                    *x = (exp(*x) * (gradient - flow) - gradient * exp(q)) * slope(*x, cap, temperature);
+                }
             }
         }
     }
-}
 }
 
 /// d(logit / temperature) of the logit before its cap, where `cap` is log Σ e^(logit / temperature) and the limit.
@@ -188,32 +188,32 @@ fn slope(logprob: f32, cap: Option<(f32, f32)>, temperature: f32) -> f32 {
 }
 
 wide! {
-/// Turns logits into log softmax(logits / temperature); returns log Σ e^(logit / temperature).
-fn log_softmax<'a>(row: &'a mut [f32], temperature: f32) -> f32 {
-    let inverse = temperature.recip();
-    for x in row.iter_mut() {
-        *x *= inverse;
+    /// Turns logits into log softmax(logits / temperature); returns log Σ e^(logit / temperature).
+    fn log_softmax<'a>(row: &'a mut [f32], temperature: f32) -> f32 {
+        let inverse = temperature.recip();
+        for x in row.iter_mut() {
+            *x *= inverse;
+        }
+        let shift = largest(row);
+        let logarithm = shift + sum_of(row, row, |x, _| exp(x - shift)).ln();
+        for x in row.iter_mut() {
+            *x -= logarithm;
+        }
+        logarithm
     }
-    let shift = largest(row);
-    let logarithm = shift + sum_of(row, row, |x, _| exp(x - shift)).ln();
-    for x in row.iter_mut() {
-        *x -= logarithm;
-    }
-    logarithm
-}
 }
 
 wide! {
-/// Σ_v p(v) (log p(v) − log q(v)), from logarithms.
-fn relative_entropy<'a>(p: &'a [f32], q: &'a [f32]) -> f32 {
-    sum_of(p, q, |p, q| exp(p) * (p - q))
-}
+    /// Σ_v p(v) (log p(v) − log q(v)), from logarithms.
+    fn relative_entropy<'a>(p: &'a [f32], q: &'a [f32]) -> f32 {
+        sum_of(p, q, |p, q| exp(p) * (p - q))
+    }
 }
 
 wide! {
-fn cap_each<'a>(x: &'a mut [f32], limit: f32) -> () {
-    for x in x.iter_mut() {
-        *x = limit * tanh(*x / limit);
+    fn cap_each<'a>(x: &'a mut [f32], limit: f32) -> () {
+        for x in x.iter_mut() {
+            *x = limit * tanh(*x / limit);
+        }
     }
-}
 }

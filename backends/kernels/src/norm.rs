@@ -39,42 +39,42 @@ impl Norm<'_> {
 }
 
 wide! {
-fn scale_rows<'a>(norm: &'a Norm<'a>, x: &'a [f32], scales: &'a mut [f32]) -> () {
-    let width = norm.weight.len();
-    for (x, scale) in x.chunks_exact(width).zip(scales) {
-        *scale = (dot(x, x) / width as f32 + norm.epsilon).sqrt().recip();
+    fn scale_rows<'a>(norm: &'a Norm<'a>, x: &'a [f32], scales: &'a mut [f32]) -> () {
+        let width = norm.weight.len();
+        for (x, scale) in x.chunks_exact(width).zip(scales) {
+            *scale = (dot(x, x) / width as f32 + norm.epsilon).sqrt().recip();
+        }
     }
-}
 }
 
 wide! {
-fn apply<'a>(norm: &'a Norm<'a>, x: &'a [f32], scales: &'a [f32], y: &'a mut [f32]) -> () {
-    let width = norm.weight.len();
-    for ((x, y), &scale) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(scales) {
-        for ((y, &x), &weight) in y.iter_mut().zip(x).zip(norm.weight) {
-            *y = x * scale * (weight + norm.offset);
+    fn apply<'a>(norm: &'a Norm<'a>, x: &'a [f32], scales: &'a [f32], y: &'a mut [f32]) -> () {
+        let width = norm.weight.len();
+        for ((x, y), &scale) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(scales) {
+            for ((y, &x), &weight) in y.iter_mut().zip(x).zip(norm.weight) {
+                *y = x * scale * (weight + norm.offset);
+            }
         }
     }
-}
 }
 
 wide! {
-fn back<'a>(norm: &'a Norm<'a>, part_1: [&'a [f32]; 3], part_2: [&'a mut [f32]; 3]) -> () {
-let [dy, x, scales] = part_1;
-let [dx, dw, gradient] = part_2;
-    let width = norm.weight.len();
-    let rows = dy.chunks_exact(width).zip(x.chunks_exact(width)).zip(scales).zip(dx.chunks_exact_mut(width));
-    for (((dy, x), &scale), dx) in rows {
-        for ((gradient, &dy), &weight) in gradient.iter_mut().zip(dy).zip(norm.weight) {
-            *gradient = dy * (weight + norm.offset);
-        }
-        let along = dot(gradient, x) * scale * scale / width as f32;
-        for ((dx, &gradient), &x) in dx.iter_mut().zip(gradient.iter()).zip(x) {
-            *dx += scale * (gradient - x * along);
-        }
-        for ((dw, &dy), &x) in dw.iter_mut().zip(dy).zip(x) {
-            *dw += dy * x * scale;
+    fn back<'a>(norm: &'a Norm<'a>, inputs: [&'a [f32]; 3], outputs: [&'a mut [f32]; 3]) -> () {
+        let [dy, x, scales] = inputs;
+        let [dx, dw, gradient] = outputs;
+        let width = norm.weight.len();
+        let rows = dy.chunks_exact(width).zip(x.chunks_exact(width)).zip(scales).zip(dx.chunks_exact_mut(width));
+        for (((dy, x), &scale), dx) in rows {
+            for ((gradient, &dy), &weight) in gradient.iter_mut().zip(dy).zip(norm.weight) {
+                *gradient = dy * (weight + norm.offset);
+            }
+            let along = dot(gradient, x) * scale * scale / width as f32;
+            for ((dx, &gradient), &x) in dx.iter_mut().zip(gradient.iter()).zip(x) {
+                *dx += scale * (gradient - x * along);
+            }
+            for ((dw, &dy), &x) in dw.iter_mut().zip(dy).zip(x) {
+                *dw += dy * x * scale;
+            }
         }
     }
-}
 }

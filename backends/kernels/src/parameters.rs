@@ -33,7 +33,7 @@ pub struct Parameters<T> {
     pub(crate) output: Option<T>,
 }
 
-/// Where the next parameter comes from: its name within the decoder, and how many numbers it has.
+/// Gives the next parameter, which has so many numbers.
 type Next<'a, T, E> = &'a mut dyn FnMut(usize) -> Result<T, E>;
 
 impl<T> Parameters<T> {

@@ -32,18 +32,18 @@ impl<'a> Rotary<'a> {
 }
 
 wide! {
-fn turn<'a>(rotary: &'a Rotary<'a>, x: &'a mut [f32], stride: usize, heads: usize, positions: &'a [usize], direction: f32) -> () {
-    let half = rotary.half;
-    for (token, &position) in x.chunks_exact_mut(stride).zip(positions) {
-        let angles = position * half..(position + 1) * half;
-        let (cos, sin) = (&rotary.cos[angles.clone()], &rotary.sin[angles]);
-        for head in token[..heads * 2 * half].chunks_exact_mut(2 * half) {
-            let (first, second) = head.split_at_mut(half);
-            for (((a, b), &cos), &sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
-                let sin = direction * sin;
-                (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+    fn turn<'a>(rotary: &'a Rotary<'a>, x: &'a mut [f32], stride: usize, heads: usize, positions: &'a [usize], direction: f32) -> () {
+        let half = rotary.half;
+        for (token, &position) in x.chunks_exact_mut(stride).zip(positions) {
+            let angles = position * half..(position + 1) * half;
+            let (cos, sin) = (&rotary.cos[angles.clone()], &rotary.sin[angles]);
+            for head in token[..heads * 2 * half].chunks_exact_mut(2 * half) {
+                let (first, second) = head.split_at_mut(half);
+                for (((a, b), &cos), &sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+                    let sin = direction * sin;
+                    (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+                }
             }
         }
     }
-}
 }

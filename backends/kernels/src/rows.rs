@@ -42,9 +42,9 @@ pub(crate) fn add(y: &mut [f32], x: &[f32]) {
 }
 
 wide! {
-fn add_each<'a>(y: &'a mut [f32], x: &'a [f32]) -> () {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y += x;
+    fn add_each<'a>(y: &'a mut [f32], x: &'a [f32]) -> () {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y += x;
+        }
     }
-}
 }

@@ -36,7 +36,7 @@ macro_rules! wide {
 
 pub(crate) use wide;
 
-/// e^x within two units in the last place; 0 below −87.3, never less than e^−87.3 as a denominator would fear, NaN for NaN.
+/// e^x within two units in the last place; e^−87.3 below −87.3, e^88 above 88, NaN for NaN.
 ///
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2, a polynomial for e^r, and n put into the exponent's bits.
 #[inline(always)]
