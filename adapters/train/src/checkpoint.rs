@@ -50,8 +50,22 @@ pub struct ModelCard {
 pub struct Saved {
     /// Complete stages.
     pub progress: Progress,
-    /// Bytes of `metrics.jsonl` and `episodes.jsonl`.
-    pub written: [u64; 2],
+    /// How much of its files.
+    pub written: Written,
+}
+
+/// How long a run's files were: bytes, and lines of `metrics.jsonl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    /// Bytes of `metrics.jsonl`.
+    pub metrics: u64,
+    /// Its lines.
+    pub lines: u64,
+    /// Bytes of `episodes.jsonl`.
+    pub episodes: u64,
+    /// Bytes of `times.jsonl`.
+    pub times: u64,
 }
 
 impl Checkpoints {

@@ -24,7 +24,8 @@ impl Sink for Vec<Event> {
     }
 }
 
-/// One thing that happened. `seconds` are wall-clock; nothing else differs between two runs of one seed on one CPU.
+/// One thing that happened. `seconds` are wall-clock; nothing else differs between two runs of one seed on one CPU. They are therefore not written
+/// with the event, but beside it ([`Event::seconds`], [`crate::run_folder`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -65,6 +66,7 @@ pub enum Event {
         /// Tokens of each.
         tokens: usize,
         /// Since the start of the run.
+        #[serde(skip_serializing, default)]
         seconds: f64,
     },
     /// What the base model's samples earn, before the first RL step.
@@ -95,6 +97,7 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         p_fix_wrong: Option<f64>,
         /// Since the start of the run.
+        #[serde(skip_serializing, default)]
         seconds: f64,
     },
     /// An RL step.
@@ -112,6 +115,7 @@ pub enum Event {
         #[serde(flatten)]
         summary: Summary,
         /// Since the start of the run.
+        #[serde(skip_serializing, default)]
         seconds: f64,
     },
     /// A sampled episode.
@@ -135,8 +139,22 @@ pub enum Event {
     /// The run is complete.
     End {
         /// Since the start of the run.
+        #[serde(skip_serializing, default)]
         seconds: f64,
     },
+}
+
+impl Event {
+    /// When it happened, since the start of the run, where it says so.
+    pub fn seconds(&self) -> Option<f64> {
+        match self {
+            Self::Rehearsal { seconds, .. } | Self::Warm { seconds, .. } | Self::Eval { seconds, .. } | Self::End { seconds } => {
+                Some(*seconds)
+            }
+            Self::Step(metrics) => Some(metrics.seconds),
+            _ => None,
+        }
+    }
 }
 
 /// Whether something begins or ends.
@@ -197,6 +215,7 @@ pub struct StepMetrics {
     /// Largest difference between sampling and training log-probabilities, nats.
     pub logprob_gap: f32,
     /// Since the start of the run.
+    #[serde(skip_serializing, default)]
     pub seconds: f64,
 }
 

@@ -1,4 +1,7 @@
-//! The folder a run leaves: `config.toml`, `metrics.jsonl`, `episodes.jsonl`, `checkpoints/`, and later `report.html`.
+//! The folder a run leaves: `config.toml`, `metrics.jsonl`, `episodes.jsonl`, `times.jsonl`, `checkpoints/`, and later `report.html`.
+//!
+//! `metrics.jsonl` and `episodes.jsonl` are the same bytes whenever the same run is repeated on the same CPU. Wall-clock time is not, and has a file of its
+//! own: for each event that has a time, its line in `metrics.jsonl` (from 1) and the seconds since the start of the run.
 
 use std::{
     fs,
@@ -9,13 +12,21 @@ use std::{
 };
 
 use palinode_lm::Decoder;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    checkpoint::{Checkpoints, ModelCard, Saved},
+    checkpoint::{Checkpoints, ModelCard, Saved, Written},
     error::TrainError,
     event::{Event, Sink},
     schedule::{Keep, Progress},
 };
+
+/// Everything that happened, but for episodes and times.
+pub const METRICS: &str = "metrics.jsonl";
+/// Sampled episodes, a few of every few steps.
+pub const EPISODES: &str = "episodes.jsonl";
+/// When things happened.
+pub const TIMES: &str = "times.jsonl";
 
 /// The folder of one run, as a sink for its events and a keeper of its models.
 ///
@@ -23,7 +34,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct RunFolder {
     path: PathBuf,
-    files: Arc<Mutex<[JsonLines; 2]>>,
+    files: Arc<Mutex<Files>>,
 }
 
 impl RunFolder {
@@ -44,7 +55,7 @@ impl RunFolder {
             }
         }
         Checkpoints::of(path).create(card)?;
-        Self::open(path, [0, 0])
+        Self::open(path, Written::default())
     }
 
     /// Continues a run behind its last complete stage; what was written after it is dropped.
@@ -65,19 +76,29 @@ impl RunFolder {
         &self.path
     }
 
-    fn open(path: &Path, keep: [u64; 2]) -> Result<Self, TrainError> {
+    fn open(path: &Path, keep: Written) -> Result<Self, TrainError> {
         let open = |name: &str, keep: u64| JsonLines::open(path.join(name), keep);
-        let files = [open("metrics.jsonl", keep[0])?, open("episodes.jsonl", keep[1])?];
+        let files = Files {
+            metrics: open(METRICS, keep.metrics)?,
+            episodes: open(EPISODES, keep.episodes)?,
+            times: open(TIMES, keep.times)?,
+            line: keep.lines,
+        };
         Ok(Self { path: path.into(), files: Arc::new(Mutex::new(files)) })
     }
 }
 
 impl Sink for RunFolder {
     fn receive(&mut self, event: &Event) -> Result<(), TrainError> {
-        let [metrics, episodes] = &mut *self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::Episode(episode) => episodes.write(episode),
-            other => metrics.write(other),
+        let Files { metrics, episodes, times, line } = &mut *self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Event::Episode(episode) = event {
+            return episodes.write(episode);
+        }
+        metrics.write(event)?;
+        *line += 1;
+        match event.seconds() {
+            Some(seconds) => times.write(&Time { line: *line, seconds }),
+            None => Ok(()),
         }
     }
 }
@@ -86,10 +107,34 @@ impl Keep<Decoder> for RunFolder {
     fn keep(&mut self, model: &Decoder, progress: &Progress) -> Result<(), TrainError> {
         let written = {
             let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-            files.each_ref().map(|file| file.written)
+            Written {
+                metrics: files.metrics.written,
+                lines: files.line,
+                episodes: files.episodes.written,
+                times: files.times.written,
+            }
         };
         Checkpoints::of(&self.path).store(model, &Saved { progress: progress.clone(), written })
     }
+}
+
+/// What a run writes as it goes.
+#[derive(Debug)]
+struct Files {
+    metrics: JsonLines,
+    episodes: JsonLines,
+    times: JsonLines,
+    /// Lines of `metrics`.
+    line: u64,
+}
+
+/// When something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Time {
+    /// The event's line in `metrics.jsonl`, from 1.
+    pub line: u64,
+    /// Since the start of the run.
+    pub seconds: f64,
 }
 
 /// A file of one JSON object a line, written through after each line.

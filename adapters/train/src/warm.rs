@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Sequences scored together.
-const SEQUENCES_A_MICRO_BATCH: usize = 64;
+const SEQUENCES_A_MICRO_BATCH: usize = 32;
 
 /// Training problems on which the phases are checked, and their seed, which no step of training uses.
 const CHECK_PROBLEMS: u64 = 500;

@@ -42,6 +42,7 @@ impl Run {
             run.take(event);
         }
         run.cut = lines.cut;
+        run.seconds = last_time(&folder.join("times.jsonl"))?;
         if run.rows.is_empty() {
             return Err(ReportError::NoEvaluations { path });
         }
@@ -64,15 +65,14 @@ impl Run {
     }
 
     fn take(&mut self, event: Event) {
-        self.ended = matches!(event, Event::End { .. });
+        self.ended = matches!(event, Event::End);
         match event {
             Event::Run(about) => self.about = about,
             Event::Step(step) => self.take_step(step),
             Event::Eval(eval) => self.take_eval(eval),
             Event::Warning(warning) => self.take_warning(warning),
             Event::Stage { stage, rl_step: Num(Some(x)) } => self.reach(&stage, x, x),
-            Event::End { seconds } => self.seconds = seconds.0,
-            Event::Stage { .. } | Event::Other => {}
+            Event::Stage { .. } | Event::End | Event::Other => {}
         }
     }
 
@@ -237,6 +237,23 @@ pub(super) struct Span {
     pub(super) end: f64,
 }
 
+/// When a run's last event happened; nothing where no times were kept.
+fn last_time(path: &Path) -> Result<Option<f64>, ReportError> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Time {
+        seconds: Num,
+    }
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let (mut times, mut last) = (Lines::<Time>::open(path)?, None);
+    while let Some(Time { seconds }) = times.next()? {
+        last = seconds.0.or(last);
+    }
+    Ok(last)
+}
+
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event {
@@ -250,10 +267,7 @@ enum Event {
         #[serde(default)]
         rl_step: Num,
     },
-    End {
-        #[serde(default)]
-        seconds: Num,
-    },
+    End,
     #[serde(other)]
     Other,
 }

@@ -21,7 +21,7 @@ fn eval(stage: &str, rl_step: u32, first: f64, second: f64) -> String {
     json!({"event": "eval", "stage": stage, "step": rl_step, "rl_step": rl_step, "acc": [first, second], "acc_t1": first,
         "acc_t2": second, "delta": second - first, "i_to_c": second - first + lost, "c_to_i": lost, "changed": 3.0,
         "p_fix_wrong": 100.0 * (second - first + lost) / (100.0 - first), "p_break_right": 100.0 * lost / first,
-        "edit_distance_ratio": 0.01, "n": 2000, "final": true, "seconds": 3.0})
+        "edit_distance_ratio": 0.01, "n": 2000, "final": true})
     .to_string()
 }
 
@@ -42,7 +42,7 @@ fn metrics() -> String {
     put(json!({"event": "run", "version": "0.1.0", "task": "ledger", "arm": "score", "seed": 0, "attempts": 2,
         "parameters": 223_000, "device": "flex"})
     .to_string());
-    put(json!({"event": "warm", "phase": 1, "step": 20, "loss": 1.234, "seconds": 3.2}).to_string());
+    put(json!({"event": "warm", "phase": 1, "step": 20, "loss": 1.234}).to_string());
     put(eval("warm", 0, 20.0, 20.0));
     put(eval("base", 0, 43.2, 43.5));
     for rl_step in 1..=250_u32 {
@@ -57,7 +57,7 @@ fn metrics() -> String {
         put(json!({"event": "step", "stage": stage, "step": rl_step, "rl_step": rl_step, "loss": 0.1,
             "reward": [first, first + gain + noise / 2.0], "kl": [0.01 + 0.9 * late + noise.abs(), 0.02 + 1.4 * t + noise.abs() * 3.0],
             "grad_norm": 0.8, "changed": 0.2, "zero_spread": [0.3, 0.25], "i_to_c": gain + 0.02 + noise / 2.0,
-            "c_to_i": 0.012 + noise.abs() / 4.0, "verdicts": {"right": 400, "wrong": 112}, "seconds": 1.1}).to_string());
+            "c_to_i": 0.012 + noise.abs() / 4.0, "verdicts": {"right": 400, "wrong": 112}}).to_string());
         if rl_step % 25 == 0 && rl_step != 100 && rl_step != 250 {
             let (one, two) =
                 (43.0 + 11.0 * late + 40.0 * noise, 43.5 + 7.5 * (t / 0.4).min(1.0) + 26.0 * late.sqrt() + 20.0 * noise);
@@ -72,7 +72,7 @@ fn metrics() -> String {
     }
     put(eval("stage_two", 250, 54.4, 77.5));
     put(json!({"event": "future", "anything": [1, {"a": null}]}).to_string());
-    put(json!({"event": "end", "seconds": 312.0}).to_string());
+    put(json!({"event": "end"}).to_string());
     out
 }
 
@@ -99,7 +99,13 @@ const CONFIG: &str =
 
 #[test]
 fn a_whole_run_becomes_one_self_contained_page() {
-    let run = folder(&[("config.toml", CONFIG), ("metrics.jsonl", &metrics()), ("episodes.jsonl", &episodes())]);
+    let times = "{\"line\":2,\"seconds\":3.2}\n{\"line\":270,\"seconds\":312.0}\n{\"line\":27";
+    let run = folder(&[
+        ("config.toml", CONFIG),
+        ("metrics.jsonl", &metrics()),
+        ("episodes.jsonl", &episodes()),
+        ("times.jsonl", times),
+    ]);
     let page = render_html(run.path()).unwrap();
     if let Some(out) = std::env::var_os("REPORT_OUT") {
         fs::write(Path::new(&out).join("report.html"), &page).unwrap();
