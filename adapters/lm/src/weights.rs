@@ -21,25 +21,25 @@ impl Decoder {
     /// # Errors
     /// [`LmError::Io`] when the file can't be written.
     pub fn save(&self, path: &Path) -> Result<(), LmError> {
-        self.write(path, |_| true)
+        let bytes = self.bytes(|_| true)?;
+        fs::write(path, bytes).map_err(|source| LmError::Io { path: path.into(), source })
     }
 
-    /// As [`Decoder::save`], without what is frozen: of a model with adapters, only those.
+    /// The bytes of such a file without what is frozen: of a model with adapters, only those.
     ///
     /// # Errors
-    /// As there.
-    pub fn save_trained(&self, path: &Path) -> Result<(), LmError> {
+    /// [`LmError::Format`] when the format can't hold the tensors.
+    pub fn trained_bytes(&self) -> Result<Vec<u8>, LmError> {
         let trained = self.trained();
-        self.write(path, |name| trained.contains_key(name))
+        self.bytes(|name| trained.contains_key(name))
     }
 
-    /// The same model with the values that [`Decoder::save_trained`] wrote for another one like it.
+    /// The same model with the values that [`Decoder::trained_bytes`] gave for another one like it; errors speak of `path`.
     ///
     /// # Errors
-    /// [`LmError::Io`]; [`LmError::Format`] for a damaged file; [`LmError::Tensors`] lists every missing, extra and mis-shaped tensor.
-    pub fn with_trained(self, path: &Path) -> Result<Self, LmError> {
-        let bytes = fs::read(path).map_err(|source| LmError::Io { path: path.into(), source })?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
+    /// [`LmError::Format`] for damaged bytes; [`LmError::Tensors`] lists every missing, extra and mis-shaped tensor.
+    pub fn with_trained(self, bytes: &[u8], path: &Path) -> Result<Self, LmError> {
+        let file = SafeTensors::deserialize(bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
         let trained = self.trained();
         compare(&file, &trained, path)?;
         Ok(self.map(&mut Replace { path: Vec::new(), file: &file, trained: &trained }))
@@ -52,7 +52,7 @@ impl Decoder {
         found.trained
     }
 
-    fn write(&self, path: &Path, keep: impl Fn(&str) -> bool) -> Result<(), LmError> {
+    fn bytes(&self, keep: impl Fn(&str) -> bool) -> Result<Vec<u8>, LmError> {
         let mut tensors = BTreeMap::new();
         self.read_parameters(|name, data| {
             if keep(name) {
@@ -64,9 +64,8 @@ impl Decoder {
             .iter()
             .map(|(name, (shape, bytes))| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view)))
             .collect();
-        let format = |e: safetensors::SafeTensorError| LmError::Format { path: path.into(), reason: e.to_string() };
-        let bytes = safetensors::serialize(views.map_err(format)?, None).map_err(format)?;
-        fs::write(path, bytes).map_err(|source| LmError::Io { path: path.into(), source })
+        let bytes = views.and_then(|views| safetensors::serialize(views, None));
+        bytes.map_err(|e| LmError::Format { path: "<memory>".into(), reason: e.to_string() })
     }
 
     /// Hands every parameter to `read`, by the names that [`Decoder::parameters`] lists, one at a time.
@@ -92,7 +91,11 @@ impl Decoder {
         Self::parse(config, bytes, Path::new("<memory>"), device)
     }
 
-    fn parse(config: &DecoderConfig, bytes: &[u8], path: &Path, device: &Device) -> Result<Self, LmError> {
+    /// As [`Decoder::from_bytes`], with `path` in errors.
+    ///
+    /// # Errors
+    /// As [`Decoder::load`].
+    pub fn parse(config: &DecoderConfig, bytes: &[u8], path: &Path, device: &Device) -> Result<Self, LmError> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
         let expected = Self::parameters(config, device)?;
         let expected = expected.into_iter().map(|Parameter { name, shape }| (name, shape)).collect();

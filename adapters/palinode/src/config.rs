@@ -6,7 +6,7 @@ use std::{
 };
 
 use palinode_tasks::{Layout, TaskError, verifiers::VerifierConfig};
-use palinode_train::{config::TrainConfig, workers::DECODE_BATCH};
+use palinode_train::{config::TrainConfig, run_folder::Keeping, workers::DECODE_BATCH};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -36,6 +36,8 @@ pub struct RunConfig {
     pub train: TrainConfig,
     /// What it runs on; no number depends on it but those of other devices' arithmetic.
     pub machine: MachineConfig,
+    /// When its state is stored; no number depends on it.
+    pub checkpoints: Keeping,
 }
 
 /// What a run runs on.

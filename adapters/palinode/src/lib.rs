@@ -5,7 +5,7 @@
 //! report ([`report`]).
 //!
 //! ```no_run
-//! use palinode::{config::RunConfig, device, setup::Setup, train::{self, schedule::Start, workers::Workers}};
+//! use palinode::{config::RunConfig, device, setup::Setup, train::{self, progress::Start, workers::Workers}};
 //!
 //! let config = RunConfig::default(); // the ledger task and a recipe that works
 //! let setup = Setup::open(&config, &device::open("flex")?)?;

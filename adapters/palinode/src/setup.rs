@@ -13,9 +13,10 @@ use palinode_tasks::{FileTask, Ledger, Sorting, TaskError, TextTask, Vocabulary}
 use palinode_train::{
     TrainError,
     checkpoint::{Checkpoints, ModelCard},
+    keep::{Keep, State, Wish},
     play,
     run_folder::RunFolder,
-    schedule::{Keep, Progress, check_context, check_fit, check_problems},
+    schedule::{check_context, check_fit, check_problems},
     trainable::fingerprint,
 };
 
@@ -255,8 +256,12 @@ pub struct Kept<'a> {
 }
 
 impl Keep<Decoder> for Kept<'_> {
-    fn keep(&mut self, model: &Decoder, progress: &Progress) -> Result<(), TrainError> {
-        self.run.keep(model, progress)
+    fn wish(&mut self, done: usize) -> Wish {
+        self.run.wish(done)
+    }
+
+    fn keep(&mut self, state: &State<'_, Decoder>) -> Result<(), TrainError> {
+        self.run.keep(state)
     }
 
     /// All weights of a folder's model are rounded to the folder's types; adapters are written in f32.

@@ -40,17 +40,9 @@ fn train(folder: &Path, more: &[&str]) -> Command {
     palinode(folder, &[&tiny, more].concat())
 }
 
-/// The lines of a metrics file, without their times.
-fn timeless(path: &Path) -> Vec<Value> {
-    let lines = fs::read_to_string(path).unwrap();
-    lines
-        .lines()
-        .map(|line| {
-            let mut event: Value = serde_json::from_str(line).unwrap();
-            event.as_object_mut().unwrap().remove("seconds");
-            event
-        })
-        .collect()
+/// The lines of a metrics file.
+fn events(path: &Path) -> Vec<Value> {
+    fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
@@ -73,8 +65,8 @@ fn a_run_leaves_everything_it_promises() {
         "metrics.jsonl",
         "episodes.jsonl",
         "report.html",
-        "checkpoints/base.safetensors",
-        "checkpoints/stage-2.safetensors",
+        "checkpoints/base/model.safetensors",
+        "checkpoints/stage-2/model.safetensors",
     ] {
         assert!(run.join(file).is_file(), "{file}");
     }
@@ -89,7 +81,8 @@ fn a_run_leaves_everything_it_promises() {
     let again: Value = serde_json::from_str(&succeed(palinode(folder.path(), &["eval", "run", "--json"]))).unwrap();
     assert_eq!(again, result["stage_two"]);
     let base: Value =
-        serde_json::from_str(&succeed(palinode(folder.path(), &["eval", "run/checkpoints/base.safetensors", "--json"]))).unwrap();
+        serde_json::from_str(&succeed(palinode(folder.path(), &["eval", "run/checkpoints/base/model.safetensors", "--json"])))
+            .unwrap();
     assert_eq!(base, result["base"]);
     let error = fail(palinode(folder.path(), &["eval", "run", "--min-delta", "101"]), 1);
     assert!(error.contains("below the +101"), "{error}");
@@ -126,12 +119,12 @@ fn the_same_seed_gives_the_same_metrics_whatever_the_threads() {
     for (name, seed, threads) in [("a", "7", "1"), ("b", "7", "3"), ("c", "8", "1")] {
         succeed(train(folder.path(), &["--out", name, "--seed", seed, "--threads", threads, "--quiet"]));
     }
-    let metrics = |name: &str| timeless(&folder.path().join(name).join("metrics.jsonl"));
+    let metrics = |name: &str| events(&folder.path().join(name).join("metrics.jsonl"));
     assert_eq!(metrics("a"), metrics("b"));
     assert_ne!(metrics("a"), metrics("c"));
     let episodes = |name: &str| fs::read(folder.path().join(name).join("episodes.jsonl")).unwrap();
     assert_eq!(episodes("a"), episodes("b"));
-    let weights = |name: &str| fs::read(folder.path().join(name).join("checkpoints/stage-2.safetensors")).unwrap();
+    let weights = |name: &str| fs::read(folder.path().join(name).join("checkpoints/stage-2/model.safetensors")).unwrap();
     assert_eq!(weights("a"), weights("b"));
 }
 
@@ -210,9 +203,9 @@ fn output_folders_are_checked_before_training() {
 fn a_complete_run_resumes_to_itself_and_refuses_other_settings() {
     let folder = folder();
     succeed(train(folder.path(), &["--out", "run"]));
-    let before = fs::read(folder.path().join("run/checkpoints/stage-2.safetensors")).unwrap();
+    let before = fs::read(folder.path().join("run/checkpoints/stage-2/model.safetensors")).unwrap();
     succeed(palinode(folder.path(), &["train", "--resume", "--out", "run"]));
-    assert_eq!(fs::read(folder.path().join("run/checkpoints/stage-2.safetensors")).unwrap(), before);
+    assert_eq!(fs::read(folder.path().join("run/checkpoints/stage-2/model.safetensors")).unwrap(), before);
     assert!(
         fail(palinode(folder.path(), &["train", "--resume", "--out", "run", "--seed", "3"]), 2).contains("settings of the run")
     );
@@ -228,10 +221,12 @@ fn what_is_no_run_is_refused() {
     }
     // A damaged checkpoint names its file.
     succeed(train(folder.path(), &["--out", "run"]));
-    fs::write(folder.path().join("run/checkpoints/stage-2.safetensors"), [255; 40]).unwrap();
-    assert!(fail(palinode(folder.path(), &["eval", "run"]), 3).contains("stage-2.safetensors"));
-    fs::write(folder.path().join("run/checkpoints/progress.json"), "{").unwrap();
-    assert!(fail(palinode(folder.path(), &["eval", "run"]), 3).contains("progress.json"));
+    fs::write(folder.path().join("run/checkpoints/stage-2/model.safetensors"), [255; 40]).unwrap();
+    assert!(fail(palinode(folder.path(), &["eval", "run"]), 3).contains("stage-2/model.safetensors"));
+    fs::write(folder.path().join("run/checkpoints/stage-2/manifest.json"), "{").unwrap();
+    assert!(fail(palinode(folder.path(), &["eval", "run"]), 3).contains("manifest.json"));
+    // An older one is there for those who ask for it.
+    succeed(palinode(folder.path(), &["eval", "run/checkpoints/stage-1"]));
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn all_weights_are_trained_into_a_folder_that_gives_the_reported_numbers() {
         json(palinode(at.path(), &["eval", "--model", "run/model", "--data", DATA, "--max-answer", "8", "--json"])),
         result["stage_two"]
     );
-    assert_eq!(json(palinode(at.path(), &["eval", "run/checkpoints/stage-1.safetensors", "--json"])), result["stage_one"]);
+    assert_eq!(json(palinode(at.path(), &["eval", "run/checkpoints/stage-1/model.safetensors", "--json"])), result["stage_one"]);
 
     // The reference is what the folder holds; the trained model is another one, of the same files and types.
     assert_eq!(events(&run, "reference")[0]["fingerprint"], given());
@@ -86,7 +86,7 @@ fn adapters_are_trained_beside_weights_that_stay() {
     assert_eq!(json(palinode(at.path(), &["eval", "run", "--json"])), result["stage_two"]);
     let adapted = json(palinode(at.path(), &[&["eval", "--model", MODEL, "--adapter", "run/adapter"], &asked[..]].concat()));
     assert_eq!(adapted, result["stage_two"]);
-    assert!(fs::metadata(run.join("checkpoints/stage-2.safetensors")).unwrap().len() < 20_000, "adapters alone");
+    assert!(fs::metadata(run.join("checkpoints/stage-2/model.safetensors")).unwrap().len() < 20_000, "adapters alone");
 
     // Another model in the folder's place is noticed.
     let copy = at.path().join("copy");

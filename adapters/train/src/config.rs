@@ -79,16 +79,16 @@ impl Default for WarmConfig {
             target_accuracy: 0.45,
             check_every: 20,
             steps_sampled: 1400,
-            target_fix: 0.2,
+            target_fix: 0.35,
             steps_habit: 100,
             sequences: 192,
-            learning_rate_corrupted: 1e-3,
+            learning_rate_corrupted: 2e-3,
             learning_rate_sampled: 2e-3,
             rise: 100,
             weight_decay: 0.01,
             corrupted_tokens: 1.5,
             copy_corrupted: 0.7,
-            copy_sampled: 0.5,
+            copy_sampled: 0.2,
             copy_habit: 0.85,
         }
     }
@@ -140,7 +140,7 @@ impl Default for ReinforceConfig {
     fn default() -> Self {
         Self {
             steps_one: 120,
-            steps_two: 150,
+            steps_two: 80,
             problems: 64,
             samples: 8,
             micro_batch: 64,

@@ -88,6 +88,25 @@ pub enum TrainError {
     /// The trained model could not be written.
     #[error("the trained model can't be written: {0}")]
     Write(String),
+    /// A checkpoint was written by a newer version.
+    #[error("{}: written by a newer palinode (checkpoint format {found}; this one reads {known}): use that version, or a newer one", path.display())]
+    Newer {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The version it is of.
+        found: u32,
+        /// The version that is known.
+        known: u32,
+    },
+    /// Another process is writing to the run's folder.
+    #[error("{}: another process is writing to this run; wait until it has ended, or give another folder", run.display())]
+    Locked {
+        /// The folder.
+        run: PathBuf,
+    },
+    /// Somebody asked the run to stop; its state was stored behind the last step.
+    #[error("interrupted; everything up to the last step was stored")]
+    Interrupted,
     /// A file of the run could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -1,5 +1,7 @@
 //! What a person should know while there is time to act.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     arm::StageName,
     event::{StepMetrics, Summary, WarningKind},
@@ -21,7 +23,7 @@ const UNJUDGED: f64 = 0.5;
 pub type Warning = (WarningKind, String);
 
 /// Watches the measures of one stage.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Guard {
     stage: StageName,
     steps: Vec<[f64; 4]>,

@@ -2,37 +2,22 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    optim::{AdamWConfig, GradientsParams, ModuleOptimizer},
+    optim::GradientsParams,
     tensor::Tensor,
 };
 
 use palinode_core::precision::widen;
 
-use crate::{masters::Masters, workers::Workers};
+pub use crate::optimizer::AdamW;
+use crate::{masters::Masters, optimizer::Optimizer, workers::Workers};
 
 /// A model and its AdamW state. The model is held without gradients; each micro-batch differentiates a copy of its own.
 pub struct Learner<M> {
     model: M,
     /// What the optimiser works on, where it is not the model itself.
     masters: Option<Masters<M>>,
-    optimizer: ModuleOptimizer,
+    optimizer: Optimizer,
     clip: f64,
-}
-
-/// AdamW's settings (Loshchilov & Hutter 2019, arXiv 1711.05101).
-#[derive(Debug, Clone, Copy)]
-pub struct AdamW {
-    /// Decay rates of the first and second moment.
-    pub betas: [f32; 2],
-    /// Decoupled weight decay.
-    pub weight_decay: f32,
-    /// Largest norm of the whole gradient.
-    pub clip: f64,
-}
-
-impl AdamW {
-    /// What both RL stages take: no weight decay, since KL already holds the policy where it was.
-    pub const REINFORCE: Self = Self { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 };
 }
 
 /// What a step measured.
@@ -49,14 +34,38 @@ pub struct StepReport<R> {
 impl<M: Module + Sync> Learner<M> {
     /// A learner with fresh optimiser state.
     pub fn new(model: M, settings: AdamW) -> Self {
-        let optimizer = AdamWConfig::new()
-            .with_beta_1(settings.betas[0])
-            .with_beta_2(settings.betas[1])
-            .with_epsilon(1e-8)
-            .with_weight_decay(settings.weight_decay)
-            .init();
         let model = model.valid();
-        Self { masters: Masters::of(&model), model, optimizer, clip: settings.clip }
+        Self { masters: Masters::of(&model), model, optimizer: Optimizer::new(settings), clip: settings.clip }
+    }
+
+    /// A learner that goes on where another one was: `optimizer` is what [`Learner::optimizer_bytes`] gave there, `masters` a copy of
+    /// [`Learner::masters`].
+    ///
+    /// # Errors
+    /// In words, what does not fit the model.
+    pub fn resume(model: M, settings: AdamW, optimizer: &[u8], masters: Option<M>) -> Result<Self, String> {
+        let mut learner = Self::new(model, settings);
+        learner.optimizer.restore(optimizer, &learner.model)?;
+        match (&mut learner.masters, masters) {
+            (None, None) => {}
+            (Some(held), Some(model)) => held.model = model,
+            (Some(_), None) => return Err("the f32 copies of a narrower model's weights are missing".into()),
+            (None, Some(_)) => return Err("there are f32 copies of weights that are f32 themselves".into()),
+        }
+        Ok(learner)
+    }
+
+    /// The optimiser's state, as a safetensors file.
+    ///
+    /// # Errors
+    /// In words; the format refuses only what is too large for it.
+    pub fn optimizer_bytes(&self) -> Result<Vec<u8>, String> {
+        self.optimizer.to_bytes()
+    }
+
+    /// What the optimiser works on in f32, where the model itself is narrower.
+    pub fn masters(&self) -> Option<&M> {
+        self.masters.as_ref().map(|masters| &masters.model)
     }
 
     /// The model, without gradients.
@@ -109,9 +118,9 @@ impl<M: Module + Sync> Learner<M> {
                 self.model.visit(&mut GradientScale { gradients: &mut total, factor: self.clip / (grad_norm + 1e-6) });
             }
             match &mut self.masters {
-                None => self.model = self.optimizer.step(learning_rate, self.model.clone().train(), total).valid(),
+                None => self.model = self.optimizer.step(self.model.clone(), learning_rate, total),
                 Some(masters) => {
-                    masters.model = self.optimizer.step(learning_rate, masters.model.clone().train(), total).valid();
+                    masters.model = self.optimizer.step(masters.model.clone(), learning_rate, total);
                     self.model = masters.rounded();
                 }
             }

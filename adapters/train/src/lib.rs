@@ -17,7 +17,8 @@
 //! | [`chunked`], [`by_hand`] | a loss over tokens, differentiated a chunk of logits at a time: automatically, or by passes that are written out |
 //! | [`checks`] | whether the device decodes and differentiates rightly, before anything is trained |
 //! | [`guard`] | sandbagging, no signal, collapse, not-a-number |
-//! | [`event`], [`run_folder`], [`checkpoint`] | what is said, and what is kept |
+//! | [`keep`], [`progress`] | the state from which a run goes on |
+//! | [`event`], [`run_folder`], [`checkpoint`], [`files`] | what is said, and what is kept |
 
 pub mod arm;
 pub mod by_hand;
@@ -28,10 +29,14 @@ pub mod config;
 pub mod error;
 pub mod evaluate;
 pub mod event;
+pub mod files;
 pub mod guard;
+pub mod keep;
 pub mod learner;
 mod masters;
+mod optimizer;
 pub mod play;
+pub mod progress;
 pub mod rehearsal;
 pub mod reinforce;
 pub mod run_folder;
@@ -42,5 +47,6 @@ pub mod warm;
 pub mod workers;
 
 pub use error::TrainError;
-pub use schedule::{Outcome, train};
+pub use progress::Outcome;
+pub use schedule::train;
 pub use trainable::Trainable;

@@ -1,12 +1,13 @@
-//! The folder a run leaves: `config.toml`, `metrics.jsonl`, `episodes.jsonl`, `times.jsonl`, `checkpoints/`, and later `report.html`.
+//! The folder a run leaves: `config.toml`, `metrics.jsonl`, `episodes.jsonl`, `times.jsonl`, `checkpoints/`, `lock`, and
+//! later `report.html`.
 //!
 //! `metrics.jsonl` and `episodes.jsonl` are the same bytes whenever the same run is repeated on the same CPU. Wall-clock time is not, and has a file of its
 //! own: for each event that has a time, its line in `metrics.jsonl` (from 1) and the seconds since the start of the run.
 
 use std::{
     fs,
-    fs::{File, OpenOptions},
-    io::{BufWriter, Seek, Write},
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, BufWriter, Seek, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -15,10 +16,11 @@ use palinode_lm::Decoder;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    checkpoint::{Checkpoints, ModelCard, Saved, Written},
+    checkpoint::{Checkpoints, ModelCard, Written},
     error::TrainError,
     event::{Event, Sink},
-    schedule::{Keep, Progress},
+    files::{Disk, Files as _},
+    keep::{Keep, State, Wish},
 };
 
 /// Everything that happened, but for episodes and times.
@@ -28,42 +30,99 @@ pub const EPISODES: &str = "episodes.jsonl";
 /// When things happened.
 pub const TIMES: &str = "times.jsonl";
 
-/// The folder of one run, as a sink for its events and a keeper of its models.
+/// When a run's state is stored, and how much of that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keeping {
+    /// Steps between two checkpoints within a stage; 0 for none but at the ends of stages.
+    pub every: usize,
+    /// How many of those are kept, besides the best.
+    pub last: usize,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self { every: 25, last: 2 }
+    }
+}
+
+/// The right to write to a run's folder, which one process has at a time, and loses when it ends, however it does.
+#[derive(Debug)]
+pub struct RunLock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl RunLock {
+    /// Makes the folder where there is none, and takes the lock.
+    ///
+    /// # Errors
+    /// [`TrainError::Locked`] when another process has it; [`TrainError::Io`].
+    pub fn take(path: &Path) -> Result<Self, TrainError> {
+        let io = |path: &Path, source| TrainError::Io { path: path.into(), source };
+        fs::create_dir_all(path).map_err(|source| io(path, source))?;
+        let name = path.join("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(|source| io(&name, source))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(TrainError::Locked { run: path.into() }),
+            // Some network file systems have no locks: then nothing can be promised, and a run is still possible.
+            Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => Err(io(&name, error)),
+            _ => Ok(Self { path: path.into(), _file: file }),
+        }
+    }
+}
+
+/// The folder of one run, as a sink for its events and a keeper of its states.
 ///
 /// Clones share the same files, so that one can be the sink and another the keeper.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RunFolder {
     path: PathBuf,
     files: Arc<Mutex<Files>>,
+    checkpoints: Checkpoints,
+    keeping: Keeping,
+    ask: Arc<Ask>,
 }
+
+/// What somebody outside of the loop wishes.
+type Ask = dyn Fn() -> Wish + Send + Sync;
 
 impl RunFolder {
     /// Makes the folder for a new run and proves that it can be written.
     ///
     /// # Errors
     /// [`TrainError::Io`] names what can't be written.
-    pub fn create(path: &Path, config: &str, card: &ModelCard) -> Result<Self, TrainError> {
-        fs::create_dir_all(path).map_err(|source| TrainError::Io { path: path.into(), source })?;
-        let config_file = path.join("config.toml");
-        fs::write(&config_file, config).map_err(|source| TrainError::Io { path: config_file, source })?;
+    pub fn create(lock: RunLock, config: &str, card: &ModelCard) -> Result<Self, TrainError> {
+        let path = lock.path.clone();
         // What an earlier run in this place left must not be taken for this one's.
-        for old in [path.join("checkpoints"), path.join("report.html")] {
-            let removed = if old.is_dir() { fs::remove_dir_all(&old) } else { fs::remove_file(&old) };
-            match removed {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(TrainError::Io { path: old, source }),
-                _ => {}
-            }
-        }
-        Checkpoints::of(path).create(card)?;
-        Self::open(path, Written::default())
+        Checkpoints::of(&path).create(card)?;
+        let (report, config_file) = (path.join("report.html"), path.join("config.toml"));
+        Disk.remove_file(&report).map_err(|source| TrainError::Io { path: report, source })?;
+        Disk.write(&config_file, config.as_bytes()).map_err(|source| TrainError::Io { path: config_file, source })?;
+        Self::open(lock, Written::default())
     }
 
-    /// Continues a run behind its last complete stage; what was written after it is dropped.
+    /// Continues a run behind what was stored; what was written after it is dropped.
     ///
     /// # Errors
     /// [`TrainError::Io`].
-    pub fn resume(path: &Path, saved: &Saved) -> Result<Self, TrainError> {
-        Self::open(path, saved.written)
+    pub fn resume(lock: RunLock, written: Written) -> Result<Self, TrainError> {
+        Self::open(lock, written)
+    }
+
+    /// The same, with other intervals.
+    pub fn keeping(self, keeping: Keeping) -> Self {
+        Self { keeping, ..self }
+    }
+
+    /// The same, with somebody who is asked behind every step.
+    pub fn asking(self, ask: impl Fn() -> Wish + Send + Sync + 'static) -> Self {
+        Self { ask: Arc::new(ask), ..self }
+    }
+
+    /// The same, whose checkpoints go by way of another file system.
+    pub fn on(self, disk: Arc<dyn crate::files::Files>) -> Self {
+        Self { checkpoints: self.checkpoints.on(disk), ..self }
     }
 
     /// Whether a folder holds a run.
@@ -76,21 +135,29 @@ impl RunFolder {
         &self.path
     }
 
-    fn open(path: &Path, keep: Written) -> Result<Self, TrainError> {
+    fn open(lock: RunLock, keep: Written) -> Result<Self, TrainError> {
+        let path = lock.path.clone();
         let open = |name: &str, keep: u64| JsonLines::open(path.join(name), keep);
         let files = Files {
             metrics: open(METRICS, keep.metrics)?,
             episodes: open(EPISODES, keep.episodes)?,
             times: open(TIMES, keep.times)?,
             line: keep.lines,
+            _lock: lock,
         };
-        Ok(Self { path: path.into(), files: Arc::new(Mutex::new(files)) })
+        Ok(Self {
+            checkpoints: Checkpoints::of(&path),
+            path,
+            files: Arc::new(Mutex::new(files)),
+            keeping: Keeping::default(),
+            ask: Arc::new(|| Wish::GoOn),
+        })
     }
 }
 
 impl Sink for RunFolder {
     fn receive(&mut self, event: &Event) -> Result<(), TrainError> {
-        let Files { metrics, episodes, times, line } = &mut *self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let Files { metrics, episodes, times, line, .. } = &mut *self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Event::Episode(episode) = event {
             return episodes.write(episode);
         }
@@ -104,17 +171,16 @@ impl Sink for RunFolder {
 }
 
 impl Keep<Decoder> for RunFolder {
-    fn keep(&mut self, model: &Decoder, progress: &Progress) -> Result<(), TrainError> {
-        let written = {
-            let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-            Written {
-                metrics: files.metrics.written,
-                lines: files.line,
-                episodes: files.episodes.written,
-                times: files.times.written,
-            }
-        };
-        Checkpoints::of(&self.path).store(model, &Saved { progress: progress.clone(), written })
+    fn wish(&mut self, done: usize) -> Wish {
+        match (self.ask)() {
+            Wish::GoOn if self.keeping.every > 0 && done.is_multiple_of(self.keeping.every) => Wish::Keep,
+            asked => asked,
+        }
+    }
+
+    fn keep(&mut self, state: &State<'_, Decoder>) -> Result<(), TrainError> {
+        let written = self.files.lock().unwrap_or_else(PoisonError::into_inner).written()?;
+        self.checkpoints.store(state, written, self.keeping.last)
     }
 }
 
@@ -126,6 +192,22 @@ struct Files {
     times: JsonLines,
     /// Lines of `metrics`.
     line: u64,
+    _lock: RunLock,
+}
+
+impl Files {
+    /// How much was written, once that is on the disk: a checkpoint must not know of more than a power failure leaves.
+    fn written(&self) -> Result<Written, TrainError> {
+        for file in [&self.metrics, &self.episodes, &self.times] {
+            file.sync()?;
+        }
+        Ok(Written {
+            metrics: self.metrics.written,
+            lines: self.line,
+            episodes: self.episodes.written,
+            times: self.times.written,
+        })
+    }
 }
 
 /// When something happened.
@@ -155,6 +237,10 @@ impl JsonLines {
         }
         file.set_len(keep).and_then(|()| file.seek(std::io::SeekFrom::Start(keep))).map_err(io)?;
         Ok(Self { file: BufWriter::new(file), path, written: keep })
+    }
+
+    fn sync(&self) -> Result<(), TrainError> {
+        self.file.get_ref().sync_data().map_err(|source| TrainError::Io { path: self.path.clone(), source })
     }
 
     fn write<T: serde::Serialize>(&mut self, value: &T) -> Result<(), TrainError> {

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use palinode_core::{task::Split, trajectory::Group, verifier::Verdict};
 use palinode_tasks::TextTask;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     arm::{Stage, StageName},
@@ -14,8 +13,10 @@ use crate::{
     evaluate::{evaluate, held_out},
     event::{Episode, Event, Phase, Sink, StepMetrics, Summary, WarningKind},
     guard::Guard,
+    keep::{Inside, Keep, Place, State, Wish, behind_step},
     learner::{AdamW, Learner},
     play,
+    progress::{Completed, Outcome, Progress, Resumed, Start},
     rehearsal::Rehearsal,
     reinforce::{Reinforce, device_of},
     signal::Signal,
@@ -23,96 +24,6 @@ use crate::{
     warm::warm_start,
     workers::Workers,
 };
-
-/// Keeps the model at the end of each stage.
-pub trait Keep<M> {
-    /// Stores what is needed to continue behind the last completed stage.
-    ///
-    /// # Errors
-    /// What could not be written; it stops the run.
-    fn keep(&mut self, model: &M, progress: &Progress) -> Result<(), TrainError>;
-
-    /// The model as it will be written when the run is over, where that rounds it. A stage ends with this, so that what is reported is what is left.
-    ///
-    /// # Errors
-    /// What makes writing impossible; it stops the run.
-    fn settle(&self, model: M) -> Result<M, TrainError> {
-        Ok(model)
-    }
-}
-
-/// Keeps nothing.
-impl<M> Keep<M> for () {
-    fn keep(&mut self, _: &M, _: &Progress) -> Result<(), TrainError> {
-        Ok(())
-    }
-}
-
-/// How far a run has come: the stages that are complete.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Progress {
-    /// Complete stages in order; the first is the base.
-    pub stages: Vec<Completed>,
-    /// RL steps taken.
-    pub rl_step: usize,
-}
-
-/// A complete stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Completed {
-    /// Which.
-    pub stage: StageName,
-    /// Its closing evaluation.
-    pub summary: Summary,
-    /// The same on the fewer problems that are used in between, to compare with.
-    pub summary_between: Summary,
-    /// Wall-clock seconds it took.
-    pub seconds: f64,
-}
-
-impl Progress {
-    /// The closing evaluation of a stage; the last one where a stage is repeated.
-    pub fn summary(&self, stage: StageName) -> Option<&Summary> {
-        self.stages.iter().rev().find(|done| done.stage == stage).map(|done| &done.summary)
-    }
-
-    /// Seconds spent in a stage.
-    pub fn seconds(&self, stage: StageName) -> f64 {
-        self.stages.iter().filter(|done| done.stage == stage).map(|done| done.seconds).sum()
-    }
-}
-
-/// Where a run starts.
-#[derive(Debug, Clone)]
-pub struct Start<M> {
-    /// The model behind the last completed stage; random weights when none is.
-    pub model: M,
-    /// The base model, once it is complete.
-    pub base: Option<M>,
-    /// What is complete.
-    pub progress: Progress,
-}
-
-impl<M> Start<M> {
-    /// From the very beginning.
-    pub fn fresh(model: M) -> Self {
-        Self { model, base: None, progress: Progress::default() }
-    }
-
-    /// The same, with its models changed.
-    pub fn map(self, change: impl Fn(M) -> M) -> Self {
-        Self { model: change(self.model), base: self.base.map(change), progress: self.progress }
-    }
-}
-
-/// What a run leaves.
-#[derive(Debug, Clone)]
-pub struct Outcome<M> {
-    /// The trained model.
-    pub model: M,
-    /// All stages.
-    pub progress: Progress,
-}
 
 /// Episodes kept of each RL step, and RL steps between two that are kept.
 const KEPT_EPISODES: usize = 8;
@@ -134,20 +45,20 @@ pub fn train<M: Trainable>(
 ) -> Result<Outcome<M>, TrainError> {
     config.check()?;
     let stages = config.arm.stages(config)?;
+    let Start { model, base, mut progress, inside, seconds } = start;
     let began = Instant::now();
-    let clock = || began.elapsed().as_secs_f64();
-    let Start { model, base, mut progress } = start;
+    let clock = || seconds + began.elapsed().as_secs_f64();
     let trainable = trainable(&model);
     if trainable == 0 {
         let expected = "at least 1: this model is frozen, so no step would change it".into();
         return Err(TrainError::Config { name: "trainable parameters", expected, got: "0".into() });
     }
-    let mut run = Run { task, config, workers, sink, clock: &clock };
+    let mut run = Run { task, config, workers, kept, sink, clock: &clock };
     let checks = Checks::new(&model, task, config.attempts, config.reinforce.temperature)?;
     let checks = checks.in_micro_batches(config.reinforce.micro_batch);
     let bound = parity_bound(&model);
     let checked = [checks.cached_decoding(bound)?.require()?, checks.sampler_and_trainer(bound)?.require()?];
-    let fresh = progress.stages.is_empty();
+    let fresh = progress.stages.is_empty() && inside.is_none();
     if fresh {
         run.announce([model.num_params(), trainable], &stages, checked)?;
     }
@@ -160,37 +71,44 @@ pub fn train<M: Trainable>(
         }
     }
 
-    let mut model = model;
+    let (mut model, mut inside) = (model, inside);
     let base = match base {
         Some(base) => base,
         None => {
-            run.stage(StageName::Base, Phase::Start, config.warm.steps(), 0)?;
-            model = warm_start(model, task, config, workers, &clock, run.sink)?;
+            if inside.is_none() {
+                run.stage(StageName::Base, Phase::Start, config.warm.steps(), 0)?;
+            }
+            let Run { kept, sink, .. } = &mut run;
+            model = warm_start(model, inside.take(), task, config, workers, &clock, &mut **kept, &mut **sink)?;
             let completed = run.close(&model, StageName::Base, 0, true, 0.0)?;
-            progress.stages.push(completed);
-            kept.keep(&model, &progress)?;
+            run.complete(&model, &mut progress, completed)?;
             model.clone()
         }
     };
 
-    if progress.stages.len() == 1 {
+    if progress.stages.len() == 1 && inside.is_none() {
         run.look_for_signal(&model)?;
     }
     let base = base.reference();
     let before = fingerprint(&base);
     let reference_summary = progress.stages.first().map(|base| base.summary_between.clone());
     for (index, stage) in stages.iter().enumerate().skip(progress.stages.len() - 1) {
-        let since = clock();
-        let repeated = index > 0 && stage.name == StageName::StageOne;
+        let inside = inside.take();
+        let since = inside.as_ref().map_or_else(&clock, |inside| inside.began);
         // A repeated Stage I anchors all earlier attempts where the round before left them (ICLR version, appendix A.1).
-        let reference = if repeated { model.clone() } else { base.clone() };
-        model = run.reinforce(model, &reference, stage, &mut progress.rl_step, reference_summary.as_ref())?;
-        model = kept.settle(model)?;
+        let repeated = index > 0 && stage.name == StageName::StageOne;
+        let reference = match (&inside, repeated) {
+            (Some(Resumed { reference: Some(reference), .. }), _) => reference.clone(),
+            (_, true) => model.clone(),
+            (_, false) => base.clone(),
+        };
+        let anchored = Anchored { stage, reference: &reference, own: repeated, since, base: reference_summary.as_ref() };
+        model = run.reinforce(model, &anchored, inside, &mut progress)?;
+        model = run.kept.settle(model)?;
         let last = stages.get(index + 1).is_none_or(|next| next.name != stage.name);
         let completed = run.close(&model, stage.name, progress.rl_step, last, since)?;
         run.compare(stage.name, progress.rl_step, progress.stages.first().map(|base| &base.summary), &completed.summary)?;
-        progress.stages.push(completed);
-        kept.keep(&model, &progress)?;
+        run.complete(&model, &mut progress, completed)?;
     }
     if fingerprint(&base) != before {
         return Err(TrainError::Reference);
@@ -200,16 +118,29 @@ pub fn train<M: Trainable>(
     Ok(Outcome { model, progress })
 }
 
+/// A stage, and what its policy is held against.
+struct Anchored<'a, M> {
+    stage: &'a Stage,
+    reference: &'a M,
+    /// Whether the reference is not the base.
+    own: bool,
+    /// When the stage began.
+    since: f64,
+    /// The base's evaluation.
+    base: Option<&'a Summary>,
+}
+
 /// What all stages of a run share.
-struct Run<'a> {
+struct Run<'a, M> {
     task: &'a dyn TextTask,
     config: &'a TrainConfig,
     workers: &'a Workers,
+    kept: &'a mut dyn Keep<M>,
     sink: &'a mut dyn Sink,
     clock: &'a dyn Fn() -> f64,
 }
 
-impl Run<'_> {
+impl<M: Trainable> Run<'_, M> {
     fn announce(&mut self, [parameters, trainable]: [usize; 2], stages: &[Stage], checked: [Check; 2]) -> Result<(), TrainError> {
         self.sink.receive(&Event::Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -228,7 +159,7 @@ impl Run<'_> {
     }
 
     /// Says what the base's samples earn, and warns where that is nothing to learn from.
-    fn look_for_signal<M: Trainable>(&mut self, model: &M) -> Result<(), TrainError> {
+    fn look_for_signal(&mut self, model: &M) -> Result<(), TrainError> {
         let signal = Signal::of(model, self.task, self.config, self.workers)?;
         self.sink.receive(&Event::Signal(signal.clone()))?;
         match signal.advice() {
@@ -246,39 +177,71 @@ impl Run<'_> {
         self.sink.receive(&Event::Stage { stage, phase, steps, rl_step })
     }
 
-    /// All steps of one RL stage.
-    fn reinforce<M: Trainable>(
+    /// Adds a complete stage, and stores it.
+    fn complete(&mut self, model: &M, progress: &mut Progress, completed: Completed) -> Result<(), TrainError> {
+        let score = Some(completed.summary.acc_t2);
+        progress.stages.push(completed);
+        self.kept.keep(&State { model, progress, inside: None, score, seconds: (self.clock)() })?;
+        if self.kept.wish(0) == Wish::Stop { Err(TrainError::Interrupted) } else { Ok(()) }
+    }
+
+    /// All steps of one RL stage, or those that are left of it.
+    fn reinforce(
         &mut self,
         model: M,
-        reference: &M,
-        stage: &Stage,
-        rl_step: &mut usize,
-        reference_summary: Option<&Summary>,
+        anchored: &Anchored<'_, M>,
+        inside: Option<Resumed<M>>,
+        progress: &mut Progress,
     ) -> Result<M, TrainError> {
-        self.stage(stage.name, Phase::Start, stage.steps, *rl_step)?;
+        let &Anchored { stage, reference, own, since, base } = anchored;
         let device = device_of(&model);
         let steps = Reinforce::new(self.task, stage, self.config, reference, self.workers, &device)?;
-        let mut learner = Learner::new(model, AdamW::REINFORCE);
-        let mut guard = Guard::new(stage.name);
+        let (mut learner, first, mut guard) = match inside {
+            None => {
+                self.stage(stage.name, Phase::Start, stage.steps, progress.rl_step)?;
+                (Learner::new(model, AdamW::REINFORCE), 0, Guard::new(stage.name))
+            }
+            Some(resumed) => match &resumed.place {
+                Place::Reinforce { step, guard } => (resumed.learner(model, AdamW::REINFORCE)?, *step, guard.clone()),
+                Place::Warm(_) => return Err(misplaced("the warm start, which is complete")),
+            },
+        };
         let problems = held_out(self.task, self.config.evaluation.problems_between);
-        for step in 0..stage.steps {
-            let (mut metrics, groups) = steps.step(&mut learner, step, *rl_step)?;
+        for step in first..stage.steps {
+            let (mut metrics, groups) = steps.step(&mut learner, step, progress.rl_step)?;
             metrics.seconds = (self.clock)();
-            *rl_step += 1;
+            progress.rl_step += 1;
+            let rl_step = progress.rl_step;
             self.sink.receive(&Event::Step(Box::new(metrics.clone())))?;
             self.require_verdicts(&metrics, &groups)?;
             if step % KEPT_EVERY == 0 || step + 1 == stage.steps {
-                self.keep_episodes(stage.name, step + 1, *rl_step, &groups)?;
+                self.keep_episodes(stage.name, step + 1, rl_step, &groups)?;
             }
             for (kind, message) in guard.step(&metrics) {
-                self.sink.receive(&Event::Warning { kind, stage: stage.name, rl_step: *rl_step, message })?;
+                self.sink.receive(&Event::Warning { kind, stage: stage.name, rl_step, message })?;
             }
-            if rl_step.is_multiple_of(self.config.evaluation.every) && step + 1 < stage.steps {
+            let last = step + 1 == stage.steps;
+            let mut score = None;
+            if rl_step.is_multiple_of(self.config.evaluation.every) && !last {
                 let transitions = evaluate(learner.model(), self.task, &problems, self.config.attempts, self.workers)?;
                 let summary = Summary::from(&transitions);
-                self.evaluated(stage.name, *rl_step, false, &summary)?;
-                self.compare(stage.name, *rl_step, reference_summary, &summary)?;
+                self.evaluated(stage.name, rl_step, false, &summary)?;
+                self.compare(stage.name, rl_step, base, &summary)?;
+                score = Some(summary.acc_t2);
             }
+            let clock = self.clock;
+            behind_step(self.kept, rl_step, last, || State {
+                model: learner.model(),
+                progress,
+                inside: Some(Inside {
+                    learner: &learner,
+                    reference: own.then_some(reference),
+                    place: Place::Reinforce { step: step + 1, guard: guard.clone() },
+                    began: since,
+                }),
+                score,
+                seconds: clock(),
+            })?;
         }
         Ok(learner.into_model())
     }
@@ -307,14 +270,7 @@ impl Run<'_> {
     }
 
     /// Evaluates the model a stage leaves.
-    fn close<M: Trainable>(
-        &mut self,
-        model: &M,
-        stage: StageName,
-        rl_step: usize,
-        last: bool,
-        since: f64,
-    ) -> Result<Completed, TrainError> {
+    fn close(&mut self, model: &M, stage: StageName, rl_step: usize, last: bool, since: f64) -> Result<Completed, TrainError> {
         let problems = held_out(self.task, self.config.evaluation.problems);
         let between = problems.len().min(self.config.evaluation.problems_between);
         let mut transitions = evaluate(model, self.task, &problems[..between], self.config.attempts, self.workers)?;
@@ -353,6 +309,11 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// A checkpoint that speaks of a place where its run can't be.
+pub(crate) fn misplaced(place: &str) -> TrainError {
+    TrainError::Damaged { path: "state.json".into(), reason: format!("it stopped inside {place}") }
 }
 
 /// Refuses a task whose episodes do not fit a model.

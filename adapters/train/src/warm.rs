@@ -29,9 +29,12 @@ use crate::{
     error::TrainError,
     evaluate::evaluate,
     event::{Event, Sink},
+    keep::{Inside, Keep, Place, State, WarmPlace, behind_step},
     learner::{AdamW, Learner},
     play::{play, rollout_config},
+    progress::{Progress, Resumed},
     reinforce::device_of,
+    schedule::misplaced,
     trainable::Trainable,
     workers::Workers,
 };
@@ -43,47 +46,69 @@ const SEQUENCES_A_MICRO_BATCH: usize = 32;
 const CHECK_PROBLEMS: u64 = 500;
 const CHECK_SEED: u64 = u64::MAX;
 
-/// Runs all phases and returns the base model. `clock` gives seconds since the start of the run.
+/// Runs all phases, or what `resumed` has left of them, and returns the base model. `clock` gives seconds since the start of the run.
 ///
 /// # Errors
-/// [`TrainError::NotFinite`], [`TrainError::Core`], and what the sink reports.
+/// [`TrainError::NotFinite`], [`TrainError::Core`], [`TrainError::Interrupted`], and what sink and keeper report.
+#[allow(clippy::too_many_arguments, reason = "everything that a run consists of")]
 pub fn warm_start<M: Trainable>(
     model: M,
+    resumed: Option<Resumed<M>>,
     task: &dyn TextTask,
     config: &TrainConfig,
     workers: &Workers,
     clock: &dyn Fn() -> f64,
+    kept: &mut dyn Keep<M>,
     sink: &mut dyn Sink,
 ) -> Result<M, TrainError> {
     let checked = (0..CHECK_PROBLEMS).map(|i| task.problem(CHECK_SEED, Split::Train, i)).collect();
     let settings = AdamW { betas: [0.9, 0.98], weight_decay: config.warm.weight_decay, clip: 1.0 };
-    let mut warm = WarmStart { task, config, workers, clock, sink, checked, done: 0 };
-    let mut learner = Learner::new(model, settings);
-    warm.corrupted_phase(&mut learner)?;
-    let snapshot = learner.into_model();
-    let mut learner = Learner::new(snapshot.clone(), settings);
-    let WarmConfig { steps_sampled, copy_sampled, target_fix, steps_habit, copy_habit, .. } = config.warm;
-    warm.sampled_phase(2, &mut learner, &snapshot, steps_sampled, copy_sampled, target_fix)?;
-    warm.sampled_phase(3, &mut learner, &snapshot, steps_habit, copy_habit, f64::INFINITY)?;
+    let (mut learner, snapshot, place) = match resumed {
+        None => (Learner::new(model, settings), None, WarmPlace { phase: 1, done: 0, first: 0, over: false }),
+        Some(resumed) => match resumed.place {
+            Place::Warm(place) => (resumed.learner(model, settings)?, resumed.reference, place),
+            Place::Reinforce { .. } => return Err(misplaced("an RL stage, before the base was complete")),
+        },
+    };
+    let mut warm = WarmStart { task, config, workers, clock, kept, sink, checked, place };
+    if warm.place.phase == 1 {
+        warm.corrupted_phase(&mut learner)?;
+        learner = Learner::new(learner.into_model(), settings);
+        warm.enter(2);
+    }
+    // Where phase 1 is over, the snapshot is the model that it left.
+    let snapshot = snapshot.unwrap_or_else(|| learner.model().clone());
+    if warm.place.phase == 2 {
+        warm.sampled_phase(&mut learner, &snapshot)?;
+        warm.enter(3);
+    }
+    warm.sampled_phase(&mut learner, &snapshot)?;
     Ok(learner.into_model())
 }
 
 /// What all phases share.
-struct WarmStart<'a> {
+struct WarmStart<'a, M> {
     task: &'a dyn TextTask,
     config: &'a TrainConfig,
     workers: &'a Workers,
     clock: &'a dyn Fn() -> f64,
+    kept: &'a mut dyn Keep<M>,
     sink: &'a mut dyn Sink,
     checked: Vec<Problem>,
-    done: usize,
+    place: WarmPlace,
 }
 
-impl WarmStart<'_> {
-    /// Phase 1.
-    fn corrupted_phase<M: Trainable>(&mut self, learner: &mut Learner<M>) -> Result<(), TrainError> {
+impl<M: Trainable> WarmStart<'_, M> {
+    /// The next phase begins.
+    fn enter(&mut self, phase: usize) {
+        self.place = WarmPlace { phase, first: self.place.done, over: false, ..self.place };
+    }
+
+    /// Phase 1, until its target is reached.
+    fn corrupted_phase(&mut self, learner: &mut Learner<M>) -> Result<(), TrainError> {
         let warm = &self.config.warm;
-        for step in 0..warm.steps_corrupted {
+        while self.place.done < warm.steps_corrupted && !self.place.over {
+            let step = self.place.done;
             let sequences: Vec<Sequence> = draw_problems(self.task, self.config, step)
                 .iter()
                 .enumerate()
@@ -91,34 +116,29 @@ impl WarmStart<'_> {
                 .collect::<Result<_, _>>()?;
             let rate = warm.learning_rate_corrupted * ((step + 1) as f64 / warm.rise.max(1) as f64).min(1.0);
             let loss = self.supervised_step(learner, None, &sequences, rate, step)?;
-            self.done = step + 1;
-            let accuracy = match self.done.is_multiple_of(warm.check_every) {
+            self.place.done = step + 1;
+            let accuracy = match self.place.done.is_multiple_of(warm.check_every) {
                 true => Some(evaluate(learner.model(), self.task, &self.checked, 1, self.workers)?.accuracy(0)),
                 false => None,
             };
-            self.report(1, loss, accuracy, None)?;
-            if accuracy.is_some_and(|accuracy| accuracy >= warm.target_accuracy) {
-                break;
-            }
+            self.report(loss, accuracy, None)?;
+            self.place.over = accuracy.is_some_and(|accuracy| accuracy >= warm.target_accuracy);
+            self.behind_step(learner, None)?;
         }
         Ok(())
     }
 
-    /// Phases 2 and 3: `steps` at most, with second attempts that copy with probability `copy`, until `target` of the wrong first attempts is
+    /// Phases 2 and 3: a number of steps at most, with second attempts that copy with some probability, until enough of the wrong first attempts are
     /// taken back.
-    fn sampled_phase<M: Trainable>(
-        &mut self,
-        phase: usize,
-        learner: &mut Learner<M>,
-        snapshot: &M,
-        steps: usize,
-        copy: f64,
-        target: f64,
-    ) -> Result<(), TrainError> {
+    fn sampled_phase(&mut self, learner: &mut Learner<M>, snapshot: &M) -> Result<(), TrainError> {
         let warm = &self.config.warm;
+        let (steps, copy, target) = match self.place.phase {
+            2 => (warm.steps_sampled, warm.copy_sampled, warm.target_fix),
+            _ => (warm.steps_habit, warm.copy_habit, f64::INFINITY),
+        };
         let rollouts = rollout_config(self.task, 1, 1, Sampling::Temperature(1.0))?;
-        let first = self.done;
-        for step in first..first + steps {
+        while self.place.done < self.place.first + steps && !self.place.over {
+            let step = self.place.done;
             let key = RandomKey { step: step as u32, ..RandomKey::new(self.config.seed, Stream::WarmStart) };
             let problems = draw_problems(self.task, self.config, step);
             let groups = play(snapshot, self.task, &problems, &rollouts, key, self.workers)?;
@@ -128,21 +148,33 @@ impl WarmStart<'_> {
                 .map(|(i, group)| sampled(self.task, copy, group, draw_key(self.config, step, i)))
                 .collect::<Result<_, _>>()?;
             let loss = self.supervised_step(learner, Some(snapshot), &sequences, warm.learning_rate_sampled, step)?;
-            self.done = step + 1;
-            let fixed = match (self.done - first).is_multiple_of(warm.check_every) {
+            self.place.done = step + 1;
+            let fixed = match (self.place.done - self.place.first).is_multiple_of(warm.check_every) {
                 true => Some(self.fixed(learner.model(), step)?),
                 false => None,
             };
-            self.report(phase, loss, None, fixed)?;
-            if fixed.is_some_and(|fixed| fixed >= target) {
-                break;
-            }
+            self.report(loss, None, fixed)?;
+            self.place.over = fixed.is_some_and(|fixed| fixed >= target);
+            self.behind_step(learner, Some(snapshot))?;
         }
         Ok(())
     }
 
+    /// Stores what is needed to go on from here, where that is wished.
+    fn behind_step(&mut self, learner: &Learner<M>, reference: Option<&M>) -> Result<(), TrainError> {
+        let (place, clock) = (self.place, self.clock);
+        let nothing = Progress::default();
+        behind_step(self.kept, place.done, false, || State {
+            model: learner.model(),
+            progress: &nothing,
+            inside: Some(Inside { learner, reference, place: Place::Warm(place), began: 0.0 }),
+            score: None,
+            seconds: clock(),
+        })
+    }
+
     /// The fraction of wrong first attempts that a second takes back when both are sampled.
-    fn fixed<M: Trainable>(&self, model: &M, step: usize) -> Result<f64, TrainError> {
+    fn fixed(&self, model: &M, step: usize) -> Result<f64, TrainError> {
         let rollouts = rollout_config(self.task, 2, 1, Sampling::Temperature(1.0))?;
         let key = RandomKey { step: step as u32, ..RandomKey::new(self.config.seed, Stream::Evaluation) };
         let groups = play(model, self.task, &self.checked, &rollouts, key, self.workers)?;
@@ -151,7 +183,7 @@ impl WarmStart<'_> {
     }
 
     /// One step of cross-entropy, a mean over the learned tokens; with a snapshot, plus the mean KL(snapshot‖model) over first attempts.
-    fn supervised_step<M: Trainable>(
+    fn supervised_step(
         &self,
         learner: &mut Learner<M>,
         snapshot: Option<&M>,
@@ -191,10 +223,11 @@ impl WarmStart<'_> {
         Ok(report.loss)
     }
 
-    fn report(&mut self, phase: usize, loss: f64, accuracy: Option<f64>, fixed: Option<f64>) -> Result<(), TrainError> {
+    fn report(&mut self, loss: f64, accuracy: Option<f64>, fixed: Option<f64>) -> Result<(), TrainError> {
         let percent = |fraction: Option<f64>| fraction.map(|fraction| fraction * 100.0);
         let (acc_t1, p_fix_wrong, seconds) = (percent(accuracy), percent(fixed), (self.clock)());
-        self.sink.receive(&Event::Warm { phase, step: self.done, loss, acc_t1, p_fix_wrong, seconds })
+        let WarmPlace { phase, done: step, .. } = self.place;
+        self.sink.receive(&Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, seconds })
     }
 }
 

@@ -6,7 +6,7 @@ use palinode_train::{
     config::{EvaluationConfig, KlChoice, ReinforceConfig, TrainConfig, WarmConfig},
     event::Event,
     play::context,
-    schedule::Start,
+    progress::Start,
     train,
     workers::Workers,
 };

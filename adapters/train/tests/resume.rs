@@ -1,17 +1,24 @@
-//! A run that was cut off continues behind its last complete stage, and ends as if it had never stopped.
+//! A run that was cut off goes on behind its last checkpoint, and ends as if it had never stopped: to the byte, in weights and in what it wrote.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
+use burn::tensor::FloatDType;
 use palinode_lm::{Decoder, DecoderConfig, LoraConfig};
 use palinode_tasks::{Ledger, TextTask};
 use palinode_train::{
     Outcome, TrainError,
-    checkpoint::{Checkpoints, ModelCard},
+    checkpoint::{Checkpoints, Found, ModelCard},
     config::TrainConfig,
     event::{Event, Sink},
+    keep::Wish,
     play::context,
-    run_folder::RunFolder,
-    schedule::{Start, train},
+    progress::Start,
+    run_folder::{Keeping, RunFolder, RunLock},
+    schedule::train,
     trainable::fingerprint,
     workers::Workers,
 };
@@ -42,110 +49,179 @@ impl Sink for FailsAt {
     }
 }
 
-fn run(path: &Path, events: usize, resume: bool) -> Result<Outcome<Decoder>, TrainError> {
-    let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
-    let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
-    let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned(), origin: None };
-    let checkpoints = Checkpoints::of(path);
-    let fresh = Start::fresh(Decoder::new(&sizes, 0, &device)?);
-    go_on(&task, &config(), path, events, resume, (fresh, card, checkpoints))
+/// How a run is disturbed.
+#[derive(Clone, Copy)]
+struct How {
+    /// Events until the disk is full.
+    events: usize,
+    /// Times that somebody is asked until the answer is to stop.
+    asked: usize,
+    /// Steps between two checkpoints.
+    every: usize,
+    resume: bool,
+    threads: usize,
 }
 
-/// The same on adapters of a model of somebody else's, of these weights.
-fn run_adapters(path: &Path, events: usize, resume: bool, weights: u64) -> Result<Outcome<Decoder>, TrainError> {
+const UNDISTURBED: How = How { events: usize::MAX, asked: usize::MAX, every: 0, resume: false, threads: 1 };
+
+fn sizes(task: &dyn TextTask, attempts: usize) -> DecoderConfig {
+    DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(task, attempts).unwrap())
+}
+
+fn run(path: &Path, how: How) -> Result<Outcome<Decoder>, TrainError> {
+    run_attempts(path, 2, how)
+}
+
+/// With three attempts Stage I is repeated, and the second time its reference is what the first has left.
+fn run_attempts(path: &Path, attempts: usize, how: How) -> Result<Outcome<Decoder>, TrainError> {
     let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
-    let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
+    let sizes = sizes(&task, attempts);
+    let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned(), origin: None };
+    let fresh = Start::fresh(Decoder::new(&sizes, 0, &device)?);
+    go_on(&task, &TrainConfig { attempts, ..config() }, path, how, (fresh, card, Checkpoints::of(path)))
+}
+
+/// The same on a model of somebody else's, of these weights: its adapters, or all of it in bf16.
+fn run_origin(path: &Path, how: How, weights: u64, adapters: bool) -> Result<Outcome<Decoder>, TrainError> {
+    let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
+    let sizes = sizes(&task, 2);
     let base = Decoder::new(&sizes, weights, &device)?;
     let origin = fingerprint(&base);
-    let model = base.with_adapters(&LoraConfig::on_all(2), 0)?;
+    let model = match adapters {
+        true => base.with_adapters(&LoraConfig::on_all(2), 0)?,
+        false => base.cast(FloatDType::BF16),
+    };
     let card = ModelCard { model: sizes, vocabulary: None, origin: Some(origin.clone()) };
     let mut config = config();
     config.set_warm_steps(0);
-    let checkpoints = match resume {
+    let checkpoints = match how.resume {
         true => Checkpoints::of(path).starting_from(model.clone(), &origin)?,
         false => Checkpoints::of(path),
     };
-    go_on(&task, &config, path, events, resume, (Start::fresh(model), card, checkpoints))
+    go_on(&task, &config, path, how, (Start::fresh(model), card, checkpoints))
 }
 
 fn go_on(
     task: &dyn TextTask,
     config: &TrainConfig,
     path: &Path,
-    events: usize,
-    resume: bool,
+    how: How,
     (fresh, card, checkpoints): (Start<Decoder>, ModelCard, Checkpoints),
 ) -> Result<Outcome<Decoder>, TrainError> {
-    let (start, folder) = match (resume, checkpoints.exist()) {
-        (false, _) => (fresh, RunFolder::create(path, "", &card)?),
-        (true, false) => (fresh, RunFolder::resume(path, &Default::default())?),
+    let lock = RunLock::take(path)?;
+    let (start, folder) = match (how.resume, checkpoints.exist()) {
+        (false, _) => (fresh, RunFolder::create(lock, "", &card)?),
+        (true, false) => (fresh, RunFolder::resume(lock, Default::default())?),
         (true, true) => {
-            let (start, saved) = checkpoints.start(&palinode_flex::device())?;
-            (start, RunFolder::resume(path, &saved)?)
+            let Found { start, saved, .. } = checkpoints.start(&palinode_flex::device())?;
+            (start, RunFolder::resume(lock, saved.written)?)
         }
     };
-    let mut sink = FailsAt { folder: folder.clone(), left: events };
-    train(start, task, config, &Workers::new(1)?, &mut folder.clone(), &mut sink)
+    let asked = AtomicUsize::new(0);
+    let wish = move || if asked.fetch_add(1, Ordering::Relaxed) < how.asked { Wish::GoOn } else { Wish::Stop };
+    let folder = folder.keeping(Keeping { every: how.every, last: 1 }).asking(wish);
+    let mut sink = FailsAt { folder: folder.clone(), left: how.events };
+    train(start, task, config, &Workers::new(how.threads)?, &mut folder.clone(), &mut sink)
 }
 
-/// A file's lines without their times.
-fn lines(path: &Path) -> Vec<serde_json::Value> {
-    let text = fs::read_to_string(path).unwrap();
-    let timeless = |line: &str| {
-        let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
-        value.as_object_mut().unwrap().remove("seconds");
-        value
-    };
-    text.lines().map(timeless).collect()
+/// What two runs of the same settings have in common: everything but times.
+fn left_by(run: &Path) -> Vec<(String, Vec<u8>)> {
+    let stages = ["base", "stage-1", "stage-2", "stage-3"].map(|stage| format!("checkpoints/{stage}/model.safetensors"));
+    let files = ["metrics.jsonl".to_owned(), "episodes.jsonl".to_owned()].into_iter().chain(stages);
+    files.filter_map(|file| Some((file.clone(), fs::read(run.join(file)).ok()?))).collect()
+}
+
+fn same(a: &Path, b: &Path, how: &str) {
+    let (a, b) = (left_by(a), left_by(b));
+    assert_eq!(a.len(), b.len(), "{how}");
+    for ((file, a), (_, b)) in a.iter().zip(&b) {
+        assert!(a == b, "{file}, {how}");
+    }
+}
+
+fn events(run: &Path) -> usize {
+    let lines = |file| fs::read_to_string(run.join(file)).unwrap().lines().count();
+    lines("metrics.jsonl") + lines("episodes.jsonl")
 }
 
 #[test]
 fn a_run_cut_off_anywhere_resumes_to_the_same_end() {
     let folder = tempfile::tempdir().unwrap();
     let straight = folder.path().join("straight");
-    run(&straight, usize::MAX, false).unwrap();
-    let events = lines(&straight.join("metrics.jsonl")).len();
-    // In the warm start, in each stage, between two stages, and at the very end.
-    for cut in [0, 3, 9, 12, 14, 20, events - 1] {
+    run(&straight, UNDISTURBED).unwrap();
+    assert_eq!(left_by(&straight).len(), 5);
+    let all = events(&straight);
+    // In each phase of the warm start, in each stage, between two stages, and at the very end; and with checkpoints so often.
+    for (i, cut) in [0, 3, 6, 9, 12, 14, 20, 25, 30, 40, all - 1].into_iter().enumerate() {
         let path = folder.path().join(format!("cut-{cut}"));
-        assert!(run(&path, cut, false).is_err(), "cut at {cut} of {events}");
-        run(&path, usize::MAX, true).unwrap();
-        for file in ["metrics.jsonl", "episodes.jsonl"] {
-            assert_eq!(lines(&path.join(file)), lines(&straight.join(file)), "{file}, cut at {cut}");
-        }
-        for file in ["base.safetensors", "stage-1.safetensors", "stage-2.safetensors"] {
-            let bytes = |run: &Path| fs::read(run.join("checkpoints").join(file)).unwrap();
-            assert_eq!(bytes(&path), bytes(&straight), "{file}, cut at {cut}");
-        }
+        let how = How { every: [0, 1, 2][i % 3], threads: 1 + i % 2, ..UNDISTURBED };
+        assert!(run(&path, How { events: cut, ..how }).is_err(), "cut at {cut} of {all}");
+        run(&path, How { resume: true, ..how }).unwrap();
+        same(&path, &straight, &format!("cut at {cut}, checkpoints every {} steps", how.every));
     }
 }
 
 #[test]
-fn a_run_on_adapters_resumes_too_and_knows_the_model_it_started_from() {
+fn a_run_that_is_asked_to_stop_behind_every_single_step_still_comes_to_the_same_end() {
     let folder = tempfile::tempdir().unwrap();
-    let straight = folder.path().join("straight");
-    let trained = run_adapters(&straight, usize::MAX, false, 5).unwrap().model;
-    let events = lines(&straight.join("metrics.jsonl"));
-    let reference = events.iter().find(|event| event["event"] == "reference").unwrap();
-    assert_eq!(reference["fingerprint"], fingerprint(&trained.without_adapters()));
-    assert!(!straight.join("checkpoints/base.safetensors").exists(), "no copy of the model it started from");
-    for cut in [0, 5, 9, events.len() - 1] {
-        let path = folder.path().join(format!("cut-{cut}"));
-        assert!(run_adapters(&path, cut, false, 5).is_err());
-        let end = run_adapters(&path, usize::MAX, true, 5).unwrap().model;
-        assert_eq!(fingerprint(&end), fingerprint(&trained), "cut at {cut}");
-        assert_eq!(lines(&path.join("metrics.jsonl")), events, "cut at {cut}");
+    for attempts in [2, 3] {
+        let [straight, path] = ["straight", "stopped"].map(|name| folder.path().join(format!("{name}-{attempts}")));
+        run_attempts(&straight, attempts, UNDISTURBED).unwrap();
+        let mut how = How { asked: 0, ..UNDISTURBED };
+        let mut stops = 0;
+        while let Err(error) = run_attempts(&path, attempts, how) {
+            assert!(matches!(error, TrainError::Interrupted), "{error}");
+            (how.resume, stops) = (true, stops + 1);
+            assert!(stops < 100);
+        }
+        // Behind each of 6 + 3 + 4 steps, and behind each stage.
+        assert_eq!(stops, 13 + 1 + attempts);
+        same(&path, &straight, &format!("{attempts} attempts"));
     }
-    assert!(matches!(run_adapters(&straight, usize::MAX, true, 6), Err(TrainError::Origin { .. })));
+}
+
+#[test]
+fn a_run_on_somebody_elses_model_resumes_too_and_knows_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for adapters in [true, false] {
+        let straight = folder.path().join(format!("straight-{adapters}"));
+        let trained = run_origin(&straight, UNDISTURBED, 5, adapters).unwrap().model;
+        if adapters {
+            let metrics = fs::read_to_string(straight.join("metrics.jsonl")).unwrap();
+            let reference = metrics.lines().find(|line| line.contains("\"reference\"")).unwrap();
+            assert!(reference.contains(&fingerprint(&trained.without_adapters())));
+        }
+        assert!(!straight.join("checkpoints/base/model.safetensors").exists(), "no copy of the model it started from");
+        for (cut, every) in [(0, 1), (6, 1), (20, 1), (20, 2), (events(&straight) - 1, 0)] {
+            let path = folder.path().join(format!("cut-{cut}-{every}-{adapters}"));
+            let how = How { every, ..UNDISTURBED };
+            assert!(run_origin(&path, How { events: cut, ..how }, 5, adapters).is_err());
+            let end = run_origin(&path, How { resume: true, ..how }, 5, adapters).unwrap().model;
+            assert_eq!(fingerprint(&end), fingerprint(&trained), "cut at {cut}");
+            same(&path, &straight, &format!("cut at {cut}, adapters: {adapters}"));
+        }
+        let other = run_origin(&straight, How { resume: true, ..UNDISTURBED }, 6, adapters);
+        assert!(matches!(other, Err(TrainError::Origin { .. })));
+    }
+}
+
+#[test]
+fn only_one_process_writes_to_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = RunLock::take(folder.path()).unwrap();
+    let error = RunLock::take(folder.path()).unwrap_err();
+    assert!(matches!(error, TrainError::Locked { .. }), "{error}");
+    drop(lock);
+    RunLock::take(folder.path()).unwrap();
 }
 
 #[test]
 fn files_that_lost_lines_are_not_continued() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
-    run(&path, usize::MAX, false).unwrap();
+    run(&path, UNDISTURBED).unwrap();
     fs::write(path.join("metrics.jsonl"), "").unwrap();
-    let error = run(&path, usize::MAX, true).unwrap_err().to_string();
+    let error = run(&path, How { resume: true, ..UNDISTURBED }).unwrap_err().to_string();
     assert!(error.contains("metrics.jsonl"), "{error}");
 }
 

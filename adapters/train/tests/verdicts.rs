@@ -7,7 +7,7 @@ use palinode_core::{
 };
 use palinode_lm::{Decoder, DecoderConfig};
 use palinode_tasks::{Dialogue, DigitTask, Ledger, TaskError, TextTask};
-use palinode_train::{TrainError, config::TrainConfig, event::Event, play::context, schedule::Start, train, workers::Workers};
+use palinode_train::{TrainError, config::TrainConfig, event::Event, play::context, progress::Start, train, workers::Workers};
 
 /// The ledger, with a verifier that can't judge one problem in three.
 struct Failing(DigitTask);

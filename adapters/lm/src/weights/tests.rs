@@ -80,17 +80,17 @@ fn what_was_trained_goes_back_into_a_model_like_it() {
         all
     };
     assert_ne!(numbers(&some), numbers(&other));
-    some.save_trained(&path).unwrap();
+    let bytes = some.trained_bytes().unwrap();
     assert!(fs::metadata(&path).unwrap().len() < 20_000, "the frozen base is not written");
-    let restored = other.with_trained(&path).unwrap();
+    let restored = other.with_trained(&bytes, &path).unwrap();
     assert_eq!(numbers(&restored), numbers(&some));
     assert_eq!(restored.trained(), some.trained(), "what was frozen still is");
     // The adapters of one model are no weights of another, and all of a model's weights are not its adapters.
-    let text = base.clone().with_trained(&path).unwrap_err().to_string();
+    let text = base.clone().with_trained(&bytes, &path).unwrap_err().to_string();
     assert!(text.contains("embedding is missing") && text.contains("adapters.0.a is not part of the model"), "{text}");
-    base.save_trained(&path).unwrap();
+    let bytes = base.trained_bytes().unwrap();
     let whole = fs::read(&path).unwrap();
     base.save(&path).unwrap();
     assert_eq!(whole, fs::read(&path).unwrap());
-    assert!(matches!(some.with_trained(&path), Err(LmError::Tensors { .. })));
+    assert!(matches!(some.with_trained(&bytes, &path), Err(LmError::Tensors { .. })));
 }

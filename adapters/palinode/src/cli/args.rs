@@ -156,12 +156,18 @@ pub(crate) struct TrainArgs {
     /// Start from another run's base model instead of a warm start
     #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "model"])]
     pub(crate) base: Option<PathBuf>,
-    /// Continue the run in --out behind its last complete stage
+    /// Go on with the run in --out behind its newest checkpoint, as if it had never stopped
     #[arg(long, requires = "out", conflicts_with = "force")]
     pub(crate) resume: bool,
     /// Overwrite the run in --out
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
+    /// Steps between two checkpoints, besides those at the ends of stages; 0 for none [default: 25]
+    #[arg(long, value_name = "N")]
+    pub(crate) checkpoint_every: Option<usize>,
+    /// How many of them are kept, besides the best [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) checkpoint_keep: Option<u16>,
     /// Print what would run, and its settings, and stop
     #[arg(long, conflicts_with_all = ["resume", "base"])]
     pub(crate) dry_run: bool,

@@ -16,6 +16,7 @@ use palinode::{
 pub(crate) struct Failure {
     code: u8,
     message: String,
+    help: Option<String>,
 }
 
 /// A stated check failed.
@@ -26,10 +27,17 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const INPUT: u8 = 3;
 /// A numerical or device guard.
 pub(crate) const GUARD: u8 = 4;
+/// Somebody asked the command to stop: 128 and the number of SIGINT, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 impl Failure {
     pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), help: None }
+    }
+
+    /// The same, with what to do now.
+    pub(crate) fn with_help(self, help: String) -> Self {
+        Self { help: Some(help), ..self }
     }
 
     pub(crate) fn code(&self) -> u8 {
@@ -39,6 +47,10 @@ impl Failure {
     pub(crate) fn print(&self) {
         let red = anstyle::AnsiColor::Red.on_default().bold();
         anstream::eprintln!("{red}error:{red:#} {}", clean(&self.message));
+        if let Some(help) = &self.help {
+            let cyan = anstyle::AnsiColor::Cyan.on_default().bold();
+            anstream::eprintln!("{cyan}help:{cyan:#} {}", clean(help));
+        }
     }
 }
 
@@ -118,7 +130,12 @@ impl From<TrainError> for Failure {
             | TrainError::Check { .. }
             | TrainError::Reference
             | TrainError::Verifier { .. } => GUARD,
-            TrainError::Io { .. } | TrainError::Damaged { .. } | TrainError::Origin { .. } => INPUT,
+            TrainError::Interrupted => INTERRUPTED,
+            TrainError::Io { .. }
+            | TrainError::Damaged { .. }
+            | TrainError::Newer { .. }
+            | TrainError::Write(_)
+            | TrainError::Origin { .. } => INPUT,
             _ => USAGE,
         };
         Self::new(code, error.to_string())

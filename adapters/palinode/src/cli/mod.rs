@@ -8,6 +8,7 @@ mod doctor;
 mod eval;
 mod failure;
 mod hub;
+mod interrupt;
 mod merge;
 mod model;
 mod open;
@@ -28,7 +29,8 @@ pub(crate) use failure::Failure;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a stated check failed (eval --min-delta); 2 wrong usage or configuration;
-            3 an input can't be read; 4 a numerical or device guard stopped the run.";
+            3 an input can't be read, or an output written; 4 a numerical or device guard stopped the run;
+            130 interrupted (train: behind a step, its state stored).";
 
 /// Trains language models to take back a wrong first answer (SCoRe, arXiv 2409.12917).
 #[derive(Debug, Parser)]

@@ -8,13 +8,14 @@ use palinode::{
     hf::load_adapters,
     lm::Decoder,
     setup::Setup,
-    train::{schedule::check_context, workers::Workers},
+    train::{checkpoint::Skipped, schedule::check_context, workers::Workers},
 };
 
 use super::{
     Failure,
     args::PlayedArgs,
     failure::{INPUT, USAGE},
+    progress::print_notes,
     settings,
 };
 
@@ -27,7 +28,7 @@ pub(crate) struct Opened {
     pub(crate) workers: Workers,
 }
 
-/// Opens a run folder's newest model, one weights file of its checkpoints folder, or a model folder.
+/// Opens a run folder's newest model, one checkpoint of it (its folder, or the weights in that), or a model folder.
 pub(crate) fn open(args: &PlayedArgs) -> Result<Opened, Failure> {
     let run = args.run.as_deref().map(run_of).transpose()?;
     let (mut config, given) = match (&run, &args.config) {
@@ -59,9 +60,19 @@ fn of_run(run: &Path, weights: Option<&Path>, setup: &Setup, device: &burn::tens
     let checkpoints = setup.checkpoints(run)?;
     let (card, model) = match weights {
         None if !checkpoints.exist() => {
-            return Err(Failure::new(INPUT, format!("{}: no stage of this run is complete yet", run.display())));
+            return Err(Failure::new(INPUT, format!("{}: this run has no checkpoint yet", run.display())));
         }
-        None => checkpoints.newest(device)?,
+        None => {
+            let (card, model, path, skipped) = checkpoints.newest(device)?;
+            if let Some(Skipped { reason, .. }) = skipped.first() {
+                let help = format!("the newest checkpoint that is whole is {}: give that instead of the run", path.display());
+                return Err(Failure::new(INPUT, reason.clone()).with_help(help));
+            }
+            if !is_stage_end(&path) {
+                print_notes(&[format!("this run is not over: {} is its newest checkpoint", path.display())]);
+            }
+            (card, model)
+        }
         Some(weights) => checkpoints.load(weights, device)?,
     };
     if card.vocabulary.as_ref() != setup.vocabulary() {
@@ -77,8 +88,20 @@ fn of_folder(adapter: Option<&Path>, setup: &Setup) -> Result<Decoder, Failure> 
     Ok(setup.bare_model()?.with_loaded_adapters(&config, &adapters)?)
 }
 
-/// The run folder that `path` is or lies in, and the weights file it names.
+/// Whether a checkpoint is the end of a stage.
+fn is_stage_end(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name == "base" || name.starts_with("stage-")
+}
+
+/// The run folder that `path` is or lies in, and the checkpoint that it names.
 fn run_of(path: &Path) -> Result<(PathBuf, Option<PathBuf>), Failure> {
+    let checkpoint = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let run = checkpoint.parent().and_then(Path::parent).map(|run| if run == Path::new("") { Path::new(".") } else { run });
+    let within = run.filter(|run| run.join("config.toml").is_file() && checkpoint.starts_with(run.join("checkpoints")));
+    if let Some(run) = within.filter(|_| path.exists()) {
+        return Ok((run.into(), Some(path.into())));
+    }
     if path.is_dir() {
         if path.join("config.toml").is_file() {
             return Ok((path.into(), None));
@@ -89,8 +112,5 @@ fn run_of(path: &Path) -> Result<(PathBuf, Option<PathBuf>), Failure> {
     if !path.exists() {
         return Err(Failure::new(INPUT, format!("{}: no such run or weights file", path.display())));
     }
-    match path.parent().and_then(Path::parent) {
-        Some(run) if run.join("config.toml").is_file() => Ok((run.into(), Some(path.into()))),
-        _ => Err(Failure::new(INPUT, format!("{}: not in the checkpoints folder of a run", path.display()))),
-    }
+    Err(Failure::new(INPUT, format!("{}: not in the checkpoints folder of a run", path.display())))
 }

@@ -10,10 +10,11 @@ use palinode::{
     train::{
         Outcome, TrainError,
         arm::StageName,
-        checkpoint::Checkpoints,
+        checkpoint::{Checkpoints, Found, Skipped},
         event::{Event, Sink},
-        run_folder::RunFolder,
-        schedule::{Start, check_fit},
+        progress::Start,
+        run_folder::{RunFolder, RunLock},
+        schedule::check_fit,
         train,
     },
 };
@@ -23,7 +24,7 @@ use super::{
     Failure,
     args::TrainArgs,
     failure::{INPUT, USAGE},
-    plan,
+    interrupt, plan,
     progress::{self, Progress},
     report,
     settings::{apply, apply_machine, find_again, settings, workers},
@@ -35,19 +36,23 @@ struct Prepared {
     setup: Setup,
     start: Start<Decoder>,
     folder: RunFolder,
+    notes: Vec<String>,
 }
 
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let prepared = if args.resume { resume(args)? } else { begin(args)? };
-    let Some(Prepared { run, setup, start, folder }) = prepared else { return Ok(()) };
+    let Some(Prepared { run, setup, start, folder, notes }) = prepared else { return Ok(()) };
     progress::print_notes(&setup.notes);
+    progress::print_notes(&notes);
     let workers = workers(&run.machine)?;
     let start = start.map(|model| model.with_kernels(run.machine.kernels));
+    let asked = interrupt::listen(folder.path())?;
+    let folder = folder.keeping(run.checkpoints).asking(move || asked.wish());
     let mut kept = setup.kept(folder.clone());
     let mut sink = Both { folder: folder.clone(), progress: Progress::new(args.quiet, &run.train) };
     let outcome = train(start, setup.task.as_ref(), &run.train, &workers, &mut kept, &mut sink);
     sink.progress.finish();
-    let outcome = outcome?;
+    let outcome = outcome.map_err(|error| stopped(error, folder.path()))?;
     report::write_into(folder.path())?;
     let exported = setup.export(&outcome.model, folder.path())?;
     conclude(args, &run, setup.task.name(), folder.path(), exported.as_deref(), &outcome)
@@ -85,13 +90,22 @@ fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
             (model, None)
         }
     };
-    let folder = RunFolder::create(&path, &run.to_toml()?, &setup.card(origin))?;
-    Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder }))
+    apply_keeping(args, &mut run);
+    let lock = RunLock::take(&path)?;
+    let folder = RunFolder::create(lock, &run.to_toml()?, &setup.card(origin))?;
+    Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder, notes: Vec::new() }))
 }
 
-/// The run in `--out`, behind its last complete stage. Its own settings count; flags that would change them are refused.
+/// The run in `--out`, behind its newest checkpoint. Its own settings count; flags that would change them are refused.
 fn resume(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     let path = args.out.clone().unwrap_or_default();
+    if !RunFolder::holds_run(&path) {
+        return Err(Failure::new(
+            INPUT,
+            format!("{}: there is no run to go on with; leave --resume out to begin one", path.display()),
+        ));
+    }
+    let lock = RunLock::take(&path)?;
     if args.settings.config.is_some() {
         return Err(Failure::new(USAGE, "--resume takes the settings of the run; leave --config out"));
     }
@@ -100,21 +114,38 @@ fn resume(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     find_again(&mut run)?;
     let asked = apply(&args.settings, run.clone(), &given)?;
     // What it runs on may be another machine.
-    if (RunConfig { machine: run.machine.clone(), ..asked }) != run {
+    if (RunConfig { machine: run.machine.clone(), checkpoints: run.checkpoints, ..asked }) != run {
         return Err(Failure::new(USAGE, "--resume takes the settings of the run; leave out the flags that differ from them"));
     }
     apply_machine(&args.settings.machine, &mut run.machine);
+    apply_keeping(args, &mut run);
     let opened = device::open(&run.machine.device)?;
     let setup = Setup::open(&run, &opened)?;
     let checkpoints = setup.checkpoints(&path)?;
     if !checkpoints.exist() {
-        let folder = RunFolder::resume(&path, &Default::default())?;
+        let folder = RunFolder::resume(lock, Default::default())?;
         let (model, _) = setup.model()?;
-        return Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder }));
+        let notes = vec!["this run was stopped before its first checkpoint: it begins again".into()];
+        return Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder, notes }));
     }
-    let (start, saved) = checkpoints.start(&opened.device)?;
-    let folder = RunFolder::resume(&path, &saved)?;
-    Ok(Some(Prepared { run, setup, start, folder }))
+    let Found { start, saved, path, skipped } = checkpoints.start(&opened.device)?;
+    let folder = RunFolder::resume(lock, saved.written)?;
+    let mut notes: Vec<String> =
+        skipped.iter().map(|Skipped { path, reason }| format!("{}: skipped: {reason}", path.display())).collect();
+    notes.push(format!("going on behind {}", path.display()));
+    Ok(Some(Prepared { run, setup, start, folder, notes }))
+}
+
+fn apply_keeping(args: &TrainArgs, run: &mut RunConfig) {
+    run.checkpoints.every = args.checkpoint_every.unwrap_or(run.checkpoints.every);
+    run.checkpoints.last = args.checkpoint_keep.map_or(run.checkpoints.last, usize::from);
+}
+
+/// What stopped a run, and how to go on.
+fn stopped(error: TrainError, run: &Path) -> Failure {
+    let kept = matches!(error, TrainError::Interrupted | TrainError::Io { .. } | TrainError::Write(_));
+    let failure = Failure::from(error);
+    if kept { failure.with_help(format!("go on with `palinode train --resume --out {}`", run.display())) } else { failure }
 }
 
 /// `name`, or the first of `name-2`, `name-3`, … that is free.

@@ -1,0 +1,118 @@
+//! What the loop asks of whoever keeps a run: whether to store its state behind a step, and to store it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{error::TrainError, guard::Guard, learner::Learner, progress::Progress};
+
+/// Keeps a run, so that it can go on from where it was.
+pub trait Keep<M> {
+    /// What is to happen behind a step; `done` steps of the warm start, or of RL, have been taken.
+    fn wish(&mut self, done: usize) -> Wish {
+        let _ = done;
+        Wish::GoOn
+    }
+
+    /// Stores a state.
+    ///
+    /// # Errors
+    /// What could not be written; it stops the run.
+    fn keep(&mut self, state: &State<'_, M>) -> Result<(), TrainError>;
+
+    /// The model as it will be written when the run is over, where that rounds it. A stage ends with this, so that what is reported is what is left.
+    ///
+    /// # Errors
+    /// What makes writing impossible; it stops the run.
+    fn settle(&self, model: M) -> Result<M, TrainError> {
+        Ok(model)
+    }
+}
+
+/// Keeps nothing.
+impl<M> Keep<M> for () {
+    fn keep(&mut self, _: &State<'_, M>) -> Result<(), TrainError> {
+        Ok(())
+    }
+}
+
+/// What is to happen behind a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// The next step.
+    GoOn,
+    /// The state is stored first.
+    Keep,
+    /// The state is stored, and the run stops.
+    Stop,
+}
+
+/// Everything from which a run goes on as if it had never stopped.
+pub struct State<'a, M> {
+    /// The model.
+    pub model: &'a M,
+    /// Complete stages, and RL steps taken.
+    pub progress: &'a Progress,
+    /// What else there is inside a stage; between two stages there is nothing.
+    pub inside: Option<Inside<'a, M>>,
+    /// Accuracy of the last attempt in percent, when exactly this model was evaluated.
+    pub score: Option<f64>,
+    /// Wall-clock seconds since the start of the run.
+    pub seconds: f64,
+}
+
+/// What a state inside of a stage has more.
+pub struct Inside<'a, M> {
+    /// The optimiser's state.
+    pub learner: &'a Learner<M>,
+    /// What KL is measured against, where that is not the base model.
+    pub reference: Option<&'a M>,
+    /// Where in the stage.
+    pub place: Place,
+    /// When the stage began, in seconds since the start of the run.
+    pub began: f64,
+}
+
+/// Where inside of a stage a run is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// In the warm start.
+    Warm(WarmPlace),
+    /// In an RL stage.
+    Reinforce {
+        /// Steps of the stage that were taken.
+        step: usize,
+        /// What the warnings are about to be made of.
+        guard: Guard,
+    },
+}
+
+/// Where in the warm start a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarmPlace {
+    /// The phase, from 1.
+    pub phase: usize,
+    /// Steps of all phases that were taken.
+    pub done: usize,
+    /// Steps that were taken before this phase.
+    pub first: usize,
+    /// Whether the phase has reached its target.
+    pub over: bool,
+}
+
+/// Does behind a step what is wished: `state` is made only when it is to be stored. `last` says that the stage's end, which is stored anyhow, follows.
+pub(crate) fn behind_step<'a, M: 'a>(
+    kept: &mut dyn Keep<M>,
+    done: usize,
+    last: bool,
+    state: impl FnOnce() -> State<'a, M>,
+) -> Result<(), TrainError> {
+    match kept.wish(done) {
+        Wish::Keep if !last => kept.keep(&state()),
+        Wish::GoOn | Wish::Keep => Ok(()),
+        Wish::Stop => {
+            kept.keep(&state())?;
+            Err(TrainError::Interrupted)
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! AdamW over a model's parameters, with a state that can be stored.
+//!
+//! The rule is burn's. Its container keeps moments by process-wide ids and puts them on the default device when they are read back; here they go by
+//! the parameters' paths, and to the parameters' device.
+
+use std::collections::BTreeMap;
+
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    optim::{AdamW as Rule, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer as _},
+    tensor::{Device, Tensor, TensorData},
+};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+/// AdamW's settings (Loshchilov & Hutter 2019, arXiv 1711.05101).
+#[derive(Debug, Clone, Copy)]
+pub struct AdamW {
+    /// Decay rates of the first and second moment.
+    pub betas: [f32; 2],
+    /// Decoupled weight decay.
+    pub weight_decay: f32,
+    /// Largest norm of the whole gradient.
+    pub clip: f64,
+}
+
+impl AdamW {
+    /// What both RL stages take: no weight decay, since KL already holds the policy where it was.
+    pub const REINFORCE: Self = Self { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 };
+}
+
+/// AdamW's rule, and the moments of every parameter that it has stepped.
+pub(crate) struct Optimizer {
+    rule: Rule,
+    moments: BTreeMap<String, Moments>,
+}
+
+/// One parameter's moments, in a row.
+struct Moments {
+    steps: usize,
+    first: Tensor<1>,
+    second: Tensor<1>,
+}
+
+impl Optimizer {
+    pub(crate) fn new(settings: AdamW) -> Self {
+        let rule = AdamWConfig::new()
+            .with_beta_1(settings.betas[0])
+            .with_beta_2(settings.betas[1])
+            .with_epsilon(1e-8)
+            .with_weight_decay(settings.weight_decay)
+            .build();
+        Self { rule, moments: BTreeMap::new() }
+    }
+
+    /// The model after one step; parameters without a gradient stay.
+    pub(crate) fn step<M: Module>(&mut self, model: M, learning_rate: f64, gradients: GradientsParams) -> M {
+        model.map(&mut Step { optimizer: self, learning_rate, gradients, path: Vec::new() })
+    }
+
+    /// All moments as a safetensors file: `PATH.first` and `PATH.second` in f32, `PATH.steps` in u64.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        let mut tensors: BTreeMap<String, (Dtype, Vec<u8>)> = BTreeMap::new();
+        for (path, Moments { steps, first, second }) in &self.moments {
+            for (name, moment) in [("first", first), ("second", second)] {
+                let bytes = moment.to_data().iter::<f32>().flat_map(f32::to_le_bytes).collect();
+                tensors.insert(format!("{path}.{name}"), (Dtype::F32, bytes));
+            }
+            tensors.insert(format!("{path}.steps"), (Dtype::U64, (*steps as u64).to_le_bytes().to_vec()));
+        }
+        let views: Result<Vec<_>, _> = tensors
+            .iter()
+            .map(|(name, (dtype, bytes))| {
+                let length = bytes.len() * 8 / dtype.bitsize();
+                TensorView::new(*dtype, vec![length], bytes).map(|view| (name, view))
+            })
+            .collect();
+        views.and_then(|views| safetensors::serialize(views, None)).map_err(|error| error.to_string())
+    }
+
+    /// Takes the moments of such a file for the parameters of a model.
+    ///
+    /// # Errors
+    /// In words, what the file lacks.
+    pub(crate) fn restore<M: Module>(&mut self, bytes: &[u8], model: &M) -> Result<(), String> {
+        let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+        let mut found = Restore { file: &file, moments: BTreeMap::new(), path: Vec::new(), error: None };
+        let _ = model.clone().map(&mut found);
+        if let Some(error) = found.error {
+            return Err(error);
+        }
+        if found.moments.len() * 3 != file.len() {
+            return Err("it holds moments of parameters that the model does not have".into());
+        }
+        self.moments = found.moments;
+        Ok(())
+    }
+}
+
+struct Step<'a> {
+    optimizer: &'a mut Optimizer,
+    learning_rate: f64,
+    gradients: GradientsParams,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Step<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
+        let Optimizer { rule, moments } = &mut *self.optimizer;
+        let (path, shape) = (self.path.join("."), param.dims());
+        let state = moments.remove(&path).map(|Moments { steps, first, second }| {
+            AdamWState::new(AdaptiveMomentumState::new(steps, first.reshape(shape), second.reshape(shape)))
+        });
+        param.map(|tensor| {
+            let (tensor, state) = rule.step(self.learning_rate, tensor, gradient, state);
+            moments.extend(state.map(|AdamWState { momentum }| {
+                let length = [shape.iter().product::<usize>()];
+                let (first, second) = (momentum.moment_1.reshape(length), momentum.moment_2.reshape(length));
+                (path, Moments { steps: momentum.time, first, second })
+            }));
+            tensor
+        })
+    }
+}
+
+/// Reads moments; the model is only looked at.
+struct Restore<'a> {
+    file: &'a SafeTensors<'a>,
+    moments: BTreeMap<String, Moments>,
+    path: Vec<String>,
+    error: Option<String>,
+}
+
+impl Restore<'_> {
+    /// `None` where no step has been taken on a parameter.
+    fn read(&self, path: &str, length: usize, device: &Device) -> Result<Option<Moments>, String> {
+        let tensor = |name: &str, dtype: Dtype, length: usize| {
+            let name = format!("{path}.{name}");
+            let view = self.file.tensor(&name).map_err(|_| format!("{name} is missing"))?;
+            match view.dtype() == dtype && view.shape() == [length] {
+                true => Ok(view.data().to_vec()),
+                false => Err(format!("{name} is {:?} {:?}, expected {dtype:?} [{length}]", view.dtype(), view.shape())),
+            }
+        };
+        if self.file.tensor(&format!("{path}.steps")).is_err() {
+            return Ok(None);
+        }
+        let numbers = |bytes: Vec<u8>| {
+            let numbers: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            Tensor::<1>::from_data(TensorData::new(numbers, [length]), device)
+        };
+        let steps = tensor("steps", Dtype::U64, 1)?;
+        let steps = steps.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        Ok(Some(Moments {
+            // AdamW's bias correction takes the number of steps as an i32.
+            steps: i32::try_from(steps).map_err(|_| format!("{path}.steps is {steps}"))? as usize,
+            first: numbers(tensor("first", Dtype::F32, length)?),
+            second: numbers(tensor("second", Dtype::F32, length)?),
+        }))
+    }
+}
+
+impl ModuleMapper for Restore<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (path, tensor) = (self.path.join("."), param.val());
+        match self.read(&path, tensor.shape().num_elements(), &tensor.device().without_autodiff()) {
+            Ok(moments) => self.moments.extend(moments.map(|moments| (path, moments))),
+            Err(error) => self.error = Some(error),
+        }
+        param
+    }
+}
