@@ -181,6 +181,8 @@ pub enum WarningKind {
     Unparseable,
     /// Most attempts are cut off.
     Truncated,
+    /// The reward has not risen for long.
+    Flat,
 }
 
 /// The measures of an RL step; fractions in `[0, 1]`, one entry an attempt where there are several.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     arm::StageName,
+    diagnosis::{self, Seen},
     event::{StepMetrics, Summary, WarningKind},
 };
 
@@ -26,7 +27,8 @@ pub type Warning = (WarningKind, String);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Guard {
     stage: StageName,
-    steps: Vec<[f64; 4]>,
+    /// Since the last look at why nothing rises.
+    steps: Vec<Seen>,
 }
 
 impl Guard {
@@ -45,14 +47,23 @@ impl Guard {
             let all: u64 = metrics.verdicts.values().sum();
             metrics.verdicts.get(verdict).copied().unwrap_or(0) as f64 / all.max(1) as f64
         };
-        self.steps.push([spreadless, changed, share("unparseable"), share("truncated")]);
-        if self.steps.len() < WINDOW {
+        self.steps.push(Seen {
+            reward: metrics.reward.last().copied().unwrap_or(0.0),
+            spreadless,
+            changed,
+            unparseable: share("unparseable"),
+            truncated: share("truncated"),
+            kl: metrics.kl.iter().copied().fold(0.0, f64::max),
+        });
+        if !self.steps.len().is_multiple_of(WINDOW) {
             return Vec::new();
         }
-        let mean = |i: usize| self.steps.iter().map(|step| step[i]).sum::<f64>() / WINDOW as f64;
-        let [spreadless, changed, unparseable, truncated] = [mean(0), mean(1), mean(2), mean(3)];
-        self.steps.clear();
+        let Seen { spreadless, changed, unparseable, truncated, .. } = Seen::mean(&self.steps[self.steps.len() - WINDOW..]);
         let mut warnings = Vec::new();
+        if self.steps.len() == diagnosis::STEPS {
+            warnings.extend(diagnosis::of(&self.steps).map(|message| (WarningKind::Flat, message)));
+            self.steps.clear();
+        }
         if spreadless >= NO_SIGNAL {
             warnings.push((
                 WarningKind::NoSignal,

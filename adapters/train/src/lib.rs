@@ -16,7 +16,7 @@
 //! | [`learner`], [`workers`] | micro-batches in parallel, gradients summed in a fixed order, AdamW |
 //! | [`chunked`], [`by_hand`] | a loss over tokens, differentiated a chunk of logits at a time: automatically, or by passes that are written out |
 //! | [`checks`] | whether the device decodes and differentiates rightly, before anything is trained |
-//! | [`guard`] | sandbagging, no signal, collapse, not-a-number |
+//! | [`guard`], [`diagnosis`] | sandbagging, no signal, collapse, not-a-number; why a reward does not rise |
 //! | [`keep`], [`progress`] | the state from which a run goes on |
 //! | [`event`], [`run_folder`], [`checkpoint`], [`files`] | what is said, and what is kept |
 
@@ -26,6 +26,7 @@ pub mod checkpoint;
 pub mod checks;
 pub mod chunked;
 pub mod config;
+pub mod diagnosis;
 pub mod error;
 pub mod evaluate;
 pub mod event;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use palinode_core::{task::Split, trajectory::Group, verifier::Verdict};
+use palinode_core::{attempt::Attempt, task::Split, trajectory::Group, verifier::Verdict};
 use palinode_tasks::TextTask;
 
 use crate::{
@@ -218,6 +218,7 @@ impl<M: Trainable> Run<'_, M> {
                 self.keep_episodes(stage.name, step + 1, rl_step, &groups)?;
             }
             for (kind, message) in guard.step(&metrics) {
+                let message = message + &self.shown(kind, &groups);
                 self.sink.receive(&Event::Warning { kind, stage: stage.name, rl_step, message })?;
             }
             let last = step + 1 == stage.steps;
@@ -254,11 +255,29 @@ impl<M: Trainable> Run<'_, M> {
         if share <= limit {
             return Ok(());
         }
+        let examples = self.examples(groups, |attempt| attempt.verdict() == Verdict::Failed);
+        Err(TrainError::Verifier { step: metrics.rl_step, share, limit, examples })
+    }
+
+    /// Attempts that a warning speaks of, below its words.
+    fn shown(&self, kind: WarningKind, groups: &[Group]) -> String {
+        let verdict = match kind {
+            WarningKind::Unparseable => "unparseable",
+            WarningKind::Truncated => "truncated",
+            _ => return String::new(),
+        };
+        let examples = self.examples(groups, |attempt| attempt.verdict().name() == verdict);
+        if examples.is_empty() { examples } else { format!("\n{examples}") }
+    }
+
+    /// A few attempts, with what they answer and why they earned what they did.
+    fn examples(&self, groups: &[Group], wanted: impl Fn(&Attempt) -> bool) -> String {
         let attempts = groups.iter().flat_map(|group| {
             group.trajectories().iter().flat_map(|episode| episode.attempts()).map(move |attempt| (group.problem(), attempt))
         });
-        let failed = attempts.filter(|(_, attempt)| attempt.verdict() == Verdict::Failed).take(EXAMPLES);
-        let examples: Vec<String> = failed
+        let examples: Vec<String> = attempts
+            .filter(|(_, attempt)| wanted(attempt))
+            .take(EXAMPLES)
             .map(|(problem, attempt)| {
                 let short =
                     |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect::<String>();
@@ -266,7 +285,7 @@ impl<M: Trainable> Run<'_, M> {
                 format!("  problem: {asked}\n  answer:  {answered}\n  verdict: {}", self.task.explain(problem, attempt.answer()))
             })
             .collect();
-        Err(TrainError::Verifier { step: metrics.rl_step, share, limit, examples: examples.join("\n") })
+        examples.join("\n")
     }
 
     /// Evaluates the model a stage leaves.
