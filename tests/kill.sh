@@ -28,7 +28,7 @@ every = 4
 TOML
 
 train() { # FOLDER THREADS ARGUMENTS...
-    "$palinode" train --quiet --out "$1" --threads "$2" --checkpoint-every 3 "${@:3}" > /dev/null 2>> "$folder/messages"
+    exec "$palinode" train --quiet --out "$1" --threads "$2" --checkpoint-every 3 "${@:3}" > /dev/null 2>> "$folder/messages"
 }
 
 compare() { # FOLDER
@@ -39,9 +39,9 @@ compare() { # FOLDER
 }
 
 begun=$EPOCHREALTIME
-train "$folder/straight" 2 --config "$folder/short.toml"
+(train "$folder/straight" 2 --config "$folder/short.toml")
 milliseconds=$(( (${EPOCHREALTIME/./} - ${begun/./}) / 1000 ))
-train "$folder/one-thread" 1 --config "$folder/short.toml"
+(train "$folder/one-thread" 1 --config "$folder/short.toml")
 compare "$folder/one-thread"
 
 killed=0 runs=0
@@ -53,8 +53,7 @@ while (( killed < kills )); do
         # A random part of a whole run; nearly always in the middle of something.
         pause=$(( RANDOM * RANDOM % milliseconds / 2 ))
         sleep "$(printf '%d.%03d' $(( pause / 1000 )) $(( pause % 1000 )))"
-        # The program is a child of the function's shell.
-        if pkill -KILL -P $! 2> /dev/null; then
+        if kill -KILL $! 2> /dev/null; then
             killed=$(( killed + 1 ))
             wait $! 2> /dev/null || true
         else
