@@ -58,7 +58,7 @@ fn several_runs_become_one_comparison_in_the_current_folder() {
     for part in [
         "Self-correction in 3 runs: from +1.0 points (C, naive) to +34.0 (B, score).",
         "<td>72.0<small>± 2.8</small></td>",
-        "50 RL steps · 500 problems · 1 min 1 s",
+        "<span>50 RL steps</span> · <span>500 problems</span> · <span>1 min 1 s</span>",
         "<code>train.arm</code>",
     ] {
         assert!(page.contains(part), "{part}");

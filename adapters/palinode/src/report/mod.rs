@@ -6,8 +6,9 @@
 //! episodes.jsonl ──┘   (bounded memory)              └─ stats, diff ─────┘      render_effect_svg
 //! ```
 //!
-//! The page needs no network and runs one script, which searches the episodes: its content security policy forbids everything else, so text
-//! written by a model stays text, and without the script nothing but the search is missing. Every number in it can be recomputed from the run folder, and the page says how.
+//! The page needs no network and runs one script, which searches the episodes: its content security policy forbids everything
+//! else, so text written by a model stays text, and without the script nothing but the search is missing. Every number in it can
+//! be recomputed from the run folder, and the page says how.
 
 mod browser;
 mod cards;

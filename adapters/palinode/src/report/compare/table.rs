@@ -18,7 +18,7 @@ use super::{
 pub(super) fn runs(entries: &[Entry]) -> String {
     let mut out = format!("{}<th scope=\"col\">Run</th>", table_start("Runs"));
     out.push_str("<th scope=\"col\" class=\"text\">Task, arm, seed</th>");
-    MEASURES.iter().for_each(|(name, _)| out.push_str(&format!("<th scope=\"col\">{name}</th>")));
+    out.push_str(&measures(entries));
     out.push_str("</tr></thead><tbody>");
     for (index, entry) in entries.iter().enumerate() {
         out.push_str(&format!("<tr><th scope=\"row\">{}{}</th>", swatch(index, entry), state(entry)));
@@ -45,7 +45,7 @@ pub(super) fn repeats(entries: &[Entry]) -> Option<String> {
         return None;
     }
     let mut out = format!("{}<th scope=\"col\">Arm</th><th scope=\"col\">Seeds</th>", table_start("Mean over seeds"));
-    MEASURES.iter().for_each(|(name, _)| out.push_str(&format!("<th scope=\"col\">{name}</th>")));
+    out.push_str(&measures(entries));
     out.push_str("</tr></thead><tbody>");
     for group in &groups {
         let (first, those) = (group.runs[0], letters(group.runs.iter().copied()));
@@ -99,12 +99,21 @@ pub(super) fn settings(entries: &[Entry]) -> String {
     out
 }
 
+/// The heads of the columns of [`MEASURES`]; the last attempt by its number, where all runs have as many.
+fn measures(entries: &[Entry]) -> String {
+    let attempts = |entry: &Entry| entry.run.result().map_or(0, |eval| eval.acc.len());
+    let most = attempts(&entries[0]);
+    let last = if entries.iter().all(|entry| attempts(entry) == most) { format!("acc@t{most}") } else { "acc@last".to_owned() };
+    let named = MEASURES.iter().map(|(name, _)| if *name == "acc@last" { last.as_str() } else { *name });
+    named.map(|name| format!("<th scope=\"col\">{name}</th>")).collect()
+}
+
 /// A run's letter, a piece of its line, and its name.
 fn swatch(index: usize, entry: &Entry) -> String {
     let (class, dash) = look(index);
     format!(
         "<span class=\"who\"><b>{}</b><svg class=\"chart swatch\" viewBox=\"0 0 44 10\" aria-hidden=\"true\">\
-         <path class=\"line {class}\" stroke-dasharray=\"{}\" d=\"M2 5H42\"/></svg></span>{}",
+         <path class=\"line {class}\" stroke-dasharray=\"{}\" d=\"M2 5H42\"/></svg></span><span class=\"run-name\">{}</span>",
         entry.letter,
         if dash.is_empty() { "none" } else { dash },
         escape(&entry.name)
@@ -114,9 +123,10 @@ fn swatch(index: usize, entry: &Entry) -> String {
 /// How far a run got, on how many problems, in what time.
 fn state(entry: &Entry) -> String {
     let n = entry.run.result().and_then(|eval| eval.n.0).map(|n| format!("{} problems", count(n)));
-    let open = (!entry.run.ended).then(|| "<span class=\"bad\">not finished</span>".to_owned());
+    let open = (!entry.run.ended).then(|| "<b class=\"bad\">not finished</b>".to_owned());
     let parts = [Some(format!("{} RL steps", count(entry.run.last_step()))), n, entry.run.seconds.map(duration), open];
-    format!("<small>{}</small>", parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
+    let parts: Vec<String> = parts.into_iter().flatten().map(|part| format!("<span>{part}</span>")).collect();
+    format!("<small>{}</small>", parts.join(" · "))
 }
 
 fn written(name: &str, value: Option<f64>) -> String {

@@ -63,6 +63,7 @@ fn two_arms_over_seeds_become_one_page() {
         "<code>machine.threads</code>",
         "Stage II from step 0 to 200",
         "task <b>ledger</b>",
+        "<th scope=\"col\">acc@t2</th>",
     ] {
         assert!(page.contains(part), "{part}");
     }
@@ -96,6 +97,7 @@ fn what_limits_a_comparison_is_said() {
     let page = compare(&[&killed, &three, &fell].map(|text| folder(&[("metrics.jsonl", text), ("config.toml", "not = = toml")])));
     for part in [
         "<b>The number of attempts differs:</b> 2 in A and C; 3 in B.",
+        "<th scope=\"col\">acc@last</th>",
         "<b>The number of held-out problems differs:</b> 2000 in A and C; 500 in B.",
         "<b>The number of RL steps differs:</b> 200 in A and B; 150 in C.",
         "Not finished, shown as far as they got:</b> A.",
