@@ -296,10 +296,10 @@ pub(crate) struct TryArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Folder of a run
-    #[arg(value_name = "RUN")]
-    pub(crate) run: PathBuf,
-    /// Where to write it [default: RUN/report.html]
+    /// Folder of a run; several are compared
+    #[arg(value_name = "RUN", required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Where to write it [default: RUN/report.html; of several runs ./comparison.html]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Write the figure of accuracy per attempt alone, as SVG

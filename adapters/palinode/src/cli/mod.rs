@@ -88,7 +88,13 @@ Examples:
   echo 30140207 | palinode try runs/ledger-score-seed0
   echo 'What is 17 * 23?' | palinode try --model runs/mine/model --temperature 0.7")]
     Try(TryArgs),
-    /// Write a run's report: one HTML file that needs no network.
+    /// Write a run's report, or a comparison of several runs: one HTML file that needs no network.
+    #[command(after_help = "\
+Examples:
+  palinode report runs/ledger-score-seed0
+  palinode report runs/ledger-score-seed0 runs/ledger-naive-seed0    writes comparison.html: what they found, and how their settings differ
+  palinode report runs/* --out arms.html                             arms that repeat over seeds: mean and standard deviation as well
+  palinode report runs/ledger-score-seed0 --svg --out effect.svg")]
     Report(ReportArgs),
     /// Print the log-probability of each token id, given those before it, under a model folder.
     #[command(after_help = "\

@@ -1,15 +1,26 @@
 //! `palinode report`.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use palinode::report::{render_effect_svg, render_html};
+use palinode::report::{ReportError, render_comparison, render_effect_svg, render_html};
 
-use super::{Failure, ReportArgs, failure::INPUT};
+use super::{
+    Failure, ReportArgs,
+    failure::{INPUT, USAGE},
+};
 
 pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
-    let out = args.out.clone().unwrap_or_else(|| args.run.join("report.html"));
-    let text = if args.svg { render_effect_svg(&args.run)? } else { render_html(&args.run)? };
-    write(&out, &text)?;
+    let (text, default) = match args.runs.as_slice() {
+        [run] if args.svg => (render_effect_svg(run)?, run.join("effect.svg")),
+        [run] => (render_html(run)?, run.join("report.html")),
+        _ if args.svg => return Err(Failure::new(USAGE, "--svg draws the figure of one run; name one")),
+        runs => (render_comparison(runs).map_err(refused)?, PathBuf::from("comparison.html")),
+    };
+    let out = args.out.as_ref().unwrap_or(&default);
+    write(out, &text)?;
     anstream::println!("{}", out.display());
     Ok(())
 }
@@ -17,6 +28,14 @@ pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
 /// Writes the report into the run's folder.
 pub(crate) fn write_into(run: &Path) -> Result<(), Failure> {
     write(&run.join("report.html"), &render_html(run)?)
+}
+
+/// Which runs are given is usage; what their files hold is input.
+fn refused(error: ReportError) -> Failure {
+    match error {
+        ReportError::Number { .. } | ReportError::Twice { .. } => Failure::new(USAGE, error.to_string()),
+        other => other.into(),
+    }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

@@ -91,7 +91,7 @@ pub(super) type Point = (f64, Option<f64>);
 pub(super) struct Line {
     /// The CSS class that gives its colour.
     pub(super) class: &'static str,
-    /// Written at its end.
+    /// Written at its end; may be empty.
     pub(super) name: String,
     /// Written at its end, above the name.
     pub(super) value: String,
@@ -100,6 +100,10 @@ pub(super) struct Line {
     pub(super) raw: Vec<Point>,
     /// Dots at points, filled or hollow; may be empty.
     pub(super) dots: Vec<(f64, f64, bool)>,
+    /// Vertical strokes at a step, from one value to another; may be empty.
+    pub(super) whiskers: Vec<(f64, f64, f64)>,
+    /// SVG's `stroke-dasharray`; empty for an unbroken line.
+    pub(super) dash: &'static str,
 }
 
 /// A number written beside a point.

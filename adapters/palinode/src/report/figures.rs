@@ -4,7 +4,7 @@ use super::{
     chart::{Axis, Chart, Line, Point, Tag},
     lines::Num,
     read::{Run, Step},
-    stats::{smooth, window},
+    stats::{smooth, wilson, window},
     text::{clip, count, percent, plain, signed, stage_name},
 };
 
@@ -15,8 +15,9 @@ pub(super) fn effect(run: &Run) -> Chart {
         run.evals.iter().map(|(x, eval)| (x, eval.acc.get(index).and_then(|acc| acc.0))).collect()
     };
     let lines: Vec<Line> = (0..attempts).map(|index| accuracy_line(run, index, at(index))).collect();
-    let values = run.evals.iter().flat_map(|(_, eval)| eval.acc.iter().filter_map(|acc| acc.0));
-    let y = Axis { unit: "\u{a0}%", ..Axis::covering(values, 20.0, (0.0, 100.0), 4.0) };
+    let ends = lines.iter().flat_map(|line| line.whiskers.iter().flat_map(|(_, low, high)| [*low, *high]));
+    let values = run.evals.iter().flat_map(|(_, eval)| eval.acc.iter().filter_map(|acc| acc.0)).chain(ends);
+    let y = Axis { unit: "\u{a0}%", ..Axis::covering(values, 20.0, (0.0, 100.0), 5.0) };
     let (first, last) = (at(0), at(attempts.saturating_sub(1)));
     let mut band = vec![Vec::new()];
     for ((x, low), (_, high)) in first.iter().zip(&last).filter(|_| attempts > 1) {
@@ -93,9 +94,19 @@ fn accuracy_line(run: &Run, index: usize, points: Vec<Point>) -> Line {
         name: format!("Attempt {}", index + 1),
         value,
         dots: dots.collect(),
+        whiskers: whiskers(run, index),
         points,
-        raw: Vec::new(),
+        ..Line::default()
     }
+}
+
+/// The intervals of an attempt's accuracies; none where there are so many evaluations that they would cover the line.
+fn whiskers(run: &Run, index: usize) -> Vec<(f64, f64, f64)> {
+    let all = run.evals.iter().filter_map(|(x, eval)| {
+        let (low, high) = wilson(eval.acc.get(index)?.0, eval.n.0)?;
+        Some((x, low, high))
+    });
+    if run.evals.iter().count() > MAX_WHISKERS { Vec::new() } else { all.collect() }
 }
 
 /// Names the values at stage ends: the higher above its line, the lower below.
@@ -162,7 +173,7 @@ fn smoothed(
             let points = by_stage(run, &raw, width);
             let end = value(points.iter().rev().find_map(|point| point.1));
             let raw = if width > 1 { raw } else { Vec::new() };
-            Line { class, name, value: end, points, raw, dots: Vec::new() }
+            Line { class, name, value: end, points, raw, ..Line::default() }
         })
         .collect();
     let all = |line: &Line| line.points.iter().chain(&line.raw).filter_map(|point| point.1).collect::<Vec<_>>();
@@ -197,3 +208,6 @@ fn empty(run: &Run, y: Axis, lines: Vec<Line>) -> Chart {
         tags: Vec::new(),
     }
 }
+
+/// Up to this many evaluations show their intervals.
+const MAX_WHISKERS: usize = 40;

@@ -3,7 +3,8 @@
 use std::{fs::File, io, io::Read, path::Path};
 
 use super::{
-    ReportError, cards,
+    ReportError,
+    browser::{self, SCRIPT_HASH},
     chart::{Chart, Frame},
     episodes::Episodes,
     figures,
@@ -16,8 +17,8 @@ use super::{
 /// The run's configuration, as text.
 #[derive(Debug, Default)]
 pub(super) struct Config {
-    text: Option<String>,
-    cut: bool,
+    pub(super) text: Option<String>,
+    pub(super) cut: bool,
 }
 
 impl Config {
@@ -41,13 +42,7 @@ impl Config {
 /// Returns the whole document.
 pub(super) fn page(run: &Run, episodes: &Episodes, config: &Config) -> String {
     let headline = escape(&table::headline(run));
-    let mut out = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>palinode: {headline}</title>\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <style>{STYLE}{CHART_CSS}</style></head><body><main><header><p class=\"kicker\">palinode · run report</p>\
-         <h1>{headline}</h1>"
-    );
+    let mut out = format!("<header><p class=\"kicker\">palinode · run report</p><h1>{headline}</h1>");
     for note in table::qualifications(run) {
         out.push_str(&format!("<p class=\"deck\">{note}</p>"));
     }
@@ -57,11 +52,23 @@ pub(super) fn page(run: &Run, episodes: &Episodes, config: &Config) -> String {
     out.push_str(&effect(run));
     out.push_str(&format!("<section><h2>By stage</h2>{}{TABLE_NOTE}</section>", table::by_stage(run)));
     out.push_str(&training(run));
-    out.push_str(&cards::section(episodes));
+    out.push_str(&browser::section(episodes));
     out.push_str(&configuration(config));
     out.push_str(RECOMPUTE);
-    out.push_str("</main></body></html>\n");
-    out
+    document(&headline, EPISODES_CSS, &out, Some((&browser::script(), SCRIPT_HASH)))
+}
+
+/// A whole document that loads nothing. `title`, `css` and `body` are HTML already; `script` is the one that may run, with its hash.
+pub(super) fn document(title: &str, css: &str, body: &str, script: Option<(&str, &str)>) -> String {
+    let allowed = script.map_or_else(String::new, |(_, hash)| format!("; script-src '{hash}'"));
+    let script = script.map_or_else(String::new, |(text, _)| format!("<script>{text}</script>"));
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
+         form-action 'none'{allowed}\"><title>palinode: {title}</title>\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">\
+         <style>{STYLE}{CHART_CSS}{css}</style></head><body><main>{body}</main>{script}</body></html>\n"
+    )
 }
 
 fn byline(run: &Run) -> String {
@@ -105,17 +112,19 @@ fn warning(warning: &Warning) -> String {
 }
 
 fn effect(run: &Run) -> String {
+    let chart = figures::effect(run);
     let hollow = if run.evals.iter().any(|(_, eval)| !eval.last) {
         " Filled dots are the evaluations that end a stage; hollow dots are intermediate ones, often on fewer problems."
     } else {
         ""
     };
+    let whiskers = if chart.lines.iter().any(|line| !line.whiskers.is_empty()) { WHISKERS } else { "" };
     let stages = if run.about.fields().contains(&("arm", "score".to_owned())) { STAGES } else { "" };
     let caption = format!(
         "Each line is the share of held-out problems that an attempt answers right. The shaded gap between them is delta: \
-         what asking for a second attempt is worth.{stages}{hollow}"
+         what asking for a second attempt is worth.{stages}{hollow}{whiskers}"
     );
-    figure("The effect", &figures::effect(run), &caption, "<code>eval</code> events: <code>acc</code> over <code>rl_step</code>")
+    figure("The effect", &chart, &caption, "<code>eval</code> events: <code>acc</code> over <code>rl_step</code>")
 }
 
 /// The figures drawn from training steps.
@@ -156,10 +165,14 @@ fn smoothing(width: usize, stride: u64) -> String {
 
 /// A figure in both widths; the style sheet shows the one that fits.
 fn figure(title: &str, chart: &Chart, caption: &str, source: &str) -> String {
+    figure_on(&[Frame::WIDE, Frame::NARROW], title, chart, caption, source)
+}
+
+/// A figure drawn on each of some frames. `title`, `caption` and `source` are HTML.
+pub(super) fn figure_on(frames: &[Frame], title: &str, chart: &Chart, caption: &str, source: &str) -> String {
+    let drawn: String = frames.iter().map(|frame| render(chart, frame)).collect();
     format!(
-        "<figure><h2>{title}</h2>{}{}<figcaption>{caption} <span class=\"source\">Source: {source}.</span></figcaption></figure>",
-        render(chart, &Frame::WIDE),
-        render(chart, &Frame::NARROW)
+        "<figure><h2>{title}</h2>{drawn}<figcaption>{caption} <span class=\"source\">Source: {source}.</span></figcaption></figure>"
     )
 }
 
@@ -175,12 +188,14 @@ fn configuration(config: &Config) -> String {
 }
 
 const STYLE: &str = include_str!("style.css");
+const EPISODES_CSS: &str = include_str!("episodes.css");
 const RECOMPUTE: &str = include_str!("recompute.html");
-const TABLE_NOTE: &str = "<p class=\"note\">Small figures are 95 % intervals: Wilson's for accuracies, the paired Wald interval for delta \
-    (both attempts answer the same problems). They cover the choice of problems, not the choice of seed. Each column is the evaluation \
+const TABLE_NOTE: &str = "<p class=\"note\">Small figures are 95 % intervals: Wilson's for shares, Bonett and Price's for delta (both attempts \
+    answer the same problems). They cover the choice of problems, not the choice of seed. Each column is the evaluation \
     that ended the stage, or its latest.</p>";
 const STAGES: &str = " In Stage I only attempt 2 is rewarded and attempt 1 is held in place; Stage II rewards both, with a bonus for \
     progress from one to the next.";
+const WHISKERS: &str = " Upright strokes are 95 % intervals.";
 const TRANSITIONS: &str = "Shares of sampled training episodes: wrong answers that attempt 2 makes right, and right answers it makes wrong. \
     Self-correction is learned when the upper line rises and the lower one stays near zero.";
 const DIVERGENCE: &str = "How far the policy has moved from the model before RL: the KL divergence summed over the tokens of an attempt, in \

@@ -1,4 +1,4 @@
-//! One run folder in, one self-contained HTML page (or the effect figure alone) out.
+//! One run folder in, one self-contained HTML page (or the effect figure alone) out; or several, and a page that compares them.
 //!
 //! ```text
 //! config.toml ─────┐
@@ -6,11 +6,14 @@
 //! episodes.jsonl ──┘   (bounded memory)              └─ stats, diff ─────┘      render_effect_svg
 //! ```
 //!
-//! The page needs no network and runs no script: its content security policy forbids both, so text written by a model
-//! stays text. Every number in it can be recomputed from the run folder, and the page says how.
+//! The page needs no network and runs one script, which searches the episodes: its content security policy forbids everything
+//! else, so text written by a model stays text, and without the script nothing but the search is missing. Every number in it can
+//! be recomputed from the run folder, and the page says how.
 
+mod browser;
 mod cards;
 mod chart;
+mod compare;
 mod diff;
 mod episodes;
 mod figures;
@@ -31,7 +34,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::{chart::Frame, episodes::Episodes, read::Run};
+use self::{chart::Frame, compare::Entry, episodes::Episodes, read::Run};
 
 /// Renders the report of the run folder `run` as one HTML document.
 ///
@@ -60,6 +63,15 @@ pub fn render_effect_svg(run: &Path) -> Result<String, ReportError> {
     Ok(svg::render(&chart, &Frame::STANDALONE))
 }
 
+/// Renders one page that compares several runs, in the order given: what they found, over seeds too, and how their settings differ.
+///
+/// # Errors
+/// As [`render_html`], for `metrics.jsonl` and `config.toml`; [`ReportError::Number`] for one run or too many, [`ReportError::Twice`] for a
+/// folder given twice.
+pub fn render_comparison<P: AsRef<Path>>(runs: &[P]) -> Result<String, ReportError> {
+    Ok(compare::page(&Entry::read_all(runs)?))
+}
+
 /// Why a report could not be rendered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -81,6 +93,20 @@ pub enum ReportError {
         line: u64,
         /// What is wrong with it.
         reason: String,
+    },
+    /// There is nothing to compare, or too much for one page.
+    #[error("a comparison takes 2 to {most} runs, not {got}")]
+    Number {
+        /// Runs given.
+        got: usize,
+        /// Runs allowed.
+        most: usize,
+    },
+    /// One run was given twice.
+    #[error("{}: this run is given twice; name each run once", path.display())]
+    Twice {
+        /// Its folder.
+        path: PathBuf,
     },
     /// The run has not evaluated its policy on the RL axis yet.
     #[error("{}: no evaluations yet; wait for the first `eval` event after warm start", path.display())]

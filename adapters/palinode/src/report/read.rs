@@ -175,6 +175,11 @@ impl About {
         fields.extend(shown(&self.version).map(|version| ("palinode", version)));
         fields
     }
+
+    /// One of those fields.
+    pub(super) fn field(&self, name: &str) -> Option<String> {
+        self.fields().into_iter().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
 }
 
 /// One optimiser step of RL. Fractions lie in 0..1; `reward` and `kl` have one entry per attempt.

@@ -15,7 +15,7 @@ pub(super) fn render(chart: &Chart, frame: &Frame) -> String {
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"{}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\"",
         frame.class,
-        escape(&chart.label)
+        escape(&description(chart))
     );
     if frame.standalone {
         out.push_str(&format!(" width=\"{width}\" height=\"{height}\"><title>{}</title>", escape(&chart.label)));
@@ -100,7 +100,8 @@ impl<'a> Plot<'a> {
             if index > 0 {
                 out.push_str(&format!("<path class=\"bound\" d=\"M{from:.1} {:.1}V{bottom:.1}\"/>", top - 18.0));
             }
-            if text_width(name, 12.0) < to - from {
+            let short = name.strip_prefix("Stage ").unwrap_or(name);
+            if let Some(name) = [name.as_str(), short].into_iter().find(|name| text_width(name, 12.0) < to - from) {
                 out.push_str(&text((from + to) / 2.0, top - 10.0, "stage m", name));
             }
         }
@@ -143,7 +144,12 @@ impl<'a> Plot<'a> {
         if !line.raw.is_empty() {
             out.push_str(&format!("<path class=\"line raw {class}\" d=\"{}\"/>", self.path(&line.raw)));
         }
-        out.push_str(&format!("<path class=\"line {class}\" d=\"{}\"/>", self.path(&line.points)));
+        for (x, low, high) in &line.whiskers {
+            let (x, low, high) = (self.x.at(*x), self.y.at(*low), self.y.at(*high));
+            out.push_str(&format!("<path class=\"line whisker {class}\" d=\"M{x:.1} {low:.1}V{high:.1}\"/>"));
+        }
+        let dash = if line.dash.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{}\"", line.dash) };
+        out.push_str(&format!("<path class=\"line {class}\"{dash} d=\"{}\"/>", self.path(&line.points)));
         for (x, y, filled) in &line.dots {
             let (kind, radius) = if *filled { ("dot", 4.0) } else { ("dot hollow", 2.6) };
             let (x, y) = (self.x.at(*x), self.y.at(*y));
@@ -165,11 +171,16 @@ impl<'a> Plot<'a> {
         let wanted: Vec<f64> = ends.iter().map(|(.., y)| *y).collect();
         let room = (self.top + 4.0, self.bottom - 12.0);
         let gap = (room.1 - room.0) / ends.len().saturating_sub(1).max(1) as f64;
-        let places = spread(&wanted, gap.min(36.0), room);
+        let named = self.chart.lines.iter().any(|line| !line.name.is_empty());
+        let places = spread(&wanted, gap.min(if named { 36.0 } else { 16.0 }), room);
         for ((line, x, y), place) in ends.iter().zip(places) {
-            if (place - y).abs() > 10.0 || self.right - x > 4.0 {
+            if (place - y).abs() > if named { 10.0 } else { 5.0 } || self.right - x > 4.0 {
                 let d = format!("M{:.1} {y:.1}L{:.1} {place:.1}", x + 5.0, self.right + 8.0);
                 out.push_str(&format!("<path class=\"leader\" d=\"{d}\"/>"));
+            }
+            if !named {
+                out.push_str(&text(self.right + 11.0, place + 4.0, &format!("name {}", line.class), &line.value));
+                continue;
             }
             out.push_str(&text(self.right + 11.0, place + 3.0, &format!("value {}", line.class), &line.value));
             out.push_str(&text(self.right + 11.0, place + 18.0, &format!("name {}", line.class), &line.name));
@@ -221,6 +232,13 @@ impl<'a> Plot<'a> {
     fn pair(&self, x: f64, y: f64) -> String {
         format!("{:.1} {:.1}", self.x.at(x), self.y.at(y))
     }
+}
+
+/// The figure and its stages in words.
+fn description(chart: &Chart) -> String {
+    let stages: Vec<String> =
+        chart.spans.iter().map(|(start, end, name)| format!("{name} from step {start:.0} to {end:.0}")).collect();
+    if stages.is_empty() { chart.label.clone() } else { format!("{}. {}", chart.label, stages.join(", ")) }
 }
 
 fn text(x: f64, y: f64, class: &str, content: &str) -> String {

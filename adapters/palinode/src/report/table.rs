@@ -62,19 +62,24 @@ pub(super) fn tiles(run: &Run) -> String {
     let Some(eval) = run.result() else { return String::new() };
     let base = run.base();
     let mut out = String::from("<dl class=\"tiles\">");
-    let mut tile = |name: &str, class: &str, value: String, before: Option<String>| {
+    let mut tile = |name: &str, class: &str, value: String, interval: Option<(f64, f64)>, before: Option<String>| {
+        let interval = interval.map_or_else(String::new, |(low, high)| format!("<small>95\u{a0}%: {}</small>", range(low, high)));
         let before = before.map_or_else(String::new, |before| format!("<small>before RL {before}</small>"));
-        out.push_str(&format!("<div><dt>{name}</dt><dd class=\"{class}\">{value}{before}</dd></div>"));
+        out.push_str(&format!("<div><dt>{name}</dt><dd class=\"{class}\">{value}{interval}{before}</dd></div>"));
     };
     for index in 0..eval.acc.len() {
         let class = super::figures::attempt_class(index);
         let before = base.map(|base| percent(accuracy(base, index)));
-        tile(&format!("Attempt {} right", index + 1), class, percent(accuracy(eval, index)), before);
+        let value = accuracy(eval, index);
+        tile(&format!("Attempt {} right", index + 1), class, percent(value), wilson(value, eval.n.0), before);
     }
     if eval.acc.len() > 1 {
-        tile("Self-correction", "", signed(delta(eval)), base.map(|base| signed(delta(base))));
-        tile("Wrong → right", "ok", percent(eval.i_to_c.0), base.map(|base| percent(base.i_to_c.0)));
-        tile("Right → wrong", "bad", percent(eval.c_to_i.0), base.map(|base| percent(base.c_to_i.0)));
+        tile("Self-correction", "", signed(delta(eval)), interval(eval), base.map(|base| signed(delta(base))));
+        let mut share = |name, class, pick: fn(&Eval) -> Option<f64>| {
+            tile(name, class, percent(pick(eval)), wilson(pick(eval), eval.n.0), base.map(|base| percent(pick(base))));
+        };
+        share("Wrong → right", "ok", |eval| eval.i_to_c.0);
+        share("Right → wrong", "bad", |eval| eval.c_to_i.0);
     }
     out.push_str("</dl>");
     out
@@ -82,7 +87,7 @@ pub(super) fn tiles(run: &Run) -> String {
 
 /// The table by stage, one column per stage. HTML.
 pub(super) fn by_stage(run: &Run) -> String {
-    let mut out = String::from("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Share of problems, in %</th>");
+    let mut out = format!("{}<th scope=\"col\">Share of problems, in %</th>", table_start("Results by stage"));
     for row in &run.rows {
         let note = if row.last { format!("RL step {}", count(row.rl_step.0.unwrap_or(0.0))) } else { "not final".to_owned() };
         out.push_str(&format!("<th scope=\"col\">{}<small>{note}</small></th>", escape(stage_name(&row.stage))));
@@ -93,9 +98,7 @@ pub(super) fn by_stage(run: &Run) -> String {
         out.push_str(&format!("<tr><th scope=\"row\">{name}<small>{means}</small></th>"));
         for row in &run.rows {
             let (value, interval) = cell(row);
-            let interval = interval
-                .map_or_else(String::new, |(low, high)| format!("<small>{} to {}</small>", plain(Some(low)), plain(Some(high))));
-            out.push_str(&format!("<td>{value}{interval}</td>"));
+            out.push_str(&format!("<td>{value}{}</td>", small(interval)));
         }
         out.push_str("</tr>");
     };
@@ -105,29 +108,58 @@ pub(super) fn by_stage(run: &Run) -> String {
             (plain(value), wilson(value, row.n.0))
         });
     }
-    line("delta", &format!("attempt {} minus attempt 1, in points", attempts.max(2)), &|row| (signed(delta(row)), interval(row)));
-    line("i→c", "wrong at attempt 1, right at attempt 2", &|row| (plain(row.i_to_c.0), None));
-    line("c→i", "right at attempt 1, wrong at attempt 2", &|row| (plain(row.c_to_i.0), None));
-    line("changed", "attempt 2 differs from attempt 1", &|row| (plain(row.changed.0), None));
-    line("P(fix | wrong)", "of those wrong at attempt 1, made right", &|row| (plain(row.p_fix_wrong.0), None));
-    line("P(break | right)", "of those right at attempt 1, made wrong", &|row| (plain(row.p_break_right.0), None));
+    let last = attempts.max(2);
+    let share = |value: Option<f64>, n: Option<f64>| (plain(value), wilson(value, n));
+    line("delta", &format!("attempt {last} minus attempt 1, in points"), &|row| (signed(delta(row)), interval(row)));
+    line("i→c", &format!("wrong at attempt 1, right at attempt {last}"), &|row| share(row.i_to_c.0, row.n.0));
+    line("c→i", &format!("right at attempt 1, wrong at attempt {last}"), &|row| share(row.c_to_i.0, row.n.0));
+    line("changed", &format!("attempt {last} differs from attempt 1"), &|row| share(row.changed.0, row.n.0));
+    line("P(fix | wrong)", "of those wrong at attempt 1, made right", &|row| share(row.p_fix_wrong.0, wrong_at_first(row)));
+    line("P(break | right)", "of those right at attempt 1, made wrong", &|row| share(row.p_break_right.0, right_at_first(row)));
     line("n", "problems evaluated", &|row| (row.n.0.map_or_else(|| plain(None), count), None));
     out.push_str("</tbody></table></div>");
     out
 }
 
-fn accuracy(eval: &Eval, index: usize) -> Option<f64> {
+/// The start of a table up to its first row, in a frame that scrolls sideways by keyboard too. `what` is trusted text.
+pub(super) fn table_start(what: &str) -> String {
+    format!(
+        "<div class=\"scroll\" role=\"region\" aria-label=\"{what}\" tabindex=\"0\"><table><caption class=\"unseen\">{what}</caption><thead><tr>"
+    )
+}
+
+/// An interval below its value; nothing where there is none. HTML.
+pub(super) fn small(interval: Option<(f64, f64)>) -> String {
+    interval.map_or_else(String::new, |(low, high)| format!("<small>{}</small>", range(low, high)))
+}
+
+fn range(low: f64, high: f64) -> String {
+    format!("{} to {}", plain(Some(low)), plain(Some(high)))
+}
+
+/// The accuracy of an attempt, counted from 0.
+pub(super) fn accuracy(eval: &Eval, index: usize) -> Option<f64> {
     eval.acc.get(index)?.0
 }
 
+/// How many problems attempt 1 answered right: P(break | right) is a share of those.
+fn right_at_first(eval: &Eval) -> Option<f64> {
+    Some((eval.n.0? * accuracy(eval, 0)? / 100.0).round())
+}
+
+/// How many problems attempt 1 answered wrong: P(fix | wrong) is a share of those.
+pub(super) fn wrong_at_first(eval: &Eval) -> Option<f64> {
+    Some((eval.n.0? - right_at_first(eval)?).max(0.0))
+}
+
 /// The recorded difference; with more than two attempts, last minus first.
-fn delta(eval: &Eval) -> Option<f64> {
+pub(super) fn delta(eval: &Eval) -> Option<f64> {
     let computed = || Some(accuracy(eval, eval.acc.len().checked_sub(1)?)? - accuracy(eval, 0)?);
     if eval.acc.len() > 2 { computed() } else { eval.delta.0.or_else(computed) }
 }
 
 /// Says whether attempt 1 is worse than before RL, by more than noise: the difference is then not all self-correction.
-fn weaker_first(run: &Run) -> Option<bool> {
+pub(super) fn weaker_first(run: &Run) -> Option<bool> {
     let (base, eval) = (run.base()?, run.result()?);
     let point = |eval: &Eval| Some((accuracy(eval, 0)?, eval.n.0.unwrap_or(1.0)));
     Some(fell(point(base)?, point(eval)?))
@@ -136,7 +168,7 @@ fn weaker_first(run: &Run) -> Option<bool> {
 /// A value and its interval.
 type Cell = (String, Option<(f64, f64)>);
 
-/// The 95 % interval of the difference between two attempts.
-fn interval(eval: &Eval) -> Option<(f64, f64)> {
-    (eval.acc.len() == 2).then(|| paired(eval.i_to_c.0, eval.c_to_i.0, eval.n.0)).flatten()
+/// The 95 % interval of the difference between the first attempt and the last.
+pub(super) fn interval(eval: &Eval) -> Option<(f64, f64)> {
+    (eval.acc.len() > 1).then(|| paired(eval.i_to_c.0, eval.c_to_i.0, eval.n.0)).flatten()
 }

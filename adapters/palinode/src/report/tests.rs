@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-fn folder(files: &[(&str, &str)]) -> TempDir {
+pub(super) fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, content) in files {
         fs::write(folder.path().join(name), content).unwrap();
@@ -16,7 +16,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-fn eval(stage: &str, rl_step: u32, first: f64, second: f64) -> String {
+pub(super) fn eval(stage: &str, rl_step: u32, first: f64, second: f64) -> String {
     let lost = if second - first > 1.0 { 1.1 } else { 0.0 };
     json!({"event": "eval", "stage": stage, "step": rl_step, "rl_step": rl_step, "acc": [first, second], "acc_t1": first,
         "acc_t2": second, "delta": second - first, "i_to_c": second - first + lost, "c_to_i": lost, "changed": 3.0,
@@ -118,18 +118,22 @@ fn a_whole_run_becomes_one_self_contained_page() {
         "Stage I<",
         "Stage II<",
         "75.6 to 79.3",
-        "21.1 to 25.1",
+        "21.1 to 25.0",
         "mean of 9 neighbouring points",
         "223\u{202f}000",
         "5 min 12 s",
         "steps = 100 # &lt;b&gt;",
-        "Corrected",
+        "Wrong → right <span>24</span>",
+        "<dt>Attempt 2 <span class=\"ok\">✓ right</span></dt>",
+        "Stage I from step 0 to 100",
         "<mark>7</mark>",
-        "24 of 200 recorded episodes",
+        "96 of 200 recorded episodes",
     ] {
         assert!(page.contains(part), "{part}");
     }
-    for absent in ["<script", "⚠", "not finished", "src=", "href=", "url(", "@import", "NaN", "inf"] {
+    assert!(page.contains(&format!("script-src '{}'", browser::SCRIPT_HASH)));
+    assert_eq!(page.matches("<script").count(), 1);
+    for absent in ["⚠", "not finished", "src=", "href=", "url(", "@import", "NaN", "inf"] {
         assert!(!page.contains(absent), "{absent}");
     }
     assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
@@ -148,7 +152,7 @@ fn the_effect_figure_stands_alone() {
 
 #[test]
 fn model_output_stays_text() {
-    let attack = "<script>alert(1)</script>\" onload=\"x";
+    let attack = "<script>alert(1)</script>\" onload=\"x</style></title>";
     let attempt = json!({"text": attack, "verdict": attack});
     let episode =
         json!({"stage": attack, "problem": attack, "prompt": attack, "reference": attack, "attempts": [attempt, attempt]});
@@ -160,9 +164,60 @@ fn model_output_stays_text() {
     let run = folder(&[("config.toml", attack), ("metrics.jsonl", &lines.join("\n")), ("episodes.jsonl", &episode.to_string())]);
     let page = render_html(run.path()).unwrap();
     assert!(page.contains("&lt;script&gt;alert(1)"));
-    for output in [page, render_effect_svg(run.path()).unwrap()] {
-        assert!(!output.contains("<script") && !output.contains("\" onload"));
+    for (output, scripts) in [(page, 1), (render_effect_svg(run.path()).unwrap(), 0)] {
+        assert_eq!(output.matches("<script").count(), scripts);
+        assert_eq!(output.matches("</style>").count(), 1);
+        assert!(!output.contains("\" onload") && !output.contains("alert(1)<"));
     }
+}
+
+/// Steps, evaluations and episodes without end, texts of the costliest kind: quotes that need escapes, every other one marked.
+#[test]
+fn the_page_is_bounded_whatever_the_length_of_the_run() {
+    let mut text = format!("{}\n", eval("base", 0, 43.0, 43.0));
+    for rl_step in 1..=9000_u32 {
+        let step = json!({"event": "step", "stage": "stage_one", "rl_step": rl_step, "reward": [0.4, 0.5], "kl": [0.1, 0.2], "i_to_c": 0.1, "c_to_i": 0.1});
+        writeln!(text, "{step}").unwrap();
+        writeln!(text, "{}", eval("stage_one", rl_step, 43.0, 50.0).replace("\"final\":true", "\"final\":false")).unwrap();
+    }
+    let attempt = |verdict: &str, odd: char| {
+        let text: String = (0..3000).map(|index| if index % 2 == 0 { '"' } else { odd }).collect();
+        json!({"text": text, "verdict": verdict})
+    };
+    let mut episodes = String::new();
+    for problem in 0..200 {
+        let attempts = [attempt(["right", "wrong"][problem % 2], '\''), attempt("wrong", '<'), attempt("right", '>')];
+        writeln!(episodes, "{}", json!({"stage": "stage_one", "rl_step": problem, "problem": problem, "attempts": attempts}))
+            .unwrap();
+    }
+    let run = folder(&[("metrics.jsonl", &text), ("episodes.jsonl", &episodes)]);
+    let page = render_html(run.path()).unwrap();
+    assert!(page.len() < 2_500_000, "{}", page.len());
+    let shown = page.matches("<article").count();
+    assert!((10..64).contains(&shown) && page.contains(&format!("{shown} of 200 recorded")), "{shown}");
+}
+
+#[test]
+fn attempts_mark_what_differs_between_them() {
+    let attempt = |verdict: &str, text: &str| json!({"text": text, "verdict": verdict});
+    let three = json!({"stage": "stage_one", "rl_step": 3, "problem": 1, "prompt": "2+2", "attempts":
+        [attempt("wrong", "15"), attempt("wrong", "16"), attempt("right", "46")]});
+    let other =
+        json!({"stage": "stage_two", "rl_step": 9, "problem": 1, "attempts": [attempt("right", "7"), attempt("right", "7")]});
+    let run = folder(&[("metrics.jsonl", &metrics()), ("episodes.jsonl", &format!("{three}\n{other}\n"))]);
+    let page = render_html(run.path()).unwrap();
+    for part in [
+        "Wrong → right (✗ → ✗ → ✓)",
+        "<code>1<mark>5</mark></code>",
+        "<code>1<mark>6</mark></code>",
+        "<code><mark>4</mark>6</code>",
+        "<article class=\"card corrected s0\">",
+        "<article class=\"card right s1\">",
+        "id=\"stage-s1\" value=\"s1\"><label for=\"stage-s1\">Stage II <span>1</span>",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("id=\"outcome-broken\""), "an outcome without an episode has no button");
 }
 
 #[test]
