@@ -29,6 +29,7 @@ pub mod config;
 pub mod csv;
 pub mod device;
 pub mod plan;
+pub mod preset;
 pub mod pretrained;
 pub mod problems;
 pub mod report;
