@@ -1,5 +1,8 @@
-//! How a command fails: one line, and a documented exit code.
+//! How a command fails: what is wrong and where, how to mend it, and a documented exit code.
 
+use std::io::Write;
+
+use anstyle::AnsiColor;
 use palinode::{
     config::ConfigError,
     core::{Error as CoreError, backend::DeviceError},
@@ -16,6 +19,7 @@ use palinode::{
 pub(crate) struct Failure {
     code: u8,
     message: String,
+    help: Option<String>,
 }
 
 /// A stated check failed.
@@ -29,7 +33,12 @@ pub(crate) const GUARD: u8 = 4;
 
 impl Failure {
     pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), help: None }
+    }
+
+    /// What to do about it, where the message does not say so.
+    pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
     }
 
     pub(crate) fn code(&self) -> u8 {
@@ -37,8 +46,13 @@ impl Failure {
     }
 
     pub(crate) fn print(&self) {
-        let red = anstyle::AnsiColor::Red.on_default().bold();
-        anstream::eprintln!("{red}error:{red:#} {}", clean(&self.message));
+        let (red, cyan) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold());
+        let mut text = format!("{red}error:{red:#} {}\n", clean(&self.message));
+        if let Some(help) = &self.help {
+            text += &format!("{cyan}help:{cyan:#} {}\n", clean(help));
+        }
+        // Where nobody reads, the exit code tells.
+        let _ = anstream::stderr().write_all(text.as_bytes());
     }
 }
 
