@@ -1,8 +1,8 @@
 //! palinode: language models that learn to take back a wrong first answer.
 //!
 //! The facade of the workspace. It re-exports the method ([`core`]), a transformer policy ([`lm`]), model folders in Hugging Face layout ([`hf`]), tasks ([`tasks`]) and the training loop
-//! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`], [`pretrained`]), what it stands for ([`setup`], [`problems`]) and will need ([`plan`]), device names ([`device`]) and the
-//! report ([`report`]).
+//! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`], [`pretrained`]), what it stands for ([`setup`], [`problems`]) and will need ([`plan`]), device names ([`device`]), the
+//! report ([`report`]), and a run's log for other programs ([`csv`], [`tensorboard`]).
 //!
 //! ```no_run
 //! use palinode::{config::RunConfig, device, setup::Setup, train::{self, progress::Start, workers::Workers}};
@@ -26,9 +26,13 @@ pub use palinode_train as train;
 
 pub mod bench;
 pub mod config;
+pub mod csv;
 pub mod device;
 pub mod plan;
+pub mod preset;
 pub mod pretrained;
 pub mod problems;
 pub mod report;
+mod run_log;
 pub mod setup;
+pub mod tensorboard;

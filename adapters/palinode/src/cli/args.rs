@@ -1,4 +1,4 @@
-//! The flags of every command.
+//! The flags of commands; those of small ones stand beside them.
 
 use std::path::PathBuf;
 
@@ -171,6 +171,9 @@ pub(crate) struct TrainArgs {
     /// Print what would run, and its settings, and stop
     #[arg(long, conflicts_with_all = ["resume", "base"])]
     pub(crate) dry_run: bool,
+    /// Keep an event file for TensorBoard in the run's folder, below tensorboard/; a run that is resumed keeps its own
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
     /// Print nothing but warnings, errors and the result
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -292,6 +295,9 @@ pub(crate) struct TryArgs {
     /// Seed of the samples
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Print one JSON object for each problem
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -395,6 +401,9 @@ pub(crate) struct MergeArgs {
     /// Device to compute on; `palinode doctor` lists them
     #[arg(long, default_value = "flex", value_name = "NAME")]
     pub(crate) device: String,
+    /// Print what was merged as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// [`Arm`] as a command-line value.

@@ -14,6 +14,7 @@ use palinode::{
     tasks::{TaskError, TextTask},
     train::play::rollout_config,
 };
+use serde_json::{Value, json};
 
 use super::{
     Failure,
@@ -52,7 +53,11 @@ pub(crate) fn run(args: &TryArgs) -> Result<(), Failure> {
                 let key = RandomKey { step: number as u32, ..RandomKey::new(args.seed, Stream::User) };
                 let groups = rollout(&opened.model, &task, std::slice::from_ref(&problem), &config, key)?;
                 for trajectory in groups.iter().flat_map(|group| group.trajectories()) {
-                    show(task, line, &problem, trajectory.attempts());
+                    if args.json {
+                        progress::print_json(&as_json(task, line, &problem, trajectory.attempts()))?;
+                    } else {
+                        show(task, line, &problem, trajectory.attempts());
+                    }
                 }
             }
             Err(error) if interactive => explain(&error),
@@ -111,6 +116,17 @@ fn show(task: &dyn TextTask, typed: &str, problem: &Problem, attempts: &[Attempt
         }
         before = Some(text);
     }
+}
+
+/// The attempts and, where the answer is known, what they earn.
+fn as_json(task: &dyn TextTask, typed: &str, problem: &Problem, attempts: &[Attempt]) -> Value {
+    let known = !problem.reference().is_empty();
+    let attempts = attempts.iter().map(|attempt| {
+        let text = task.show_answer(attempt.answer());
+        let (verdict, reward) = (attempt.verdict().name(), attempt.reward());
+        json!({"text": text, "verdict": known.then_some(verdict), "reward": known.then_some(reward)})
+    });
+    json!({"problem": typed, "attempts": attempts.collect::<Vec<_>>()})
 }
 
 fn judged(problem: &Problem, attempt: &Attempt) -> String {

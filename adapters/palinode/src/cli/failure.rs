@@ -1,5 +1,8 @@
-//! How a command fails: one line, and a documented exit code.
+//! How a command fails: what is wrong and where, how to mend it, and a documented exit code.
 
+use std::io::Write;
+
+use anstyle::AnsiColor;
 use palinode::{
     config::ConfigError,
     core::{Error as CoreError, backend::DeviceError},
@@ -35,9 +38,9 @@ impl Failure {
         Self { code, message: message.into(), help: None }
     }
 
-    /// The same, with what to do now.
-    pub(crate) fn with_help(self, help: String) -> Self {
-        Self { help: Some(help), ..self }
+    /// What to do about it, where the message does not say so.
+    pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
     }
 
     pub(crate) fn code(&self) -> u8 {
@@ -45,12 +48,13 @@ impl Failure {
     }
 
     pub(crate) fn print(&self) {
-        let red = anstyle::AnsiColor::Red.on_default().bold();
-        anstream::eprintln!("{red}error:{red:#} {}", clean(&self.message));
+        let (red, cyan) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold());
+        let mut text = format!("{red}error:{red:#} {}\n", clean(&self.message));
         if let Some(help) = &self.help {
-            let cyan = anstyle::AnsiColor::Cyan.on_default().bold();
-            anstream::eprintln!("{cyan}help:{cyan:#} {}", clean(help));
+            text += &format!("{cyan}help:{cyan:#} {}\n", clean(help));
         }
+        // Where nobody reads, the exit code tells.
+        let _ = anstream::stderr().write_all(text.as_bytes());
     }
 }
 

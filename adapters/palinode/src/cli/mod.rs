@@ -6,16 +6,20 @@ mod chat;
 mod data;
 mod doctor;
 mod eval;
+mod export;
 mod failure;
 mod hub;
+mod init;
 mod interrupt;
 mod merge;
 mod model;
 mod open;
+mod output;
 mod plan;
 mod progress;
 mod report;
 mod settings;
+mod shell;
 mod train;
 
 use std::process::ExitCode;
@@ -24,13 +28,20 @@ use args::{
     BenchArgs, DataCommandArgs, DoctorArgs, EvalArgs, GenerateArgs, LogprobsArgs, MergeArgs, PlanArgs, ReportArgs, TrainArgs,
     TryArgs, VerifyArgs,
 };
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use export::ExportArgs;
 pub(crate) use failure::Failure;
+use init::{ConfigShowArgs, InitArgs};
+use shell::{CompletionsArgs, ManArgs};
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 a stated check failed (eval --min-delta); 2 wrong usage or configuration;
-            3 an input can't be read, or an output written; 4 a numerical or device guard stopped the run;
-            130 interrupted (train: behind a step, its state stored).";
+Exit codes:
+  0    done
+  1    a stated check failed (eval --min-delta)
+  2    wrong usage or configuration
+  3    an input can't be read, or an output written
+  4    a numerical or device guard stopped the run
+  130  interrupted (train: behind a step, its state stored)";
 
 /// Trains language models to take back a wrong first answer (SCoRe, arXiv 2409.12917).
 #[derive(Debug, Parser)]
@@ -96,6 +107,28 @@ Examples:
   palinode report runs/* --out arms.html                             arms that repeat over seeds: mean and standard deviation as well
   palinode report runs/ledger-score-seed0 --svg --out effect.svg")]
     Report(ReportArgs),
+    /// Write a run's curves for other programs: an event file for TensorBoard, tables in CSV.
+    #[command(after_help = "\
+Examples:
+  palinode export runs/ledger-score-seed0 --tensorboard board/seed0
+  palinode export runs/ledger-score-seed0 --csv steps.csv
+  palinode export runs/ledger-score-seed0 --csv - --evals | column -s, -t")]
+    Export(ExportArgs),
+    /// Write a file of settings to begin with: every key, its default, and what it means.
+    #[command(after_help = "\
+Examples:
+  palinode init                                  palinode.toml for the ledger task
+  palinode init --preset folder mine.toml        for a model folder and problems of your own
+  palinode init --preset file - | less")]
+    Init(InitArgs),
+    /// Look at settings.
+    #[command(after_help = "\
+Examples:
+  palinode config show --config mine.toml --seed 3")]
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Print the log-probability of each token id, given those before it, under a model folder.
     #[command(after_help = "\
 Examples:
@@ -124,10 +157,34 @@ Examples:
   palinode doctor
   palinode doctor --device wgpu     exits with 4 when a check fails, or the device is not there")]
     Doctor(DoctorArgs),
+    /// Write what a shell needs to complete this command line.
+    #[command(after_help = "\
+Examples:
+  palinode completions bash > ~/.local/share/bash-completion/completions/palinode
+  palinode completions fish > ~/.config/fish/completions/palinode.fish")]
+    Completions(CompletionsArgs),
+    /// Write manual pages.
+    #[command(after_help = "\
+Examples:
+  palinode man | man -l -
+  palinode man ~/.local/share/man/man1")]
+    Man(ManArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print every setting of a run as flags, file and defaults make it, as a file for --config.
+    #[command(after_help = "\
+Examples:
+  palinode config show
+  palinode config show --config mine.toml --seed 3 --json
+  palinode config show --model Qwen2.5-0.5B-Instruct --data problems.jsonl > mine.toml")]
+    Show(Box<ConfigShowArgs>),
 }
 
 /// Parses the command line and runs it.
 pub(crate) fn main() -> ExitCode {
+    output::expect_readers_to_leave();
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Train(args) => train::run(&args),
@@ -137,11 +194,16 @@ pub(crate) fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Try(args) => chat::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Init(args) => init::init(&args),
+        Command::Config { command: ConfigCommand::Show(args) } => init::show(&args),
         Command::Logprobs(args) => model::logprobs(&args),
         Command::Generate(args) => model::generate(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => shell::completions(&args, Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

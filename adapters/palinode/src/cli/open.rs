@@ -41,7 +41,9 @@ pub(crate) fn open(args: &PlayedArgs) -> Result<Opened, Failure> {
     config.fill(&given);
     settings::apply_machine(&args.machine, &mut config.machine);
     if run.is_none() && config.pretrained.is_none() {
-        return Err(Failure::new(USAGE, "nothing to play: give the folder of a run, or a model folder as --model DIR"));
+        return Err(
+            Failure::new(USAGE, "nothing to play").with_help("give the folder of a run, or a model folder as --model DIR")
+        );
     }
     let opened = device::open(&config.machine.device)?;
     let setup = Setup::open(&config, &opened)?;
@@ -106,8 +108,9 @@ fn run_of(path: &Path) -> Result<(PathBuf, Option<PathBuf>), Failure> {
         if path.join("config.toml").is_file() {
             return Ok((path.into(), None));
         }
-        let hint = if path.join("config.json").is_file() { "; a model folder is given as --model" } else { "" };
-        return Err(Failure::new(INPUT, format!("{}: not a run folder (it holds no config.toml){hint}", path.display())));
+        let error = Failure::new(INPUT, format!("{}: not a run folder (it holds no config.toml)", path.display()));
+        let model = path.join("config.json").is_file();
+        return Err(if model { error.with_help("a model folder is given as --model") } else { error });
     }
     if !path.exists() {
         return Err(Failure::new(INPUT, format!("{}: no such run or weights file", path.display())));

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::{
     Failure,
     failure::{INPUT, clean},
+    output,
 };
 
 /// Lines of plain output a stage, where there is no terminal.
@@ -81,7 +82,8 @@ impl Progress {
         if self.quiet {
             return;
         }
-        if std::io::stderr().is_terminal() {
+        // A dumb terminal can't move its cursor.
+        if std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb") {
             let style = ProgressStyle::with_template("{prefix:>10} {bar:28.cyan/blue} {pos:>4}/{len} {eta:>4} left  {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::new(steps as u64).with_style(style).with_prefix(title(stage));
@@ -133,9 +135,11 @@ impl Progress {
     }
 
     fn always(&self, text: &str) {
+        // Who watches may leave: that is no reason to stop.
+        let write = || drop(writeln!(anstream::stderr(), "{text}"));
         match &self.bar {
-            Some(bar) => bar.suspend(|| anstream::eprintln!("{text}")),
-            None => anstream::eprintln!("{text}"),
+            Some(bar) => bar.suspend(write),
+            None => write(),
         }
     }
 }
@@ -227,5 +231,5 @@ pub(crate) fn print_notes(notes: &[String]) {
 /// One JSON object, last on stdout.
 pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string(value).map_err(|e| Failure::new(INPUT, e.to_string()))?;
-    writeln!(std::io::stdout().lock(), "{text}").map_err(|e| Failure::new(INPUT, format!("standard output: {e}")))
+    output::emit(format!("{text}\n").as_bytes())
 }

@@ -81,7 +81,7 @@ pub(crate) fn apply_layout(args: &LayoutArgs, run: &mut RunConfig) -> Result<(),
     ];
     let task = &mut run.task;
     if let (None, Some((flag, _))) = (&task.data, flags.iter().find(|(_, given)| *given)) {
-        return Err(Failure::new(USAGE, format!("{flag} is for problems of a file: give --data FILE")));
+        return Err(Failure::new(USAGE, format!("{flag} is for problems of a file")).with_help("give --data FILE"));
     }
     task.held_out = args.held_out.as_deref().map(absolute).or(task.held_out.take());
     task.layout = args.layout.clone().or(task.layout.take());
@@ -140,7 +140,7 @@ fn apply_lora(args: &LoraArgs, run: &mut RunConfig) -> Result<(), Failure> {
     }
     let Some(lora) = &mut pretrained.lora else {
         return match flags[1..4].iter().find(|(_, given)| *given) {
-            Some((flag, _)) => Err(Failure::new(USAGE, format!("{flag} is for adapters: give --lora-rank N"))),
+            Some((flag, _)) => Err(Failure::new(USAGE, format!("{flag} is for adapters")).with_help("give --lora-rank N")),
             None => Ok(()),
         };
     };
@@ -155,7 +155,9 @@ fn apply_lora(args: &LoraArgs, run: &mut RunConfig) -> Result<(), Failure> {
 /// The settings of the model folder, which flags that were given need.
 fn folder_for<'a>(flags: &[(&str, bool)], run: &'a mut RunConfig) -> Result<Option<&'a mut PretrainedConfig>, Failure> {
     match (&mut run.pretrained, flags.iter().find(|(_, given)| *given)) {
-        (None, Some((flag, _))) => Err(Failure::new(USAGE, format!("{flag} is for a model folder: give --model DIR"))),
+        (None, Some((flag, _))) => {
+            Err(Failure::new(USAGE, format!("{flag} is for a model folder")).with_help("give --model DIR"))
+        }
         (folder, _) => Ok(folder.as_mut()),
     }
 }

@@ -1,12 +1,17 @@
 //! `palinode train`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use palinode::{
     config::RunConfig,
     device,
     lm::Decoder,
     setup::Setup,
+    tensorboard::{self, EventFile},
     train::{
         Outcome, TrainError,
         arm::StageName,
@@ -49,7 +54,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let asked = interrupt::listen(folder.path())?;
     let folder = folder.keeping(run.checkpoints).asking(move || asked.wish());
     let mut kept = setup.kept(folder.clone());
-    let mut sink = Both { folder: folder.clone(), progress: Progress::new(args.quiet, &run.train) };
+    let board = event_file(args, folder.path())?;
+    let mut sink = Both { folder: folder.clone(), board, progress: Progress::new(args.quiet, &run.train) };
     let outcome = train(start, setup.task.as_ref(), &run.train, &workers, &mut kept, &mut sink);
     sink.progress.finish();
     let outcome = outcome.map_err(|error| stopped(error, folder.path()))?;
@@ -75,8 +81,8 @@ fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
         None => free_folder(&format!("runs/{}-{}-seed{}", setup.name(), run.train.arm, run.train.seed)),
     };
     if RunFolder::holds_run(&path) && !args.force {
-        let message = format!("{}: already holds a run; give --resume to continue it or --force to overwrite it", path.display());
-        return Err(Failure::new(USAGE, message));
+        let error = Failure::new(USAGE, format!("{}: already holds a run", path.display()));
+        return Err(error.with_help("--resume continues it, --force overwrites it, another --out leaves it alone"));
     }
     let (model, origin) = match &args.base {
         None => setup.model()?,
@@ -107,7 +113,7 @@ fn resume(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     }
     let lock = RunLock::take(&path)?;
     if args.settings.config.is_some() {
-        return Err(Failure::new(USAGE, "--resume takes the settings of the run; leave --config out"));
+        return Err(Failure::new(USAGE, "--resume takes the settings of the run").with_help("leave --config out"));
     }
     let (mut run, given) = RunConfig::read_as_given(&path.join("config.toml"))?;
     run.fill(&given);
@@ -115,7 +121,8 @@ fn resume(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     let asked = apply(&args.settings, run.clone(), &given)?;
     // What it runs on may be another machine.
     if (RunConfig { machine: run.machine.clone(), checkpoints: run.checkpoints, ..asked }) != run {
-        return Err(Failure::new(USAGE, "--resume takes the settings of the run; leave out the flags that differ from them"));
+        let error = Failure::new(USAGE, "--resume takes the settings of the run, and flags differ from them");
+        return Err(error.with_help("leave those flags out; `palinode config show --config RUN/config.toml` prints the settings"));
     }
     apply_machine(&args.settings.machine, &mut run.machine);
     apply_keeping(args, &mut run);
@@ -158,15 +165,32 @@ fn free_folder(name: &str) -> PathBuf {
     (2..).map(|i| PathBuf::from(format!("{name}-{i}"))).find(|path| !taken(path)).unwrap_or(first)
 }
 
+/// The run's event file, where one is asked for, or was before the run was resumed. What another run in this place left is removed.
+fn event_file(args: &TrainArgs, run: &Path) -> Result<Option<EventFile>, Failure> {
+    let folder = run.join("tensorboard");
+    let old = folder.join(tensorboard::FILE);
+    if args.tensorboard || (args.resume && old.is_file()) {
+        return Ok(Some(EventFile::of_run(run, &folder).map_err(TrainError::from)?));
+    }
+    match fs::remove_file(&old) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(TrainError::Io { path: old, source }.into()),
+        _ => Ok(None),
+    }
+}
+
 /// Everything is written to the folder first, then shown.
 struct Both {
     folder: RunFolder,
+    board: Option<EventFile>,
     progress: Progress,
 }
 
 impl Sink for Both {
     fn receive(&mut self, event: &Event) -> Result<(), TrainError> {
         self.folder.receive(event)?;
+        if let Some(board) = &mut self.board {
+            board.receive(event)?;
+        }
         self.progress.show(event);
         Ok(())
     }

@@ -13,28 +13,28 @@ use serde_json::Value;
 use super::{ReportError, text::clip};
 
 /// The longest line accepted, in bytes.
-pub(super) const MAX_LINE: u64 = 4 << 20;
+pub(crate) const MAX_LINE: u64 = 4 << 20;
 
 /// The records of one file, in order; blank lines are skipped.
-pub(super) struct Lines<T> {
+pub(crate) struct Lines<T> {
     path: PathBuf,
     reader: BufReader<File>,
     buffer: Vec<u8>,
     line: u64,
     /// Whether the last line was cut short, as a killed run leaves it.
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
     record: PhantomData<T>,
 }
 
 impl<T: DeserializeOwned> Lines<T> {
-    pub(super) fn open(path: &Path) -> Result<Self, ReportError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ReportError> {
         let file = File::open(path).map_err(|error| ReportError::Read { path: path.to_path_buf(), error })?;
         let reader = BufReader::new(file);
         Ok(Self { path: path.to_path_buf(), reader, buffer: Vec::new(), line: 0, cut: false, record: PhantomData })
     }
 
     /// Returns the next record, or `None` at the end of the file.
-    pub(super) fn next(&mut self) -> Result<Option<T>, ReportError> {
+    pub(crate) fn next(&mut self) -> Result<Option<T>, ReportError> {
         loop {
             self.buffer.clear();
             self.line += 1;
@@ -61,14 +61,20 @@ impl<T: DeserializeOwned> Lines<T> {
         }
     }
 
-    fn malformed(&self, reason: String) -> ReportError {
+    /// The line that the last record stood on, from 1.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The last record is not what it should be.
+    pub(crate) fn malformed(&self, reason: String) -> ReportError {
         ReportError::Malformed { path: self.path.clone(), line: self.line, reason }
     }
 }
 
 /// A number of the run; `None` where it is missing, null, not finite or absurdly large, and drawn as a gap.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Num(pub(super) Option<f64>);
+pub(crate) struct Num(pub(super) Option<f64>);
 
 impl<'de> Deserialize<'de> for Num {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -86,14 +92,14 @@ impl<'de> Deserialize<'de> for Num {
 }
 
 /// Reads a list that may be null, keeping its first `MAX_ATTEMPTS` entries.
-pub(super) fn per_attempt<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+pub(crate) fn per_attempt<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let mut list = Option::<Vec<T>>::deserialize(deserializer)?.unwrap_or_default();
     list.truncate(MAX_ATTEMPTS);
     Ok(list)
 }
 
 /// Shows a string or number field; `None` when it is missing or something else.
-pub(super) fn shown(value: &Value) -> Option<String> {
+pub(crate) fn shown(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(clip(text, 80)),
         Value::Number(number) => Some(number.to_string()),

@@ -18,7 +18,7 @@ mod diff;
 mod episodes;
 mod figures;
 mod html;
-mod lines;
+pub(crate) mod lines;
 mod read;
 mod series;
 mod stats;
@@ -85,7 +85,7 @@ pub enum ReportError {
         error: io::Error,
     },
     /// A line is not a record of the expected form.
-    #[error("{}, line {line}: {reason}; repair or remove this line, then render again", path.display())]
+    #[error("{}, line {line}: {reason}; repair or remove this line, then try again", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,

@@ -24,9 +24,11 @@ pub(crate) fn json(command: Command) -> Value {
     serde_json::from_str(succeed(command).lines().last().unwrap()).unwrap()
 }
 
-/// Runs to a failure with this exit code, in one line on standard error, and returns that line.
+/// Runs to a failure with this exit code, and returns the line that tells what is wrong, with the one below it where that tells what to do.
 pub(crate) fn fail(mut command: Command, code: i32) -> String {
     let error = String::from_utf8(command.assert().code(code).get_output().stderr.clone()).unwrap();
     assert!(!error.contains("panicked"), "{error}");
-    error.lines().find(|line| line.starts_with("error:")).unwrap_or_else(|| panic!("no error line in {error}")).to_owned()
+    let told: Vec<&str> = error.lines().filter(|line| line.starts_with("error:") || line.starts_with("help:")).collect();
+    assert!(told.first().is_some_and(|line| line.starts_with("error:")), "no error line in {error}");
+    told.join("\n")
 }

@@ -1,0 +1,120 @@
+use palinode_hf::ChatConfig;
+use palinode_lm::LoraTarget;
+use palinode_tasks::verifiers::VerifierConfig;
+
+use super::*;
+use crate::config::ModelConfig;
+
+/// The settings that a text stands for, as `--config` reads them.
+fn parse(text: &str) -> RunConfig {
+    let mut config: RunConfig = toml::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    config.fill(&text.parse().unwrap());
+    config
+}
+
+#[test]
+fn a_file_is_its_presets_settings() {
+    for preset in Preset::ALL {
+        assert_eq!(parse(&preset.to_toml().unwrap()), preset.config(), "{}", preset.name());
+    }
+    assert_eq!(Preset::Ledger.config(), RunConfig::default());
+}
+
+#[test]
+fn what_is_commented_out_is_a_setting_too() {
+    for preset in Preset::ALL {
+        let setting = |line: &str| line.strip_prefix("# ").filter(|rest| is_setting(rest)).map(str::to_owned);
+        let text = preset.to_toml().unwrap();
+        let whole: String = text.lines().map(|line| setting(line).unwrap_or(line.into()) + "\n").collect();
+        assert_ne!(parse(&whole), preset.config(), "{}", preset.name());
+    }
+}
+
+/// `key = value` rather than words.
+fn is_setting(line: &str) -> bool {
+    let key = line.split_once(" = ").map_or("", |(key, _)| key);
+    !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[test]
+fn every_key_of_a_file_has_a_comment_above_it() {
+    for preset in Preset::ALL {
+        let text = preset.to_toml().unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2).filter(|pair| is_setting(pair[1].trim_start_matches("# "))) {
+            assert!(pair[0].starts_with("# ") && !is_setting(&pair[0][2..]), "{}: {}", preset.name(), pair[1]);
+        }
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH || !line.starts_with('#')), "{text}");
+    }
+}
+
+/// Settings of which none is left out. No `..`, so that a setting that is added to one of these makes this fail to compile.
+fn everything() -> Vec<RunConfig> {
+    let task = TaskConfig {
+        name: "file".into(),
+        data: Some("a".into()),
+        held_out: Some("b".into()),
+        layout: Some("plain".into()),
+        prompt_field: Some("p".into()),
+        answer_field: Some("a".into()),
+        max_answer: Some(1),
+        digits: 1,
+        zero_probability: 0.5,
+        verifier: Some(VerifierConfig::Math {}),
+    };
+    let model =
+        ModelConfig { width: 8, layers: 1, heads: 2, kv_heads: Some(1), feed_forward: Some(8), context: Some(8), tied: true };
+    let pretrained = PretrainedConfig {
+        path: "m".into(),
+        source: Some("o/n".into()),
+        dtype: Default::default(),
+        gradient_checkpointing: true,
+        lora: Some(LoraSettings { rank: 1, alpha: Some(1.0), dropout: 0.0, targets: Some(vec![LoraTarget::ALL[0]]) }),
+        chat: ChatConfig {
+            system: Some("s".into()),
+            revision: "answer".into(),
+            variables: toml::from_str("a = false").unwrap(),
+            today: ChatConfig::default().today,
+        },
+    };
+    // What a model folder leaves unsaid, the other says.
+    let new = RunConfig { task, model, ..RunConfig::default() };
+    vec![RunConfig { pretrained: Some(pretrained), ..new.clone() }, new]
+}
+
+/// The names of all values, but for those whose inner names are the user's or the verifier's.
+fn names(table: &Table, above: &str, found: &mut Vec<String>) {
+    for (key, value) in table {
+        let name = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        match value.as_table().filter(|_| !["task.verifier", "pretrained.chat.variables"].contains(&&*name)) {
+            Some(inner) => names(inner, &name, found),
+            None => found.push(name),
+        }
+    }
+}
+
+#[test]
+fn every_setting_is_spoken_of_and_nothing_else() {
+    let mut settings = Vec::new();
+    for config in everything() {
+        names(&config.to_toml().unwrap().parse().unwrap(), "", &mut settings);
+    }
+    let spoken: Vec<String> =
+        SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| format!("{}.{}", section.name, key.name))).collect();
+    for name in &settings {
+        assert!(spoken.contains(name), "say in preset/keys.rs what {name} is");
+    }
+    for name in &spoken {
+        assert!(settings.contains(name), "preset/keys.rs speaks of {name}, which is no setting");
+    }
+    for key in SECTIONS.iter().flat_map(|section| section.keys) {
+        assert!(key.comment.ends_with(['.', ')']), "{}: a comment is a sentence", key.name);
+    }
+    // A kind of run that has a key shows it, and no other kind does.
+    for preset in Preset::ALL {
+        let text = preset.to_toml().unwrap();
+        assert_eq!(text.contains("[pretrained]"), preset == Preset::Folder);
+        assert_eq!(text.contains("\nzero_probability = "), preset == Preset::Ledger);
+        assert_eq!(text.contains("# held_out = "), matches!(preset, Preset::File | Preset::Folder));
+    }
+}
