@@ -1,6 +1,6 @@
 //! Commented configuration files to begin with.
 //!
-//! What is said about a key stands here once ([`keys::SECTIONS`]); tests hold it against the settings themselves.
+//! What is said about a key stands in `keys.rs` once; tests hold it against the settings themselves.
 
 mod keys;
 

@@ -107,7 +107,7 @@ fn each_exit_code_comes_with_what_is_wrong_and_how_to_mend_it() {
     let tried: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((tried.len(), &tried[1]["problem"]), (2, &"0007".into()));
     assert!(
-        tried[0]["attempts"].as_array().unwrap().iter().all(|attempt| attempt["text"].as_str().unwrap().len() == 4),
+        tried[0]["attempts"].as_array().unwrap().iter().all(|attempt| attempt["text"].as_str().unwrap().chars().count() == 4),
         "{lines}"
     );
 

@@ -186,7 +186,7 @@ fn wrong_settings_are_one_clear_line_and_code_2() {
         (&["data", "own.jsonl", "--verifier", "{ kind = \"numeric\", relative = -1 }"], "relative must be"),
         (&["data", "own.jsonl", "--verifier", "{ kind = \"numeric\", relatve = 1 }"], "relatve"),
         (&["data", "own.jsonl", "--verifier", "{ kind = \"pattern\", pattern = \"(\" }"], "is no pattern"),
-        (&["train", "--layout", "gsm8k"], "--layout is for problems of a file: give --data FILE"),
+        (&["train", "--layout", "gsm8k"], "--layout is for problems of a file\nhelp: give --data FILE"),
         (&["train", "--task", "ledger", "--layout", "gsm8k"], "cannot be used with"),
         (&["train", "--data", "own.jsonl", "--max-answer", "0"], "max_answer must be within"),
     ] {

@@ -74,6 +74,12 @@ pub(super) const SECTIONS: &[Section] = &[
         presets: ALL,
         keys: MACHINE,
     },
+    Section {
+        name: "checkpoints",
+        comment: "When the run's state is stored, besides the end of each stage. No number depends on it.",
+        presets: ALL,
+        keys: CHECKPOINTS,
+    },
 ];
 
 const TASK: &[Key] = &[
@@ -188,6 +194,11 @@ const EVALUATION: &[Key] = &[
     key("problems", "Held-out problems at the end of each stage, or all there are."),
     key("problems_between", "Held-out problems in between: the first of the same list."),
     key("every", "RL steps between two evaluations."),
+];
+
+const CHECKPOINTS: &[Key] = &[
+    key("every", "Steps between two checkpoints within a stage; 0 for none."),
+    key("last", "How many of those are kept, besides the best."),
 ];
 
 const MACHINE: &[Key] = &[

@@ -106,6 +106,9 @@ fn warning(warning: &Warning) -> String {
         "sandbagging" => "Sandbagging: attempt 1 gets worse",
         "no_signal" => "No learning signal",
         "collapse" => "Collapse",
+        "unparseable" => "Answers that can't be read",
+        "truncated" => "Answers cut off",
+        "flat" => "The reward does not rise",
         other => other,
     };
     format!("<b>{}</b> ({}, {steps}). {}", escape(kind), escape(stage_name(&warning.stage)), escape(&warning.message))

@@ -37,8 +37,11 @@ impl<'a> Group<'a> {
     }
 }
 
+/// A figure of an evaluation, if it has that.
+type Measure = fn(&Eval) -> Option<f64>;
+
 /// What a table of runs shows of an evaluation, in percent and points.
-pub(super) const MEASURES: [(&str, fn(&Eval) -> Option<f64>); 6] = [
+pub(super) const MEASURES: [(&str, Measure); 6] = [
     ("acc@t1", |eval| accuracy(eval, 0)),
     ("acc@last", |eval| accuracy(eval, eval.acc.len().checked_sub(1)?)),
     ("delta", delta),
@@ -62,5 +65,5 @@ fn repeats(a: &Entry, b: &Entry) -> bool {
 
 /// Whether a key makes another experiment: the seed is what a repetition varies, and where a run is computed is not part of it.
 fn matters(key: &str) -> bool {
-    key != "train.seed" && !key.starts_with("machine.")
+    key != "train.seed" && !key.starts_with("machine.") && !key.starts_with("checkpoints.")
 }
