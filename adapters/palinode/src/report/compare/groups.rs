@@ -37,8 +37,11 @@ impl<'a> Group<'a> {
     }
 }
 
+/// Picks one figure of an evaluation; `None` where it lacks it.
+pub(super) type Measure = fn(&Eval) -> Option<f64>;
+
 /// What a table of runs shows of an evaluation, in percent and points.
-pub(super) const MEASURES: [(&str, fn(&Eval) -> Option<f64>); 6] = [
+pub(super) const MEASURES: [(&str, Measure); 6] = [
     ("acc@t1", |eval| accuracy(eval, 0)),
     ("acc@last", |eval| accuracy(eval, eval.acc.len().checked_sub(1)?)),
     ("delta", delta),
