@@ -3,11 +3,10 @@
 use super::{
     super::{
         chart::{Axis, Chart, Frame, Line, Point},
-        read::Eval,
         text::{percent, signed, stage_name},
     },
     Entry,
-    groups::MEASURES,
+    groups::{MEASURES, Measure},
 };
 
 /// The chart of accuracy at the last attempt.
@@ -39,7 +38,7 @@ pub(super) fn look(index: usize) -> (&'static str, &'static str) {
 
 fn chart(
     entries: &[Entry],
-    pick: fn(&Eval) -> Option<f64>,
+    pick: Measure,
     value: fn(Option<f64>) -> String,
     label: &str,
     axis: impl Fn(&mut dyn Iterator<Item = f64>) -> Axis,
@@ -60,7 +59,7 @@ fn chart(
     }
 }
 
-fn line(index: usize, entry: &Entry, pick: fn(&Eval) -> Option<f64>, value: fn(Option<f64>) -> String) -> Line {
+fn line(index: usize, entry: &Entry, pick: Measure, value: fn(Option<f64>) -> String) -> Line {
     let (class, dash) = look(index);
     let points: Vec<Point> = entry.run.evals.iter().map(|(x, eval)| (x, pick(eval))).collect();
     let dots = entry.run.evals.iter().filter(|(_, eval)| eval.last).filter_map(|(x, eval)| Some((x, pick(eval)?, true)));

@@ -37,8 +37,8 @@ impl<'a> Group<'a> {
     }
 }
 
-/// A figure of an evaluation, if it has that.
-type Measure = fn(&Eval) -> Option<f64>;
+/// Picks one figure of an evaluation; `None` where it lacks it.
+pub(super) type Measure = fn(&Eval) -> Option<f64>;
 
 /// What a table of runs shows of an evaluation, in percent and points.
 pub(super) const MEASURES: [(&str, Measure); 6] = [

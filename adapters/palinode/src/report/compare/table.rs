@@ -9,7 +9,7 @@ use super::{
     },
     Entry,
     figures::look,
-    groups::{Group, MEASURES},
+    groups::{Group, MEASURES, Measure},
     letters,
     settings::differing,
 };
@@ -133,7 +133,7 @@ fn written(name: &str, value: Option<f64>) -> String {
     if name == "delta" { signed(value) } else { plain(value) }
 }
 
-fn interval_of(name: &str, pick: fn(&Eval) -> Option<f64>, eval: &Eval) -> Option<(f64, f64)> {
+fn interval_of(name: &str, pick: Measure, eval: &Eval) -> Option<(f64, f64)> {
     match name {
         "delta" => interval(eval),
         "P(fix | wrong)" => wilson(pick(eval), wrong_at_first(eval)),
