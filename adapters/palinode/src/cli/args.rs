@@ -177,9 +177,19 @@ pub(crate) struct TrainArgs {
     /// Print nothing but warnings, errors and the result
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Show the run on the whole terminal, with keys to pause it, keep a checkpoint and end it
+    #[arg(long, conflicts_with_all = ["quiet", "dry_run"])]
+    pub(crate) tui: bool,
     /// Print the result as one JSON object, last on stdout
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The run's folder
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
 }
 
 #[derive(Debug, Args)]

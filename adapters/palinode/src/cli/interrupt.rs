@@ -3,15 +3,11 @@
 use std::{
     io::Write,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     thread,
     time::Duration,
 };
 
-use palinode::train::keep::Wish;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
@@ -20,41 +16,31 @@ use signal_hook::{
 use super::{
     Failure,
     failure::{INTERRUPTED, USAGE},
+    steering::Steering,
 };
 
 /// How soon a person is told that a signal was heard.
 const ANSWER: Duration = Duration::from_millis(100);
 
-/// What signals asked for.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    stop: Arc<AtomicBool>,
-}
-
-impl Asked {
-    /// What is to happen behind a step.
-    pub(crate) fn wish(&self) -> Wish {
-        if self.stop.load(Ordering::Relaxed) { Wish::Stop } else { Wish::GoOn }
-    }
-}
-
-/// Listens to signals from now on.
-pub(crate) fn listen(run: &Path) -> Result<Asked, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
+/// Listens to signals from now on; says so when one is heard, unless a view has the terminal.
+pub(crate) fn listen(run: &Path, viewed: bool) -> Result<Arc<Steering>, Failure> {
+    let steering = Arc::new(Steering::default());
     for signal in [SIGINT, SIGTERM] {
         // In this order: the second signal finds what the first has set.
-        flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), stop.clone())
-            .and_then(|_| flag::register(signal, stop.clone()))
+        flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), steering.signal.clone())
+            .and_then(|_| flag::register(signal, steering.signal.clone()))
             .map_err(|error| Failure::new(USAGE, format!("signals can't be listened to: {error}")))?;
     }
-    let (heard, run) = (stop.clone(), run.display().to_string());
-    thread::spawn(move || {
-        while !heard.load(Ordering::Relaxed) {
-            thread::sleep(ANSWER);
-        }
-        let message = format!("\nstopping behind this step, and storing {run}; once more stops at once\n");
-        // Nobody may be reading any more.
-        let _ = std::io::stderr().write_all(message.as_bytes());
-    });
-    Ok(Asked { stop })
+    if !viewed {
+        let (heard, run) = (steering.signal.clone(), run.display().to_string());
+        thread::spawn(move || {
+            while !heard.load(Ordering::Relaxed) {
+                thread::sleep(ANSWER);
+            }
+            let message = format!("\nstopping behind this step, and storing {run}; once more stops at once\n");
+            // Nobody may be reading any more.
+            let _ = std::io::stderr().write_all(message.as_bytes());
+        });
+    }
+    Ok(steering)
 }

@@ -20,13 +20,15 @@ mod progress;
 mod report;
 mod settings;
 mod shell;
+mod steering;
 mod train;
+mod view;
 
 use std::process::ExitCode;
 
 use args::{
     BenchArgs, DataCommandArgs, DoctorArgs, EvalArgs, GenerateArgs, LogprobsArgs, MergeArgs, PlanArgs, ReportArgs, TrainArgs,
-    TryArgs, VerifyArgs,
+    TryArgs, VerifyArgs, WatchArgs,
 };
 use clap::{CommandFactory, Parser, Subcommand};
 use export::ExportArgs;
@@ -62,9 +64,16 @@ Examples:
   palinode train --data train.parquet --held-out test.parquet --layout gsm8k
   palinode train --model Qwen2.5-0.5B-Instruct --data problems.jsonl --lora-rank 16
   palinode train --model Qwen/Qwen2.5-0.5B-Instruct ...    by name (builds with `--features hub`)
+  palinode train --tui                             the same on the whole terminal, with keys
   palinode train --config run.toml --dry-run       what would run, and every setting
   palinode train --steps-warm 40 --steps-one 4 --steps-two 4 --out /tmp/smoke")]
     Train(Box<TrainArgs>),
+    /// Look at a run that another process is training, or that is over.
+    #[command(after_help = "\
+Examples:
+  palinode watch runs/ledger-score-seed0           on the whole terminal; `?` shows the keys
+  palinode watch runs/ledger-score-seed0 | cat     in lines, until the run ends")]
+    Watch(WatchArgs),
     /// Look at a file of problems: what it holds, and whether the verifier can judge by its references.
     #[command(after_help = "\
 Examples:
@@ -188,6 +197,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Train(args) => train::run(&args),
+        Command::Watch(args) => view::watch(&args),
         Command::Data(args) => data::data(&args),
         Command::Verify(args) => data::verify(&args),
         Command::Plan(args) => plan::run(&args),

@@ -144,7 +144,8 @@ impl Progress {
     }
 }
 
-fn phase_title(phase: usize) -> &'static str {
+/// What a phase of the warm start is for.
+pub(crate) fn phase_title(phase: usize) -> &'static str {
     match phase {
         1 => "learning to answer",
         2 => "learning to correct",
@@ -163,7 +164,8 @@ fn describe_check(warm: &WarmConfig, phase: usize, acc_t1: Option<f64>, p_fix_wr
     }
 }
 
-fn describe(metrics: &StepMetrics) -> String {
+/// An RL step in a line.
+pub(crate) fn describe(metrics: &StepMetrics) -> String {
     // A little below zero is printed as zero is.
     let list = |values: &[f64], digits: usize| {
         values.iter().map(|v| format!("{v:.digits$}").replace("-0.00", "0.00")).collect::<Vec<_>>().join(" → ")
@@ -171,7 +173,8 @@ fn describe(metrics: &StepMetrics) -> String {
     format!("reward {}  changed {:.0} %  KL {}", list(&metrics.reward, 2), metrics.changed * 100.0, list(&metrics.kl, 2))
 }
 
-fn in_words(s: &Summary) -> String {
+/// An evaluation in a line.
+pub(crate) fn in_words(s: &Summary) -> String {
     format!(
         "acc@t1 {:.1} %, acc@t2 {:.1} %, delta {:+.1}, i→c {:.1}, c→i {:.1} ({} problems, greedy)",
         s.acc_t1, s.acc_t2, s.delta, s.i_to_c, s.c_to_i, s.n

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use palinode::{
@@ -33,6 +34,8 @@ use super::{
     progress::{self, Progress},
     report,
     settings::{apply, apply_machine, find_again, settings, workers},
+    steering::Steering,
+    view::Live,
 };
 
 /// A run that can begin, or go on.
@@ -51,13 +54,17 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     progress::print_notes(&notes);
     let workers = workers(&run.machine)?;
     let start = start.map(|model| model.with_kernels(run.machine.kernels));
-    let asked = interrupt::listen(folder.path())?;
+    let steering = interrupt::listen(folder.path(), args.tui)?;
+    let asked = Arc::clone(&steering);
     let folder = folder.keeping(run.checkpoints).asking(move || asked.wish());
     let mut kept = setup.kept(folder.clone());
     let board = event_file(args, folder.path())?;
-    let mut sink = Both { folder: folder.clone(), board, progress: Progress::new(args.quiet, &run.train) };
+    let live = if args.tui { live(folder.path(), &steering) } else { None };
+    let mut sink = Both { folder: folder.clone(), board, progress: Progress::new(args.quiet, &run.train), live, steering };
     let outcome = train(start, setup.task.as_ref(), &run.train, &workers, &mut kept, &mut sink);
     sink.progress.finish();
+    // The terminal is given back before anything else is said.
+    drop(sink);
     let outcome = outcome.map_err(|error| stopped(error, folder.path()))?;
     report::write_into(folder.path())?;
     let exported = setup.export(&outcome.model, folder.path())?;
@@ -178,11 +185,20 @@ fn event_file(args: &TrainArgs, run: &Path) -> Result<Option<EventFile>, Failure
     }
 }
 
+/// The view that was asked for, or a note that says why the ordinary progress takes its place.
+fn live(folder: &Path, steering: &Arc<Steering>) -> Option<Live> {
+    Live::start(folder, Arc::clone(steering))
+        .inspect_err(|why| progress::print_notes(&[format!("--tui: {why}; the ordinary progress follows")]))
+        .ok()
+}
+
 /// Everything is written to the folder first, then shown.
 struct Both {
     folder: RunFolder,
     board: Option<EventFile>,
     progress: Progress,
+    live: Option<Live>,
+    steering: Arc<Steering>,
 }
 
 impl Sink for Both {
@@ -191,7 +207,10 @@ impl Sink for Both {
         if let Some(board) = &mut self.board {
             board.receive(event)?;
         }
-        self.progress.show(event);
+        if !self.live.as_ref().is_some_and(|live| live.send(event)) {
+            self.progress.show(event);
+        }
+        self.steering.wait_while_paused();
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 ///
 /// Short texts of equal length are compared position by position, other short texts by longest common subsequence of
 /// characters, and long ones word by word.
-pub(super) fn changed(old: &str, new: &str) -> Vec<bool> {
+pub fn changed(old: &str, new: &str) -> Vec<bool> {
     let (old_chars, new_chars): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
     if old_chars.len().max(new_chars.len()) > SHORT {
         let (old, new) = (words(old), words(new));

@@ -34,6 +34,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use self::diff::changed;
 use self::{chart::Frame, compare::Entry, episodes::Episodes, read::Run};
 
 /// Renders the report of the run folder `run` as one HTML document.

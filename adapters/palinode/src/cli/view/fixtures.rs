@@ -1,0 +1,98 @@
+//! Events that tests of the view are made of.
+
+use std::collections::BTreeMap;
+
+use palinode::train::{
+    arm::StageName,
+    event::{Episode, EpisodeAttempt, Event, Phase, StepMetrics, Summary, WarningKind},
+};
+
+use super::model::View;
+
+/// A run of 50 RL steps has reached Stage I, of 20 steps.
+pub(super) fn run(view: &mut View) {
+    view.take(
+        &Event::Run {
+            version: "0.1.0".into(),
+            task: "ledger".into(),
+            arm: "score".into(),
+            seed: 0,
+            attempts: 2,
+            parameters: 224_160,
+            trainable: 224_160,
+            steps: [2300, 50],
+        },
+        None,
+    );
+    view.take(&Event::Stage { stage: StageName::StageOne, phase: Phase::Start, steps: 20, rl_step: 0 }, None);
+}
+
+/// A step of Stage I in which attempt 2 earned this reward.
+pub(super) fn step(rl_step: usize, reward: f64) -> Event {
+    Event::Step(Box::new(StepMetrics {
+        stage: StageName::StageOne,
+        step: rl_step,
+        rl_step,
+        loss: 0.0,
+        reward: vec![0.4, reward],
+        kl: vec![0.01, 1.25],
+        length: vec![8.0, 8.0],
+        grad_norm: 1.0,
+        changed: 0.31,
+        zero_spread: vec![0.1, 0.2],
+        i_to_c: 0.22,
+        c_to_i: 0.03,
+        verdicts: BTreeMap::from([("right".into(), 600), ("wrong".into(), 424)]),
+        logprob_gap: 0.0,
+        seconds: 0.0,
+    }))
+}
+
+/// An evaluation in percent.
+pub(super) fn eval(stage: StageName, rl_step: usize, acc_t1: f64, acc_t2: f64) -> Event {
+    let summary = Summary {
+        acc_t1,
+        acc_t2,
+        delta: acc_t2 - acc_t1,
+        i_to_c: 22.0,
+        c_to_i: 2.8,
+        changed: 40.0,
+        p_fix_wrong: Some(40.0),
+        p_break_right: None,
+        n: 2000,
+        acc: vec![acc_t1, acc_t2],
+        edit_distance_ratio: 10.0,
+    };
+    Event::Eval { stage, rl_step, last: false, summary, seconds: 0.0 }
+}
+
+/// An episode whose last attempt alone is right.
+pub(super) fn episode(rl_step: usize, prompt: &str, first: &str, last: &str) -> Event {
+    let attempt = |text: &str, verdict: &str| EpisodeAttempt {
+        ids: vec![],
+        text: text.into(),
+        logprobs: vec![],
+        reward: 0.0,
+        verdict: verdict.into(),
+        stop: "end_token".into(),
+    };
+    Event::Episode(Box::new(Episode {
+        stage: StageName::StageOne,
+        step: rl_step,
+        rl_step,
+        problem: 7,
+        sample: 0,
+        prompt: prompt.into(),
+        prompt_ids: vec![],
+        reference: last.into(),
+        revision_ids: vec![],
+        closing_id: None,
+        attempts: vec![attempt(first, "wrong"), attempt(last, "right")],
+    }))
+}
+
+/// A warning at an RL step.
+pub(super) fn warning(rl_step: usize, message: &str) -> Event {
+    let (kind, stage) = (WarningKind::Collapse, StageName::StageOne);
+    Event::Warning { kind, stage, rl_step, message: message.into() }
+}
