@@ -42,6 +42,13 @@ impl Progress {
         }
     }
 
+    /// Keeps count of an event that is shown elsewhere.
+    pub(crate) fn pass(&mut self, event: &Event) {
+        if let Event::Stage { phase: Phase::Start, steps, .. } = event {
+            (self.steps, self.due) = (*steps, 0);
+        }
+    }
+
     pub(crate) fn show(&mut self, event: &Event) {
         match event {
             Event::Run { task, arm, seed, parameters, trainable, .. } => {

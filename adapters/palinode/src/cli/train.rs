@@ -207,7 +207,9 @@ impl Sink for Both {
         if let Some(board) = &mut self.board {
             board.receive(event)?;
         }
-        if !self.live.as_ref().is_some_and(|live| live.send(event)) {
+        if self.live.as_ref().is_some_and(|live| live.send(event)) {
+            self.progress.pass(event);
+        } else {
             self.progress.show(event);
         }
         self.steering.wait_while_paused();

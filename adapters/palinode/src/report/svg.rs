@@ -62,7 +62,7 @@ impl<'a> Plot<'a> {
         let narrow = frame.width < 500.0;
         let longest =
             |pick: fn(&Line) -> &str, size| chart.lines.iter().map(|line| text_width(pick(line), size)).fold(0.0, f64::max);
-        let ends = longest(|line| &line.name, 13.0).max(longest(|line| &line.value, 19.0));
+        let ends = longest(|line| &line.name, 13.0).max(longest(|line| &line.value, 21.0));
         let (top, bottom) = (if frame.standalone { 92.0 } else { 26.0 }, frame.height - 40.0 - pad / 3.0);
         let digits = chart.y.ticks.iter().map(|tick| format!("{tick:.*}", chart.y.decimals).len()).max().unwrap_or(1);
         let left = pad + 8.0 + 7.5 * digits as f64 + text_width(chart.y.unit, 15.0);

@@ -24,7 +24,7 @@ pub(crate) fn draw(frame: &mut Frame, view: &View) {
         return frame.render_widget(Paragraph::new(text).wrap(ratatui::widgets::Wrap { trim: true }), area);
     }
     let tall = area.height >= TALL;
-    let (notes, episodes) = if tall { (4, area.height * 2 / 5) } else { (2, 8.min(area.height / 3)) };
+    let (notes, episodes) = if tall { (4, area.height * 2 / 5) } else { (3, 7.min(area.height / 3)) };
     let rows = [1, 1, 1].map(Constraint::Length);
     let rows = rows.into_iter().chain([Constraint::Min(4), Constraint::Length(episodes), Constraint::Length(notes)]);
     let [head, gauge, pace, middle, below, notes, foot] = Layout::vertical(rows.chain([Constraint::Length(1)])).areas(area);
@@ -139,7 +139,7 @@ fn foot_line(view: &View) -> Line<'static> {
         }
         Mode::Train { paused, checkpoint, .. } => {
             let pause = if paused { "p go on" } else { "p pause" };
-            let checkpoint = if checkpoint { "checkpoint behind this step" } else { "c checkpoint" };
+            let checkpoint = if checkpoint { "c checkpoint due" } else { "c checkpoint" };
             format!("{pause}   {checkpoint}   q quit   ← → episodes   ↑ ↓ scroll   ? help")
         }
     };

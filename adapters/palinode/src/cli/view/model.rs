@@ -114,6 +114,14 @@ impl View {
         Self { mode, plain, ..Self::default() }
     }
 
+    /// What is asked of our own run.
+    pub(super) fn steer(&mut self, mode: Mode) {
+        self.mode = mode;
+        if self.is_paused() {
+            self.pace.interrupt();
+        }
+    }
+
     /// Forgets the run, not what the person chose.
     pub(crate) fn forget(&mut self) {
         *self = Self { help: self.help, ..Self::new(self.mode, self.plain) };

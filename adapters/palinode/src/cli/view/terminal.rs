@@ -90,11 +90,11 @@ pub(super) fn run(
             return Ok(());
         }
         if let Some(steering) = steering {
-            view.mode = Mode::Train {
+            view.steer(Mode::Train {
                 paused: steering.pause.load(Ordering::Relaxed),
                 checkpoint: steering.checkpoint.load(Ordering::Relaxed),
                 stopping: steering.is_to_stop(),
-            };
+            });
         }
         view.prepare();
         tui.draw(|frame| draw(frame, view)).map_err(|error| Failure::new(INPUT, format!("the terminal: {error}")))?;

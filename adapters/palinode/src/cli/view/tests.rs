@@ -82,7 +82,7 @@ fn the_screen_says_what_was_asked_of_the_run() {
     };
     let train = |paused, checkpoint, stopping| Mode::Train { paused, checkpoint, stopping };
     says(train(false, false, false), &["running", "p pause", "c checkpoint"]);
-    says(train(true, true, false), &["paused", "p go on", "checkpoint behind this step"]);
+    says(train(true, true, false), &["paused", "p go on", "c checkpoint due"]);
     says(train(false, false, true), &["stopping", "q again stops at once"]);
     says(Mode::Watch, &["running", "q leave"]);
     view.silence = 90.0;
@@ -161,8 +161,8 @@ attempt 1  wrong                         attempt 2  right
 ^^^^^^^^                                 ^^^^^^^^
 
 
-
 warning: RL step 11: attempt 2 repeats attempt 1 in 95 % of the episodes
+
 
 p pause   c checkpoint   q quit   ← → episodes   ↑ ↓ scroll   ? help
 ";
@@ -231,8 +231,8 @@ none was sampled yet
 
 
 
-
 no warnings
+
 
 q leave   ← → episodes   ↑ ↓ scroll   ? help
 ";

@@ -68,6 +68,11 @@ impl Pace {
         }
     }
 
+    /// What goes on now is not a step: the next one's time is not known.
+    pub(super) fn interrupt(&mut self) {
+        self.last = None;
+    }
+
     /// Seconds of a step. A pause is not a step's own time: what took ten times as long as is usual does not count.
     pub(super) fn seconds_a_step(&self) -> Option<f64> {
         let mut sorted: Vec<f64> = self.gaps.iter().copied().collect();
@@ -115,6 +120,9 @@ mod tests {
         }
         assert_eq!(pace.seconds_a_step(), Some(2.0));
         pace.step(None);
+        pace.step(Some(10.0));
+        pace.interrupt();
+        pace.step(Some(17.0));
         assert_eq!(pace.seconds_a_step(), Some(2.0));
     }
 }

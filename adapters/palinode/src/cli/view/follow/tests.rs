@@ -4,7 +4,11 @@ use std::{
     path::PathBuf,
 };
 
-use palinode::train::{arm::StageName, event::Sink, run_folder::{RunFolder, RunLock}};
+use palinode::train::{
+    arm::StageName,
+    event::Sink,
+    run_folder::{RunFolder, RunLock},
+};
 
 use super::*;
 use crate::cli::view::{
