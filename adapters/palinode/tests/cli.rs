@@ -2,43 +2,11 @@
 
 use std::{fs, path::Path};
 
-use assert_cmd::Command;
 use serde_json::Value;
-use tempfile::TempDir;
 
 mod common;
 
-use common::{fail, palinode, succeed};
-
-/// A configuration that trains in seconds: what the commands do does not depend on how well it is learned.
-const TINY: &str = "\
-[task]
-digits = 4
-[model]
-width = 16
-heads = 2
-[train.warm]
-sequences = 16
-check_every = 4
-[train.reinforce]
-problems = 4
-samples = 2
-[train.evaluation]
-problems = 40
-problems_between = 20
-every = 2
-";
-
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("tiny.toml"), TINY).unwrap();
-    folder
-}
-
-fn train(folder: &Path, more: &[&str]) -> Command {
-    let tiny = ["train", "--config", "tiny.toml", "--steps-warm", "10", "--steps-one", "3", "--steps-two", "3"];
-    palinode(folder, &[&tiny, more].concat())
-}
+use common::{fail, folder, palinode, succeed, train};
 
 /// The lines of a metrics file.
 fn events(path: &Path) -> Vec<Value> {

@@ -8,40 +8,10 @@ use std::{
 
 use assert_cmd::{Command, cargo::cargo_bin};
 use serde_json::Value;
-use tempfile::TempDir;
 
 mod common;
 
-use common::{fail, json, palinode, succeed};
-
-const TINY: &str = "\
-[task]
-digits = 4
-[model]
-width = 16
-heads = 2
-[train.warm]
-sequences = 16
-check_every = 4
-[train.reinforce]
-problems = 4
-samples = 2
-[train.evaluation]
-problems = 40
-problems_between = 20
-every = 2
-";
-
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("tiny.toml"), TINY).unwrap();
-    folder
-}
-
-fn train(folder: &Path, more: &[&str]) -> Command {
-    let tiny = ["train", "--config", "tiny.toml", "--steps-warm", "10", "--steps-one", "3", "--steps-two", "3"];
-    palinode(folder, &[&tiny, more].concat())
-}
+use common::{TINY, fail, folder, json, palinode, succeed, train};
 
 /// The names of all commands, those of a group with the group's.
 fn commands(at: &Path) -> Vec<Vec<String>> {

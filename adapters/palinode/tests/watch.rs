@@ -10,35 +10,10 @@ use std::{
 };
 
 use assert_cmd::{Command, cargo::CommandCargoExt};
-use tempfile::TempDir;
 
 mod common;
 
-use common::{fail, palinode, succeed};
-
-const TINY: &str = "\
-[task]
-digits = 4
-[model]
-width = 16
-heads = 2
-[train.warm]
-sequences = 16
-check_every = 4
-[train.reinforce]
-problems = 4
-samples = 2
-[train.evaluation]
-problems = 40
-problems_between = 20
-every = 2
-";
-
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("tiny.toml"), TINY).unwrap();
-    folder
-}
+use common::{fail, folder, palinode, succeed};
 
 const TRAIN: [&str; 11] =
     ["train", "--config", "tiny.toml", "--steps-warm", "10", "--steps-one", "3", "--steps-two", "3", "--out", "run"];
@@ -66,6 +41,20 @@ fn without_a_terminal_a_run_is_watched_in_lines_until_it_ends() {
     assert!(lines.starts_with("task ledger, arm score, seed 0") && lines.ends_with("the run is complete\n"), "{lines}");
     // A run that is over is told in the same lines.
     assert_eq!(succeed(watch(folder.path())), lines);
+}
+
+#[test]
+fn a_run_that_nobody_goes_on_with_is_left() {
+    let folder = folder();
+    succeed(palinode(folder.path(), &TRAIN));
+    let path = folder.path().join("run/metrics.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("\"event\":\"end\"")).collect();
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let output = watch(folder.path()).assert().success().get_output().clone();
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(notes.contains("has stopped") && notes.contains("--resume --out run"), "{notes}");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("Stage II: acc@t1"));
 }
 
 #[test]

@@ -70,6 +70,11 @@ impl RunLock {
             _ => Ok(Self { path: path.into(), _file: file }),
         }
     }
+
+    /// Whether a process writes to a run, as far as its file system can tell.
+    pub fn is_taken(path: &Path) -> bool {
+        File::open(path.join("lock")).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
 }
 
 /// The folder of one run, as a sink for its events and a keeper of its states.

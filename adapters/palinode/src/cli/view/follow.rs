@@ -95,6 +95,11 @@ impl Follow {
         Ok(true)
     }
 
+    /// Whether an event waits for its time.
+    pub(crate) fn waits(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// Events with their times. A time is written behind its event: it may be missing for a moment, but not for long.
     fn events(&mut self, take: &mut dyn FnMut(News)) -> Result<bool, Failure> {
         for _ in 0..AT_ONCE {
@@ -172,7 +177,9 @@ fn record<T: DeserializeOwned>(tail: &mut Tail) -> Result<Record<T>, Failure> {
                 if error.starts_with("unknown variant") && serde_json::from_slice::<Kind>(line).is_ok() {
                     return Ok(Record::Unknown);
                 }
-                error.chars().take(120).collect()
+                // The line is the file's, which serde can't know.
+                let what = error.rsplit_once(" at line ").map_or(error.as_str(), |(what, _)| what);
+                what.chars().take(120).collect()
             }
         },
         Err(error) => return Err(failure(tail, &error)),

@@ -36,14 +36,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use palinode::train::event::Event;
+use palinode::train::{event::Event, run_folder::RunLock};
 
 use self::{
     follow::{Follow, News},
     model::{Mode, View},
     terminal::{Fed, is_plain, obstacle},
 };
-use super::{Failure, args::WatchArgs, failure::INPUT, steering::Steering};
+use super::{Failure, args::WatchArgs, failure::INPUT, progress, steering::Steering};
 
 /// The view of our own run, in a thread of its own.
 pub(crate) struct Live {
@@ -118,7 +118,7 @@ fn show(view: &mut View, news: News) {
 pub(crate) fn watch(args: &WatchArgs) -> Result<(), Failure> {
     let mut follow = Follow::open(&args.run)?;
     if obstacle().is_some() {
-        return in_lines(&mut follow);
+        return in_lines(&mut follow, &args.run);
     }
     let mut view = View::new(Mode::Watch, is_plain());
     let tui = tty::enter().map_err(|error| Failure::new(INPUT, format!("the terminal can't be taken over: {error}")))?;
@@ -129,20 +129,18 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<(), Failure> {
     })
 }
 
-/// One line an event, until the run ends.
-fn in_lines(follow: &mut Follow) -> Result<(), Failure> {
+/// One line an event, until the run ends, or nobody goes on with it.
+fn in_lines(follow: &mut Follow, run: &Path) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let (mut steps, mut ended) = (0, false);
+    let (mut steps, mut ended, mut left) = (0, false, false);
     loop {
         let mut lines = String::new();
+        // Asked before the files are read: what was written until then is seen.
+        let free = !RunLock::is_taken(run);
         let more = follow.poll(&mut |news| {
             let line = match news {
                 News::Event(event, _) => {
-                    ended = match *event {
-                        Event::End { .. } => true,
-                        Event::Episode(_) => ended,
-                        _ => false,
-                    };
+                    ended |= matches!(*event, Event::End { .. });
                     plain::line(&event, &mut steps)
                 }
                 News::Again => {
@@ -158,7 +156,16 @@ fn in_lines(follow: &mut Follow) -> Result<(), Failure> {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => return Err(Failure::new(INPUT, format!("standard output: {error}"))),
             Ok(()) if ended && !more => return Ok(()),
-            Ok(()) if !more => thread::sleep(PAUSE),
+            // A run may be between two processes for a moment.
+            Ok(()) if !more && free && !follow.waits() && left => {
+                let go_on = format!("go on with `palinode train --resume --out {}`", run.display());
+                progress::print_notes(&[format!("this run has stopped, and has not ended; {go_on}")]);
+                return Ok(());
+            }
+            Ok(()) if !more => {
+                left = free && !follow.waits();
+                thread::sleep(PAUSE);
+            }
             Ok(()) => {}
         }
     }
