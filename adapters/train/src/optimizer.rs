@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use burn::{
-    module::{Module, ModuleMapper, Param},
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
     optim::{AdamW as Rule, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer as _},
     tensor::{Device, Tensor, TensorData},
 };
@@ -84,7 +84,7 @@ impl Optimizer {
     pub(crate) fn restore<M: Module>(&mut self, bytes: &[u8], model: &M) -> Result<(), String> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
         let mut found = Restore { file: &file, moments: BTreeMap::new(), path: Vec::new(), error: None };
-        let _ = model.clone().map(&mut found);
+        model.visit(&mut found);
         if let Some(error) = found.error {
             return Err(error);
         }
@@ -131,7 +131,7 @@ impl ModuleMapper for Step<'_> {
     }
 }
 
-/// Reads moments; the model is only looked at.
+/// Reads the moments of a model's parameters.
 struct Restore<'a> {
     file: &'a SafeTensors<'a>,
     moments: BTreeMap<String, Moments>,
@@ -168,7 +168,7 @@ impl Restore<'_> {
     }
 }
 
-impl ModuleMapper for Restore<'_> {
+impl ModuleVisitor for Restore<'_> {
     fn enter_module(&mut self, name: &str, _: &str) {
         self.path.push(name.to_owned());
     }
@@ -177,12 +177,11 @@ impl ModuleMapper for Restore<'_> {
         self.path.pop();
     }
 
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let (path, tensor) = (self.path.join("."), param.val());
         match self.read(&path, tensor.shape().num_elements(), &tensor.device().without_autodiff()) {
             Ok(moments) => self.moments.extend(moments.map(|moments| (path, moments))),
             Err(error) => self.error = Some(error),
         }
-        param
     }
 }

@@ -116,7 +116,12 @@ impl ModuleVisitor for CountTrainable {
 pub fn fingerprint<M: Module>(model: &M) -> String {
     let mut hash = HashParameters(Sha256::new());
     model.visit(&mut hash);
-    hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.0.finalize())
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct HashParameters(Sha256);

@@ -8,7 +8,11 @@ use palinode::{
     hf::load_adapters,
     lm::Decoder,
     setup::Setup,
-    train::{checkpoint::Skipped, schedule::check_context, workers::Workers},
+    train::{
+        checkpoint::{Skipped, is_within},
+        schedule::check_context,
+        workers::Workers,
+    },
 };
 
 use super::{
@@ -70,7 +74,7 @@ fn of_run(run: &Path, weights: Option<&Path>, setup: &Setup, device: &burn::tens
                 let help = format!("the newest checkpoint that is whole is {}: give that instead of the run", path.display());
                 return Err(Failure::new(INPUT, reason.clone()).with_help(help));
             }
-            if !is_stage_end(&path) {
+            if is_within(&path) {
                 print_notes(&[format!("this run is not over: {} is its newest checkpoint", path.display())]);
             }
             (card, model)
@@ -88,12 +92,6 @@ fn of_folder(adapter: Option<&Path>, setup: &Setup) -> Result<Decoder, Failure> 
     let Some(adapter) = adapter else { return Ok(setup.model()?.0) };
     let (config, adapters) = load_adapters(adapter)?;
     Ok(setup.bare_model()?.with_loaded_adapters(&config, &adapters)?)
-}
-
-/// Whether a checkpoint is the end of a stage.
-fn is_stage_end(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name == "base" || name.starts_with("stage-")
 }
 
 /// The run folder that `path` is or lies in, and the checkpoint that it names.

@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{error::TrainError, files::Files};
+use crate::{error::TrainError, files::Files, trainable::hex};
 
 /// The version of the format that this code writes; it reads this one.
 pub const VERSION: u32 = 1;
@@ -44,10 +44,6 @@ impl Content {
     fn of(bytes: &[u8]) -> Self {
         Self { bytes: bytes.len() as u64, sha256: hex(&Sha256::digest(bytes)) }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A folder that is being written.
@@ -187,6 +183,6 @@ impl Sealed {
     }
 }
 
-fn at(path: &Path, source: io::Error) -> TrainError {
+pub(super) fn at(path: &Path, source: io::Error) -> TrainError {
     TrainError::Io { path: path.into(), source }
 }

@@ -20,7 +20,7 @@ mod manifest;
 mod saved;
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -35,7 +35,7 @@ pub use self::{
     saved::{Saved, Written},
 };
 use self::{
-    manifest::{Draft, Sealed, folders, is_draft, remove, remove_drafts},
+    manifest::{Draft, Sealed, at, folders, is_draft, remove, remove_drafts},
     saved::{STEP, SavedInside, WARM, name_of},
 };
 use crate::{
@@ -327,7 +327,7 @@ fn parse<T: DeserializeOwned>(text: &[u8], path: &Path) -> Result<T, TrainError>
 }
 
 /// Whether a checkpoint's name is that of one within a stage.
-fn is_within(path: &Path) -> bool {
+pub fn is_within(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     [WARM, STEP].iter().any(|begin| name.starts_with(begin))
 }
@@ -338,10 +338,6 @@ fn skip(path: PathBuf, error: TrainError) -> Result<Skipped, TrainError> {
         TrainError::Newer { .. } => Err(error),
         error => Ok(Skipped { path, reason: error.to_string() }),
     }
-}
-
-fn at(path: &Path, source: io::Error) -> TrainError {
-    TrainError::Io { path: path.into(), source }
 }
 
 #[cfg(test)]
