@@ -277,7 +277,10 @@ impl Keep<Decoder> for Kept<'_> {
 }
 
 /// A built-in task with the sizes that were asked for.
-fn built_in(config: &TaskConfig) -> Result<Box<dyn TextTask>, SetupError> {
+///
+/// # Errors
+/// [`SetupError::Settings`] for settings of problems of a file; [`SetupError::Task`] for an unknown name, or sizes that make no sense.
+pub fn built_in(config: &TaskConfig) -> Result<Box<dyn TextTask>, SetupError> {
     if config.max_answer.is_some() {
         return Err(SetupError::Settings("task.max_answer is for problems of a file: built-in answers have one length".into()));
     }

@@ -62,6 +62,7 @@ fn a_wrong_word_is_answered_with_the_right_one() {
     assert!(told(&["train", "--lora-targets", "q_porj", "--model", "m", "--lora-rank", "2"]).contains("`q_proj`"));
     fs::write(folder.path().join("wrong.toml"), "[train.evaluation]\nevrey = 3\n").unwrap();
     assert!(told(&["config", "show", "--config", "wrong.toml"]).contains("did you mean `every`?"));
+    assert!(told(&["config", "show", "--task", "file"]).contains("task.data is missing"));
 }
 
 #[test]
@@ -233,7 +234,9 @@ fn a_run_is_exported_as_event_file_and_tables() {
     let metrics = at.join("run/metrics.jsonl");
     let log = fs::read_to_string(&metrics).unwrap();
     fs::write(&metrics, log.replacen('\n', "\nnonsense\n", 1)).unwrap();
-    for sink in [["--csv", "-"], ["--tensorboard", "board"]] {
+    for sink in [["--csv", "-"], ["--tensorboard", "board"], ["--csv", "steps.csv"]] {
         assert!(fail(export(&sink), 3).contains("metrics.jsonl, line 2"));
     }
+    // What was there is there still.
+    assert_eq!(fs::read_to_string(at.join("steps.csv")).unwrap(), steps);
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 mod common;
 
@@ -67,6 +67,33 @@ fn several_runs_become_one_comparison_in_the_current_folder() {
 
     assert_eq!(succeed(palinode(at.path(), &["report", "a", "c", "--out", "two.html"])).trim(), "two.html");
     assert!(fs::read_to_string(at.path().join("two.html")).unwrap().contains("Self-correction in 2 runs"));
+}
+
+#[test]
+fn the_figures_are_printed_for_programs() {
+    let at = tempfile::tempdir().unwrap();
+    run(at.path(), "a", "score", 0, 70.0);
+    run(at.path(), "b", "naive", 1, 41.0);
+    let told = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&succeed(palinode(at.path(), &[&["report"], arguments, &["--json"]].concat()))).unwrap()
+    };
+    let both = told(&["a", "b"]);
+    assert_eq!((&both["file"], both["runs"].as_array().map(Vec::len)), (&json!("comparison.html"), Some(2)));
+    let [score, naive] = [&both["runs"][0], &both["runs"][1]];
+    assert_eq!(
+        [&score["run"], &score["arm"], &score["seed"], &score["ended"]],
+        [&json!("a"), &json!("score"), &json!("0"), &json!(true)]
+    );
+    assert_eq!(score["seconds"], 61.5);
+    let end = &score["stages"][1];
+    assert_eq!(
+        [&end["stage"], &end["rl_step"], &end["n"], &end["final"]],
+        [&json!("stage_two"), &json!(50.0), &json!(500.0), &json!(true)]
+    );
+    assert_eq!((&end["acc"], &end["delta"], &naive["stages"][1]["delta"]), (&json!([40.0, 70.0]), &json!(30.0), &json!(1.0)));
+    let interval: [f64; 2] = serde_json::from_value(end["delta_interval"].clone()).unwrap();
+    assert!(interval[0] < 30.0 && 30.0 < interval[1] && interval[1] - interval[0] < 10.0, "{interval:?}");
+    assert_eq!(told(&["a"])["runs"][0], *score);
 }
 
 #[test]

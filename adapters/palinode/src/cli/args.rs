@@ -321,6 +321,9 @@ pub(crate) struct ReportArgs {
     /// Write the figure of accuracy per attempt alone, as SVG
     #[arg(long, requires = "out")]
     pub(crate) svg: bool,
+    /// Print what was written, and the figures in it, as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

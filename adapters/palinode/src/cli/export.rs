@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::BufWriter,
+    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
@@ -89,11 +89,15 @@ fn event_file(args: &ExportArgs, folder: &Path) -> Result<Value, Failure> {
 fn table(args: &ExportArgs, path: &Path) -> Result<Value, Failure> {
     let file = path.display().to_string();
     let failure = |error: std::io::Error| Failure::new(INPUT, format!("{file}: {error}"));
-    let mut out = BufWriter::new(File::create(path).map_err(failure)?);
-    let rows = csv::write(&args.run, chosen(args), &mut out).map_err(|error| match error {
-        CsvError::Write(error) => failure(error),
-        other => Failure::new(INPUT, other.to_string()),
-    })?;
+    let write = |out: &mut dyn Write| {
+        csv::write(&args.run, chosen(args), out).map_err(|error| match error {
+            CsvError::Write(error) => failure(error),
+            other => Failure::new(INPUT, other.to_string()),
+        })
+    };
+    // First into nothing: a damaged log must not empty a file that is there.
+    write(&mut io::sink())?;
+    let rows = write(&mut BufWriter::new(File::create(path).map_err(failure)?))?;
     if !args.json {
         anstream::eprintln!("{file}: {rows} rows");
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use palinode::{preset::Preset, tasks::builtin};
+use palinode::{preset::Preset, setup::built_in};
 
 use super::{
     Failure,
@@ -65,8 +65,8 @@ pub(crate) fn show(args: &ConfigShowArgs) -> Result<(), Failure> {
     let run = settings(&args.settings)?;
     run.train.check()?;
     run.task.layout()?;
-    if run.task.data.is_none() {
-        builtin(&run.task.name)?;
+    if run.task.data.is_none() && run.pretrained.is_none() {
+        built_in(&run.task)?;
     }
     if args.json { progress::print_json(&run) } else { output::emit(run.to_toml()?.as_bytes()) }
 }

@@ -114,7 +114,8 @@ Examples:
   palinode report runs/ledger-score-seed0
   palinode report runs/ledger-score-seed0 runs/ledger-naive-seed0    writes comparison.html: what they found, and how their settings differ
   palinode report runs/* --out arms.html                             arms that repeat over seeds: mean and standard deviation as well
-  palinode report runs/ledger-score-seed0 --svg --out effect.svg")]
+  palinode report runs/ledger-score-seed0 --svg --out effect.svg
+  palinode report runs/* --json | jq '.runs[].stages[-1].delta'")]
     Report(ReportArgs),
     /// Write a run's curves for other programs: an event file for TensorBoard, tables in CSV.
     #[command(after_help = "\

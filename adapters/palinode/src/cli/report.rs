@@ -5,11 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use palinode::report::{ReportError, render_comparison, render_effect_svg, render_html};
+use palinode::report::{ReportError, render_comparison, render_effect_svg, render_html, summarize};
+use serde_json::json;
 
 use super::{
     Failure, ReportArgs,
     failure::{INPUT, USAGE},
+    progress,
 };
 
 pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
@@ -21,6 +23,10 @@ pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
     };
     let out = args.out.as_ref().unwrap_or(&default);
     write(out, &text)?;
+    if args.json {
+        let runs = args.runs.iter().map(|run| summarize(run)).collect::<Result<Vec<_>, _>>()?;
+        return progress::print_json(&json!({ "file": out.display().to_string(), "runs": runs }));
+    }
     anstream::println!("{}", out.display());
     Ok(())
 }

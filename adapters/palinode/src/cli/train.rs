@@ -35,7 +35,7 @@ use super::{
     report,
     settings::{apply, apply_machine, find_again, settings, workers},
     steering::Steering,
-    view::Live,
+    view::{self, Live},
 };
 
 /// A run that can begin, or go on.
@@ -54,7 +54,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     progress::print_notes(&notes);
     let workers = workers(&run.machine)?;
     let start = start.map(|model| model.with_kernels(run.machine.kernels));
-    let steering = interrupt::listen(folder.path(), args.tui)?;
+    let viewed = args.tui && view::is_possible();
+    let steering = if viewed { interrupt::listen_viewed() } else { interrupt::listen(folder.path()) }?;
     let asked = Arc::clone(&steering);
     let folder = folder.keeping(run.checkpoints).asking(move || asked.wish());
     let mut kept = setup.kept(folder.clone());

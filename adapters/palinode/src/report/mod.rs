@@ -22,6 +22,7 @@ pub(crate) mod lines;
 mod read;
 mod series;
 mod stats;
+mod summary;
 mod svg;
 mod table;
 mod text;
@@ -34,8 +35,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use self::diff::changed;
 use self::{chart::Frame, compare::Entry, episodes::Episodes, read::Run};
+pub use self::{
+    diff::changed,
+    summary::{RunSummary, StageSummary, WarningSummary, summarize},
+};
 
 /// Renders the report of the run folder `run` as one HTML document.
 ///

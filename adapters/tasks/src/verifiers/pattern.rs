@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use palinode_core::verifier::Verdict;
 use regex::{Regex, RegexBuilder};
 
 use super::{Exact, Judgement, TextVerifier, read_both, tail};
@@ -48,7 +49,11 @@ impl TextVerifier for Pattern {
         let whole_or_found = |text| Ok(last_match(pattern, text).unwrap_or(text));
         match read_both((answer, found), (reference, whole_or_found), |text| (*text).to_owned()) {
             Ok((found, wanted)) => self.then.judge(found, wanted),
-            Err(judgement) => judgement,
+            // A reference that the other verifier can't read is a failure, whatever is found in the answer.
+            Err(judgement) => match judgement.reference.as_deref().map(|wanted| self.then.judge("", wanted)) {
+                Some(failure) if failure.verdict == Verdict::Failed => failure,
+                _ => judgement,
+            },
         }
     }
 }

@@ -234,6 +234,8 @@ fn patterns_find_or_are_the_reference() {
     check(found.as_ref(), &[("<a> then <b>", "b", "right"), ("<a>", "see <b>", "wrong"), ("b", "b", "unparseable")]);
     let number = built(r#"{ kind = "pattern", pattern = "= (.*)", then = { kind = "numeric" } }"#);
     check(number.as_ref(), &[("x = 0.5", "1/2", "right"), ("x = y", "1/2", "unparseable")]);
+    // A reference without a number is nobody's fault, whether the pattern finds something in the answer or not.
+    check(number.as_ref(), &[("x = 0.5", "half", "failed"), ("0.5", "half", "failed")]);
     let reference = Pattern::of_reference();
     check(
         &reference,

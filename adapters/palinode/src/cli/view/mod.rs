@@ -94,6 +94,16 @@ impl Live {
     }
 }
 
+/// Whether there is a terminal for it.
+pub(crate) fn is_possible() -> bool {
+    obstacle().is_none()
+}
+
+/// Gives the terminal back, where a view has it: before a process ends from elsewhere.
+pub(crate) fn give_back() {
+    tty::leave();
+}
+
 impl Drop for Live {
     /// Gives the terminal back, and leaves the warnings on it.
     fn drop(&mut self) {
