@@ -1,0 +1,115 @@
+//! Model folders of strangers.
+
+use std::{path::Path, sync::OnceLock};
+
+use burn::tensor::Device;
+use palinode::{
+    hf::{Chat, ChatConfig, Date, Folder, FolderTokenizer, Template, Variables, load_adapters},
+    lm::{Decoder, DecoderConfig},
+    tasks::Tokenizer,
+};
+use serde_json::json;
+
+use crate::{parts, put, safetensors};
+
+/// The configuration whose weights are read, and a tokenizer without regular expressions, which are slow to copy.
+const CONFIG: &str = include_str!("../../../adapters/hf/tests/models/llama2/config.json");
+const WEIGHTS: &[u8] = include_bytes!("../../../adapters/hf/tests/models/llama2/model.safetensors");
+const TOKENIZER: &str = include_str!("../../../adapters/hf/tests/chat/mistral/tokenizer.json");
+
+/// Ids that a model of the tests has.
+const VOCABULARY: usize = 512;
+
+fn flex() -> Device {
+    palinode::device::open("flex").expect("flex is always there").device
+}
+
+/// `config.json`, and `generation_config.json` behind a zero, with weights of another model.
+pub fn model_config(input: &[u8], folder: &Path) {
+    let [config, generation] = parts(input);
+    put(folder, "config.json", config);
+    put(folder, "generation_config.json", if generation.is_empty() { b"{}" } else { generation });
+    put(folder, "model.safetensors", WEIGHTS);
+    load(folder);
+}
+
+/// `model.safetensors`, or behind a zero its index; of a header alone the file is made.
+pub fn weights(input: &[u8], folder: &Path) {
+    put(folder, "config.json", CONFIG);
+    match input {
+        [0, index @ ..] => {
+            let _ = std::fs::remove_file(folder.join("model.safetensors"));
+            put(folder, "model.safetensors.index.json", index);
+            put(folder, "part-1.safetensors", WEIGHTS);
+            put(folder, "part-2.safetensors", safetensors(b"{}"));
+        }
+        content => put(folder, "model.safetensors", safetensors(content)),
+    }
+    load(folder);
+}
+
+fn load(folder: &Path) {
+    let device = flex();
+    match Folder::open(folder, &device) {
+        Ok(folder) => {
+            let _ = folder.load(&device);
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// `adapter_config.json`, and behind a zero the header of `adapter_model.safetensors`, put into a model.
+pub fn adapters(input: &[u8], folder: &Path) {
+    static MODEL: OnceLock<Decoder> = OnceLock::new();
+    let [config, header] = parts(input);
+    put(folder, "adapter_config.json", config);
+    put(folder, "adapter_model.safetensors", safetensors(header));
+    let Ok((config, adapters)) = load_adapters(folder) else { return };
+    let model = MODEL.get_or_init(|| Decoder::new(&DecoderConfig::small(11, 8, 1, 2, 16), 0, &flex()).expect("a small model"));
+    if let Ok(model) = model.clone().with_loaded_adapters(&config, &adapters) {
+        assert_eq!(model.adapters().len(), adapters.len());
+    }
+}
+
+/// `tokenizer.json`, and behind a zero a text.
+pub fn tokenizer(input: &[u8], folder: &Path) {
+    let [file, text] = parts(input);
+    put(folder, "tokenizer.json", file);
+    let Ok(tokenizer) = FolderTokenizer::load(&folder.join("tokenizer.json"), VOCABULARY) else { return };
+    let text = String::from_utf8_lossy(text);
+    for text in [&*text, "", "Hello, 12 + 3 = ?\n", "<|im_end|>é 漢字\u{200d}\u{0}"] {
+        for ids in [tokenizer.encode(text), tokenizer.encode_special(text)].into_iter().flatten() {
+            assert!(ids.iter().all(|&id| (id as usize) < VOCABULARY));
+            tokenizer.decode(&ids);
+        }
+    }
+    tokenizer.decode(&[0, 1, 2, 511, u32::MAX]);
+    let _ = tokenizer.id(&text);
+}
+
+/// A chat template, or `tokenizer_config.json` where the input begins with a brace alone, and what chats make of it.
+pub fn template(input: &[u8], folder: &Path) {
+    static PARTS: OnceLock<FolderTokenizer> = OnceLock::new();
+    const OWN: &str = "chat_template.jinja";
+    let _ = std::fs::remove_file(folder.join(OWN));
+    // Templates begin with a brace too, but with another behind it.
+    let is_config =
+        input.starts_with(b"{") && !input.starts_with(b"{%") && !input.starts_with(b"{{") && !input.starts_with(b"{#");
+    put(folder, if is_config { "tokenizer_config.json" } else { OWN }, input);
+    if !is_config {
+        put(folder, "tokenizer_config.json", r#"{"bos_token": "<s>", "eos_token": {"content": "</s>"}}"#);
+    }
+    let Ok(Some(template)) = Template::of(folder) else { return };
+    let messages = json!([{"role": "system", "content": "Be short."}, {"role": "user", "content": "2 + 2 </s> {{ 1 }}"}]);
+    let today = Date::constant(2026, 1, 1);
+    let render = || template.render(&messages, true, &Variables::new(), today).map_err(|error| error.to_string());
+    assert_eq!(render(), render(), "pure");
+    let tokenizer = PARTS.get_or_init(|| {
+        put(folder, "tokenizer.json", TOKENIZER);
+        FolderTokenizer::load(&folder.join("tokenizer.json"), VOCABULARY).expect("a tokenizer of the tests")
+    });
+    if let Ok(chat) = Chat::new(tokenizer.clone(), Some(template), &[], ChatConfig::default()) {
+        assert!(!chat.ends().is_empty());
+        let _ = chat.prompt("Quite another question");
+    }
+}
