@@ -147,9 +147,8 @@ fn growth(part: &Value) -> f64 {
                 Some("Replace") => {
                     let content = fields.get("content").and_then(Value::as_str).map_or(0, str::len) as f64;
                     // A regular expression can match nothing, before every byte.
-                    fields["pattern"]["String"]
-                        .as_str()
-                        .map_or(content + 1.0, |text| (content / text.len().max(1) as f64).max(1.0))
+                    let text = fields.get("pattern").and_then(|pattern| pattern.get("String")).and_then(Value::as_str);
+                    text.map_or(content + 1.0, |text| (content / text.len().max(1) as f64).max(1.0))
                 }
                 Some("Prepend") => 1.0 + fields.get("prepend").and_then(Value::as_str).map_or(0, str::len) as f64,
                 _ => 1.0,
