@@ -2,7 +2,6 @@
 
 use std::{path::Path, sync::OnceLock};
 
-use burn::tensor::Device;
 use palinode::{
     hf::{Chat, ChatConfig, Date, Folder, FolderTokenizer, Template, Variables, load_adapters},
     lm::{Decoder, DecoderConfig},
@@ -10,7 +9,7 @@ use palinode::{
 };
 use serde_json::json;
 
-use crate::{parts, put, safetensors};
+use crate::{flex, parts, put, safetensors};
 
 /// The configuration whose weights are read, and a tokenizer without regular expressions, which are slow to copy.
 const CONFIG: &str = include_str!("../../../adapters/hf/tests/models/llama2/config.json");
@@ -19,10 +18,6 @@ const TOKENIZER: &str = include_str!("../../../adapters/hf/tests/chat/mistral/to
 
 /// Ids that a model of the tests has.
 const VOCABULARY: usize = 512;
-
-fn flex() -> Device {
-    palinode::device::open("flex").expect("flex is always there").device
-}
 
 /// `config.json`, and `generation_config.json` behind a zero, with weights of another model.
 pub fn model_config(input: &[u8], folder: &Path) {
@@ -49,7 +44,7 @@ pub fn weights(input: &[u8], folder: &Path) {
 }
 
 fn load(folder: &Path) {
-    let device = flex();
+    let device = flex().device;
     match Folder::open(folder, &device) {
         Ok(folder) => {
             let _ = folder.load(&device);
@@ -65,7 +60,8 @@ pub fn adapters(input: &[u8], folder: &Path) {
     put(folder, "adapter_config.json", config);
     put(folder, "adapter_model.safetensors", safetensors(header));
     let Ok((config, adapters)) = load_adapters(folder) else { return };
-    let model = MODEL.get_or_init(|| Decoder::new(&DecoderConfig::small(11, 8, 1, 2, 16), 0, &flex()).expect("a small model"));
+    let model =
+        MODEL.get_or_init(|| Decoder::new(&DecoderConfig::small(11, 8, 1, 2, 16), 0, &flex().device).expect("a small model"));
     if let Ok(model) = model.clone().with_loaded_adapters(&config, &adapters) {
         assert_eq!(model.adapters().len(), adapters.len());
     }

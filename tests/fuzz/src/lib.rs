@@ -17,6 +17,8 @@ use std::{
     sync::OnceLock,
 };
 
+use palinode::device::{self, Opened};
+
 mod folders;
 mod problems;
 mod runs;
@@ -57,6 +59,11 @@ pub fn run(target: Target, input: &[u8]) {
         folder
     });
     target(input, folder);
+}
+
+/// The device on which models are made.
+fn flex() -> Opened {
+    device::open("flex").expect("flex is always there")
 }
 
 /// Writes one file.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::OnceLock};
 
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 use palinode::{
     core::policy::Policy,
     csv::{self, Table},
@@ -23,15 +23,11 @@ use palinode::{
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::{parts, put, safetensors};
+use crate::{flex, parts, put, safetensors};
 
 /// The one checkpoint of the runs here.
 const STEP: &str = "checkpoints/step-000003";
 const CARD: &str = "checkpoints/model.json";
-
-fn flex() -> Device {
-    palinode::device::open("flex").expect("flex is always there").device
-}
 
 /// The files of a run with one checkpoint within a stage, by their paths in its folder.
 fn sound() -> &'static [(String, Vec<u8>)] {
@@ -50,7 +46,7 @@ fn sound() -> &'static [(String, Vec<u8>)] {
 
 /// Stores a checkpoint behind one step.
 fn store(run: &Path) {
-    let (device, sizes) = (flex(), DecoderConfig::small(11, 8, 1, 2, 16));
+    let (device, sizes) = (flex().device, DecoderConfig::small(11, 8, 1, 2, 16));
     let mut learner = Learner::new(Decoder::new(&sizes, 1, &device).expect("a small model"), AdamW::REINFORCE);
     learner.step(&[()], 1e-2, &Workers::new(1).expect("one thread"), |model, ()| {
         let tokens = Tensor::<2, Int>::from_data([[3, 1]], &device);
@@ -83,7 +79,7 @@ fn lay(folder: &Path) -> &'static [(String, Vec<u8>)] {
 
 /// Goes on from the run's checkpoint, as far as the first step.
 fn resume(folder: &Path) {
-    let found = Checkpoints::of(folder).start(&flex());
+    let found = Checkpoints::of(folder).start(&flex().device);
     match found.map(|found| found.start) {
         Ok(start) => {
             if let Some(inside) = start.inside {

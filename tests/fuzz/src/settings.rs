@@ -4,7 +4,7 @@ use std::path::Path;
 
 use palinode::{config::RunConfig, device, setup::Setup};
 
-use crate::put;
+use crate::{flex, put};
 
 /// A configuration file: what is read survives being written, and settings that open no file of their own are opened.
 pub fn config(input: &[u8], folder: &Path) {
@@ -16,8 +16,7 @@ pub fn config(input: &[u8], folder: &Path) {
     let _ = config.task.layout().map(|layout| layout.verifier.build());
     let checked = config.train.check();
     if config.task.data.is_none() && config.pretrained.is_none() {
-        let opened = device::open("flex").expect("flex is always there");
-        let setup = Setup::open(&config, &opened);
+        let setup = Setup::open(&config, &flex());
         assert!(checked.is_ok() || setup.is_err(), "what is refused alone was accepted: {checked:?}");
     }
     // Some numbers of the format are no numbers of TOML; then it can't be written, and says so.
