@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # palinode and its peers on the same work, in turn, several times: medians of the ratios, and their spread.
 #   tests/bench/compare.sh [--preset NAME] [--episodes N] [--rounds N] [--threads N] [--peers "torch transformers"] [--python PATH]
-# Needs Python with torch (and transformers, for the second peer). Nothing else should run meanwhile.
+#                          [--device NAME] [--dtype f32|bf16] [--micro-batch N] [--decode-batch N]
+# Needs Python with torch (and transformers, for the second peer). Nothing else should run meanwhile. On a GPU, both get one thread, and the memory that
+# the card holds is read while they work.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-rounds=5 episodes=512 threads=2 presets=(ledger small) peers="torch transformers" python=python3
+rounds=5 episodes=512 threads=2 presets=(ledger small) peers="torch transformers" python=python3 device=flex dtype=f32 batches=()
 while (($#)); do
     case $1 in
     --preset) presets=("$2") ;;
@@ -13,20 +15,42 @@ while (($#)); do
     --threads) threads=$2 ;;
     --peers) peers=$2 ;;
     --python) python=$2 ;;
+    --device) device=$2 ;;
+    --dtype) dtype=$2 ;;
+    --micro-batch | --decode-batch) batches+=("$1" "$2") ;;
     *) echo "unknown option $1" >&2; exit 2 ;;
     esac
     shift 2
 done
-cargo build --release --bin palinode
+case $device in
+flex | ndarray) features=() their_device=cpu ;;
+cuda | cuda:*) features=(--features palinode/cuda) their_device=$device threads=1 ;;
+*) echo "the peers compute on the CPU or by CUDA, not on $device" >&2; exit 2 ;;
+esac
+cargo build --release --bin palinode "${features[@]}"
 binary=${CARGO_TARGET_DIR:-target}/release/palinode
 echo "load before: $(cut -d ' ' -f 1 /proc/loadavg); torch's threads wait for each other, so any other work slows it several times over"
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
+
+# measure WHO PROGRAM...: its figures on the preset in this round, and what the card held meanwhile.
+measure() {
+    file=$preset.$1.$round card=${device#cuda}
+    card=${card#:}
+    if [ $their_device != cpu ]; then
+        mkdir -p "$out/gpu"
+        nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits --id="${card:-0}" --loop-ms=200 > "$out/gpu/$file" &
+    fi
+    "${@:2}" --preset "$preset" --episodes "$episodes" --repeat 1 --threads "$threads" --dtype "$dtype" "${batches[@]}" > "$out/$file"
+    if [ $their_device != cpu ]; then
+        kill $! && wait $! 2> /dev/null || true
+    fi
+}
 for preset in "${presets[@]}"; do
     for round in $(seq "$rounds"); do
-        "$binary" bench --preset "$preset" --episodes "$episodes" --repeat 1 --threads "$threads" --json > "$out/$preset.palinode.$round"
+        measure palinode "$binary" bench --device "$device" --json
         for peer in $peers; do
-            "$python" tests/bench/peer.py --peer "$peer" --preset "$preset" --episodes "$episodes" --repeat 1 --threads "$threads" > "$out/$preset.$peer.$round"
+            measure "$peer" "$python" tests/bench/peer.py --peer "$peer" --device "$their_device"
         done
     done
 done

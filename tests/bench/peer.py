@@ -3,7 +3,7 @@
 
 Two peers:
   torch         a clean loop by hand: KV cache kept across attempts, the prompt of a group read once, SDPA, micro-batches
-  transformers  LlamaForCausalLM: `generate` for each attempt on the whole conversation, then the step of common RL trainers:
+  transformers  LlamaForCausalLM or Qwen2ForCausalLM: `generate` for each attempt on the whole conversation, then the step of common RL trainers:
                 log-probabilities of the policy before the update, those of the reference, a clipped update with the K3 estimate of KL
 
 Prints one JSON object in the form of `palinode bench --json`. Needs torch; the second peer needs transformers.
@@ -23,14 +23,13 @@ GROUP = 8
 ANSWER, REVISE = -3, -2  # ids of the special tokens, from the end of the vocabulary
 BETA = 0.01
 PRESETS = {
-    "ledger": dict(vocabulary=13, width=96, layers=2, heads=4, prompt=8, answer=8, micro_batch=64),
-    "small": dict(vocabulary=4096, width=256, layers=6, heads=8, prompt=66, answer=94, micro_batch=8),
+    "ledger": dict(vocabulary=13, width=96, layers=2, heads=4, inner=256, prompt=8, answer=8, micro_batch=64),
+    "small": dict(vocabulary=4096, width=256, layers=6, heads=8, inner=688, prompt=66, answer=94, micro_batch=8),
+    "qwen2-0.5b": dict(vocabulary=151936, width=896, layers=24, heads=14, kv_heads=2, inner=4864, base=1e6, tied=True, bias=True,
+                       prompt=66, answer=94, micro_batch=8),
 }
-
-
-def feed_forward(width):
-    """As DecoderConfig::small has it."""
-    return (-(-8 * width // 3) + 7) // 8 * 8
+USUAL = ["ledger", "small"]
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 
 
 class Norm(nn.Module):
@@ -43,28 +42,34 @@ class Norm(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, width, heads):
+    def __init__(self, p):
         super().__init__()
-        self.heads, inner = heads, feed_forward(width)
+        width, inner = p["width"], p["inner"]
+        self.heads, self.kv_heads, self.head = p["heads"], kv_heads(p), width // p["heads"]
         self.norm_1, self.norm_2 = Norm(width), Norm(width)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.qkv = nn.Linear(width, (self.heads + 2 * self.kv_heads) * self.head, bias=p.get("bias", False))
         self.out = nn.Linear(width, width, bias=False)
         self.gate_up = nn.Linear(width, 2 * inner, bias=False)
         self.down = nn.Linear(inner, width, bias=False)
 
     def forward(self, x, rotation, cache=None, at=0):
         rows, new, width = x.shape
-        q, k, v = self.qkv(self.norm_1(x)).view(rows, new, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        by_head = self.qkv(self.norm_1(x)).view(rows, new, -1, self.head).transpose(1, 2)
+        q, k, v = by_head.split([self.heads, self.kv_heads, self.kv_heads], 1)
         q, k = rotate(q, rotation), rotate(k, rotation)
         if cache is not None:
             cache[0][:, :, at : at + new], cache[1][:, :, at : at + new] = k, v
             k, v = cache[0][:, :, : at + new], cache[1][:, :, : at + new]
         # `is_causal` would align the new queries with the first keys, not with the last.
         mask = torch.ones(new, at + new, dtype=torch.bool).tril(at) if new > 1 and at > 0 else None
-        attended = F.scaled_dot_product_attention(q, k, v, mask, is_causal=new > 1 and at == 0)
+        attended = F.scaled_dot_product_attention(q, k, v, mask, is_causal=new > 1 and at == 0, enable_gqa=self.kv_heads < self.heads)
         x = x + self.out(attended.transpose(1, 2).reshape(rows, new, width))
         gate, up = self.gate_up(self.norm_2(x)).chunk(2, -1)
         return x + self.down(F.silu(gate) * up)
+
+
+def kv_heads(p):
+    return p.get("kv_heads", p["heads"])
 
 
 def rotate(x, rotation):
@@ -77,11 +82,13 @@ class Decoder(nn.Module):
     def __init__(self, p, context):
         super().__init__()
         self.embedding = nn.Embedding(p["vocabulary"], p["width"])
-        self.blocks = nn.ModuleList(Block(p["width"], p["heads"]) for _ in range(p["layers"]))
+        self.blocks = nn.ModuleList(Block(p) for _ in range(p["layers"]))
         self.norm = Norm(p["width"])
         self.output = nn.Linear(p["width"], p["vocabulary"], bias=False)
+        if p.get("tied"):
+            self.output.weight = self.embedding.weight
         half = p["width"] // p["heads"] // 2
-        angles = torch.arange(context)[:, None] * 10000.0 ** (-torch.arange(half) / half)
+        angles = torch.arange(context)[:, None] * p.get("base", 1e4) ** (-torch.arange(half) / half)
         self.register_buffer("cos", angles.cos())
         self.register_buffer("sin", angles.sin())
 
@@ -108,16 +115,16 @@ def prompts(p, problems):
 
 
 @torch.no_grad()
-def rollout(model, p, asked, decode_batch=256):
+def rollout(model, p, asked):
     """Two attempts on one cache; returns all ids. (palinode also keeps the log-probability of each token.)"""
     first, _, _, end = layout(p)
     everything = []
-    for part in asked.split(decode_batch // GROUP):
+    for part in asked.split(max(p["decode_batch"] // GROUP, 1)):
         rows = len(part) * GROUP
-        head = p["width"] // p["heads"]
-        small = [[torch.empty(len(part), p["heads"], first, head) for _ in range(2)] for _ in model.blocks]
+        room = lambda rows, columns: torch.empty(rows, kv_heads(p), columns, p["width"] // p["heads"], dtype=model.embedding.weight.dtype)
+        small = [[room(len(part), first) for _ in range(2)] for _ in model.blocks]
         states = model.states(part, small)[:, -1:].repeat_interleave(GROUP, 0)
-        cache = [[torch.empty(rows, p["heads"], end, head) for _ in range(2)] for _ in model.blocks]
+        cache = [[room(rows, end) for _ in range(2)] for _ in model.blocks]
         for kept, made in zip(cache, small):
             for a, b in zip(kept, made):
                 a[:, :, :first] = b.repeat_interleave(GROUP, 0)
@@ -132,7 +139,7 @@ def rollout(model, p, asked, decode_batch=256):
                 if step:
                     states = model.states(ids[-1], cache, at)
                     at += 1
-                probabilities = model.logits(states[:, -1]).softmax(-1)
+                probabilities = model.logits(states[:, -1]).float().softmax(-1)
                 ids.append(torch.multinomial(probabilities, 1))
         everything.append(torch.cat(ids, 1))
     return torch.cat(everything)
@@ -146,11 +153,37 @@ def scored(p):
 
 def log_probabilities(model, p, tokens):
     positions = scored(p)
-    return model.logits(model.states(tokens)[:, positions]).log_softmax(-1), tokens[:, positions + 1]
+    return model.logits(model.states(tokens)[:, positions]).float().log_softmax(-1), tokens[:, positions + 1]
+
+
+class Optimizer:
+    """AdamW, on f32 copies of the weights where these are narrower."""
+
+    def __init__(self, model):
+        self.weights = list(model.parameters())
+        narrow = self.weights[0].dtype != torch.float32
+        self.copies = [weight.detach().float() for weight in self.weights] if narrow else None
+        self.adam = torch.optim.AdamW(self.copies or self.weights, 3e-4, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+
+    def clear(self):
+        for weight in self.weights:
+            weight.grad = None
+
+    def step(self):
+        if self.copies:
+            for copy, weight in zip(self.copies, self.weights):
+                copy.grad = weight.grad.float()
+        nn.utils.clip_grad_norm_(self.copies or self.weights, 1.0)
+        self.adam.step()
+        if self.copies:
+            with torch.no_grad():
+                for copy, weight in zip(self.copies, self.weights):
+                    weight.copy_(copy)
+                    copy.grad = None
 
 
 def update(model, optimizer, p, tokens, advantages, reference=None):
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.clear()
     for part, gain in zip(tokens.split(p["micro_batch"]), advantages.split(p["micro_batch"])):
         logs, targets = log_probabilities(model, p, part)
         loss = -(gain.repeat_interleave(p["answer"], 1) * logs.gather(-1, targets[..., None])[..., 0]).sum()
@@ -159,7 +192,6 @@ def update(model, optimizer, p, tokens, advantages, reference=None):
                 frozen, _ = log_probabilities(reference, p, part)
             loss = loss + BETA * (logs.exp() * (logs - frozen)).sum()
         (loss / len(tokens)).backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
 
 
@@ -179,9 +211,9 @@ def advantages_of(earned):
 def by_hand(p, problems, repeat):
     torch.manual_seed(0)
     context = layout(p)[-1]
-    model, reference = Decoder(p, context), Decoder(p, context).requires_grad_(False)
-    reference.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), 3e-4, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    model, reference = (Decoder(p, context).to(p["dtype"]) for _ in range(2))
+    reference.requires_grad_(False).load_state_dict(model.state_dict())
+    optimizer = Optimizer(model)
     asked = prompts(p, problems)
     tokens = rollout(model, p, asked)
     gains = torch.where(torch.arange(2 * len(tokens)) % 3 == 0, 1.0, -0.5).view(-1, 2)
@@ -198,16 +230,18 @@ def by_hand(p, problems, repeat):
 
 
 def through_transformers(p, problems, repeat):
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
     torch.manual_seed(0)
     context = layout(p)[-1]
-    config = LlamaConfig(vocab_size=p["vocabulary"], hidden_size=p["width"], intermediate_size=feed_forward(p["width"]),
-                         num_hidden_layers=p["layers"], num_attention_heads=p["heads"], max_position_embeddings=context,
-                         rms_norm_eps=1e-6, bos_token_id=None, eos_token_id=None, pad_token_id=0)
-    model, reference = LlamaForCausalLM(config), LlamaForCausalLM(config).requires_grad_(False)
-    reference.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), 3e-4, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    # Qwen 2 is Llama with biases.
+    Config, Model = (Qwen2Config, Qwen2ForCausalLM) if p.get("bias") else (LlamaConfig, LlamaForCausalLM)
+    config = Config(vocab_size=p["vocabulary"], hidden_size=p["width"], intermediate_size=p["inner"], num_hidden_layers=p["layers"],
+                    num_attention_heads=p["heads"], num_key_value_heads=kv_heads(p), max_position_embeddings=context,
+                    tie_word_embeddings=p.get("tied", False), rms_norm_eps=1e-6, bos_token_id=None, eos_token_id=None, pad_token_id=0)
+    model, reference = (Model(config).to(p["dtype"]) for _ in range(2))
+    reference.requires_grad_(False).load_state_dict(model.state_dict())
+    optimizer = Optimizer(model)
     asked = prompts(p, problems)
 
     @torch.no_grad()
@@ -226,7 +260,7 @@ def through_transformers(p, problems, repeat):
         return logits.log_softmax(-1).gather(-1, part[:, positions + 1, None])[..., 0]
 
     def learn(played, gains, with_reference):
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.clear()
         for part, gain in zip(played.split(p["micro_batch"]), gains.split(p["micro_batch"])):
             gain = gain.repeat_interleave(p["answer"], 1)
             logs = logs_of(model, part)
@@ -240,7 +274,6 @@ def through_transformers(p, problems, repeat):
                 difference = frozen - logs
                 loss = loss + BETA * (difference.exp() - difference - 1).sum()
             (loss / len(played)).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
     tokens = generate()
@@ -261,15 +294,23 @@ def report(p, model, tokens, repeat, works):
     written, everything = 2 * p["answer"] * len(tokens), tokens.numel()
     found = {"parameters": sum(x.numel() for x in model.parameters()), "episodes": len(tokens),
              "tokens": [2 * p["answer"], tokens.shape[1]]}
+    # A GPU goes on after its work was handed to it.
+    wait = torch.cuda.synchronize if tokens.is_cuda else lambda: None
     for name, work in works.items():
         work()
+        wait()
         seconds = []
         for _ in range(repeat):
             begun = time.perf_counter()
             work()
+            wait()
             seconds.append(time.perf_counter() - begun)
         found[name] = {"tokens": written if name == "rollout" else everything, "seconds": seconds}
     return found
+
+
+def device_name(device):
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
 
 
 def main():
@@ -280,18 +321,24 @@ def main():
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--micro-batch", type=int, help="episodes scored together [default: as palinode has it]")
+    parser.add_argument("--decode-batch", type=int, default=256, help="episodes decoded together, by hand")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=DTYPES, default="f32")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    torch.set_default_device(options.device)
     peer = by_hand if options.peer == "torch" else through_transformers
     measured = []
-    for name in options.preset or PRESETS:
-        preset = PRESETS[name] | ({"micro_batch": options.micro_batch} if options.micro_batch else {})
+    for name in options.preset or USUAL:
+        preset = PRESETS[name] | {"decode_batch": options.decode_batch, "dtype": DTYPES[options.dtype]}
+        preset["micro_batch"] = options.micro_batch or preset["micro_batch"]
         found = peer(preset, options.episodes // GROUP, options.repeat)
         measured.append({"preset": name, **found})
     median = lambda timed: statistics.median(timed["seconds"])
     rates = [{"rollout": m["rollout"]["tokens"] / median(m["rollout"]), "update": m["update"]["tokens"] / median(m["update"]),
               "steps": 1 / median(m["step"])} for m in measured]
-    print(json.dumps({"peer": options.peer, "versions": {"torch": torch.__version__}, "threads": options.threads, "presets": measured,
+    print(json.dumps({"peer": options.peer, "versions": {"torch": torch.__version__}, "device": device_name(options.device), "dtype": options.dtype,
+                      "threads": options.threads, "presets": measured,
                       "rates": rates, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
 
 

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Ratios of what compare.sh measured, round by round: a drift of the machine changes both sides of a ratio alike."""
+"""Ratios of what compare.sh measured, round by round: a drift of the machine changes both sides of a ratio alike.
+
+Files are called PRESET.WHO.ROUND; what a GPU's memory held meanwhile lies in `gpu` under the same name, in MiB, line by line.
+"""
 
 import json
 import statistics
@@ -9,10 +12,14 @@ from pathlib import Path
 
 def main():
     found = {}
-    for path in sorted(Path(sys.argv[1]).iterdir()):
-        preset, who, number = path.name.split(".")
+    folder = Path(sys.argv[1])
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        preset, who, number = path.name.rsplit(".", 2)
         result = json.loads(path.read_text().splitlines()[-1])
         figures = {**result["rates"][0], "MiB": result["peak_bytes"] / 2**20}
+        gpu = folder / "gpu" / path.name
+        if gpu.exists():
+            figures["GPU MiB"] = max(map(int, gpu.read_text().split()))
         found.setdefault(preset, {}).setdefault(who, {})[int(number)] = figures
     for preset, by_who in found.items():
         ours = by_who.pop("palinode")

@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use burn::{module::Module, tensor::FloatDType};
 use palinode_core::{
     batch::TokenBatch,
     kl::KlEstimator,
@@ -32,6 +33,19 @@ use palinode_train::{
 use serde::Serialize;
 
 use crate::{device::Opened, setup::SetupError};
+
+/// What work is done on.
+#[derive(Clone, Copy)]
+pub struct Machine<'a> {
+    /// The device.
+    pub opened: &'a Opened,
+    /// Its threads.
+    pub workers: &'a Workers,
+    /// As in [`crate::config::MachineConfig`].
+    pub kernels: bool,
+    /// The type that weights are held in.
+    pub dtype: FloatDType,
+}
 
 /// Work of a known size: a task and a model for it.
 pub struct Work {
@@ -86,10 +100,10 @@ impl Timed {
 
 impl Work {
     /// Names of the presets.
-    pub const NAMES: [&str; 2] = ["ledger", "small"];
+    pub const NAMES: [&str; 3] = ["ledger", "small", "qwen2-0.5b"];
 
     /// `ledger`: the embedded default, 0.2 M parameters and 26 tokens an episode. `small`: 6 layers of width 256, 8 heads, a vocabulary of 4096, 256
-    /// tokens an episode. `episodes` are played in groups of 8.
+    /// tokens an episode. `qwen2-0.5b`: the sizes of Qwen2 0.5B, for a GPU, 256 tokens an episode. `episodes` are played in groups of 8.
     ///
     /// # Errors
     /// [`SetupError::Settings`] for another name, or for episodes that make no groups.
@@ -113,6 +127,18 @@ impl Work {
                 train.reinforce.micro_batch = 8;
                 ("small", Box::new(Recital::new(4096, 66, 94)), DecoderConfig::small(4096, 256, 6, 8, 256))
             }
+            "qwen2-0.5b" => {
+                train.reinforce.micro_batch = 8;
+                let sizes = DecoderConfig {
+                    kv_heads: 2,
+                    feed_forward: 4864,
+                    rope_base: 1e6,
+                    tied: true,
+                    qkv_bias: true,
+                    ..DecoderConfig::small(151_936, 896, 24, 14, 256)
+                };
+                ("qwen2-0.5b", Box::new(Recital::new(sizes.vocabulary, 66, 94)), sizes)
+            }
             other => {
                 return Err(SetupError::Settings(format!("no preset is called `{other}`; there are {}", Self::NAMES.join(", "))));
             }
@@ -120,13 +146,19 @@ impl Work {
         Ok(Self { name, task, sizes, train })
     }
 
-    /// Times everything `repeat` times, behind one repetition that does not count; `kernels` as in [`crate::config::MachineConfig`].
+    /// The same work, so many episodes scored together: what is fast depends on the device.
+    pub fn with_micro_batch(mut self, episodes: usize) -> Self {
+        self.train.reinforce.micro_batch = episodes.max(1);
+        self
+    }
+
+    /// Times everything `repeat` times, behind one repetition that does not count.
     ///
     /// # Errors
     /// [`SetupError::Train`] when a step fails.
-    pub fn measure(&self, opened: &Opened, workers: &Workers, kernels: bool, repeat: usize) -> Result<Measured, SetupError> {
-        let rl = &self.train.reinforce;
-        let model = Decoder::new(&self.sizes, 0, &opened.device)?.with_kernels(kernels);
+    pub fn measure(&self, machine: &Machine, repeat: usize) -> Result<Measured, SetupError> {
+        let (rl, Machine { opened, workers, kernels, dtype }) = (&self.train.reinforce, *machine);
+        let model = Decoder::new(&self.sizes, 0, &opened.device)?.cast(dtype).with_kernels(kernels);
         let problems: Vec<Problem> = (0..rl.problems as u64).map(|i| self.task.problem(0, Split::Train, i)).collect();
         let sampling = Sampling::temperature(rl.temperature).map_err(TrainError::from)?;
         let config = rollout_config(self.task.as_ref(), self.train.attempts, rl.samples, sampling).map_err(TrainError::from)?;
@@ -141,32 +173,32 @@ impl Work {
 
         let stage = Arm::Score.stages(&self.train)?.pop().ok_or(TrainError::Reference)?;
         let steps = Reinforce::new(self.task.as_ref(), &stage, &self.train, &model, workers, &opened.device)?;
-        let mut learner = Learner::new(model.clone(), AdamW::REINFORCE);
-        let mut updated = Learner::new(model.clone(), AdamW::REINFORCE);
+        let rollout = timed(opened, tokens[0], repeat, |i| sample(i).map(drop))?;
+        // One optimiser at a time: each holds several times what the model does.
+        let learner = || Learner::new(model.clone(), AdamW::REINFORCE);
+        let update = {
+            let mut learner = learner();
+            timed(opened, tokens[1], repeat, |_| {
+                self.update(&mut learner, &stage, &episodes, machine);
+                Ok(())
+            })?
+        };
+        let mut learner = learner();
+        let step = timed(opened, tokens[1], repeat, |i| steps.step(&mut learner, i, i).map(drop))?;
         Ok(Measured {
             preset: self.name,
-            parameters: burn::module::Module::num_params(&model),
+            parameters: model.num_params(),
             episodes: episodes.len(),
             tokens: tokens.map(|all: usize| all / episodes.len()),
-            rollout: timed(tokens[0], repeat, |i| sample(i).map(drop))?,
-            update: timed(tokens[1], repeat, |_| {
-                self.update(&mut updated, &stage, &episodes, opened, workers);
-                Ok(())
-            })?,
-            step: timed(tokens[1], repeat, |i| steps.step(&mut learner, i, i).map(drop))?,
+            rollout,
+            update,
+            step,
         })
     }
 
     /// One policy-gradient step on given episodes.
-    fn update(
-        &self,
-        learner: &mut Learner<Decoder>,
-        stage: &Stage,
-        episodes: &[&Trajectory],
-        opened: &Opened,
-        workers: &Workers,
-    ) {
-        let rl = &self.train.reinforce;
+    fn update(&self, learner: &mut Learner<Decoder>, stage: &Stage, episodes: &[&Trajectory], machine: &Machine) {
+        let (rl, Machine { opened, workers, .. }) = (&self.train.reinforce, *machine);
         let scoring = Scoring { temperature: rl.temperature, kl: KlEstimator::Exact, chunk: chunk_of(self.sizes.vocabulary) };
         let micro_batches: Vec<&[&Trajectory]> = episodes.chunks(rl.micro_batch).collect();
         learner.step_along(&micro_batches, rl.learning_rate, workers, |model, part| {
@@ -182,12 +214,22 @@ impl Work {
     }
 }
 
-fn timed(tokens: usize, repeat: usize, mut work: impl FnMut(usize) -> Result<(), TrainError>) -> Result<Timed, TrainError> {
-    work(0)?;
+/// A GPU goes on after its work was handed to it: clocks are read when it has nothing left to do.
+fn timed(
+    opened: &Opened,
+    tokens: usize,
+    repeat: usize,
+    mut work: impl FnMut(usize) -> Result<(), TrainError>,
+) -> Result<Timed, SetupError> {
+    let mut done = |i| -> Result<(), SetupError> {
+        work(i)?;
+        opened.device.sync().map_err(|error| SetupError::Device(format!("the device failed at its work: {error}")))
+    };
+    done(0)?;
     let mut seconds = Vec::new();
     for i in 1..=repeat {
         let begun = Instant::now();
-        work(i)?;
+        done(i)?;
         seconds.push(begun.elapsed().as_secs_f64());
     }
     Ok(Timed { tokens, seconds })

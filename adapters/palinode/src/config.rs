@@ -6,11 +6,16 @@ use std::{
 };
 
 use palinode_tasks::{Layout, TaskError, verifiers::VerifierConfig};
-use palinode_train::{config::TrainConfig, run_folder::Keeping, workers::DECODE_BATCH};
+use palinode_train::{
+    TrainError,
+    config::TrainConfig,
+    run_folder::Keeping,
+    workers::{DECODE_BATCH, Workers},
+};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::pretrained::PretrainedConfig;
+use crate::{device, pretrained::PretrainedConfig};
 
 /// Defaults with a model folder.
 const LEARNING_RATE: f64 = 5e-6;
@@ -46,9 +51,9 @@ pub struct RunConfig {
 pub struct MachineConfig {
     /// The device's name.
     pub device: String,
-    /// Threads; 0 for one a core.
+    /// Threads; 0 for one a core on the CPU, and one elsewhere.
     pub threads: usize,
-    /// Episodes that each thread decodes together.
+    /// Episodes that each thread decodes together; 0 for [`DECODE_BATCH`] on the CPU, and [`DECODE_BATCH_GPU`] elsewhere.
     pub decode_batch: usize,
     /// Whether the CPU runs a model's passes written out (`palinode_kernels`), or one tensor operation after another as other devices do.
     pub kernels: bool,
@@ -56,7 +61,22 @@ pub struct MachineConfig {
 
 impl Default for MachineConfig {
     fn default() -> Self {
-        Self { device: "flex".into(), threads: 0, decode_batch: DECODE_BATCH, kernels: true }
+        Self { device: "flex".into(), threads: 0, decode_batch: 0, kernels: true }
+    }
+}
+
+/// Episodes that a GPU decodes together when nothing else is asked for: a step of decoding reads all weights, however few rows it is for.
+pub const DECODE_BATCH_GPU: usize = 128;
+
+impl MachineConfig {
+    /// The threads of this device. A GPU is given whole batches by one thread: several would share it, and need memory each.
+    ///
+    /// # Errors
+    /// Those of [`Workers::new`].
+    pub fn workers(&self) -> Result<Workers, TrainError> {
+        let (threads, together) = if device::on_cpu(&self.device) { (0, DECODE_BATCH) } else { (1, DECODE_BATCH_GPU) };
+        let or = |asked: usize, usual: usize| if asked == 0 { usual } else { asked };
+        Ok(Workers::new(or(self.threads, threads))?.with_decode_batch(or(self.decode_batch, together)))
     }
 }
 
@@ -270,6 +290,19 @@ mod tests {
         let config = RunConfig::default();
         assert_eq!(parse(&config.to_toml().unwrap()).unwrap(), config);
         assert_eq!(parse("").unwrap(), config);
+    }
+
+    #[test]
+    fn the_device_decides_what_was_left_open() {
+        let workers = |device: &str, threads, decode_batch| {
+            let machine = MachineConfig { device: device.into(), threads, decode_batch, ..MachineConfig::default() };
+            let workers = machine.workers().unwrap();
+            (workers.threads(), workers.decode_batch())
+        };
+        let cores = Workers::new(0).unwrap().threads();
+        assert_eq!(workers("flex", 0, 0), (cores, DECODE_BATCH));
+        assert_eq!(workers("cuda:1", 0, 0), (1, DECODE_BATCH_GPU));
+        assert_eq!([workers("flex", 3, 8), workers("cuda", 3, 8)], [(3, 8); 2]);
     }
 
     #[test]

@@ -41,8 +41,18 @@ pub struct Opened {
 impl Opened {
     /// Whether it computes on the CPU.
     pub fn on_cpu(&self) -> bool {
-        ["flex", "ndarray"].contains(&self.backend.name())
+        on_cpu(self.backend.name())
     }
+}
+
+/// Whether a device of that name computes on the CPU.
+pub fn on_cpu(name: &str) -> bool {
+    ["flex", "ndarray"].contains(&family(name))
+}
+
+/// The backend's name in a device's, such as `cuda` in `cuda:1`.
+fn family(name: &str) -> &str {
+    name.split(':').next().unwrap_or_default()
 }
 
 /// The backends that were compiled in.
@@ -61,8 +71,7 @@ pub fn missing_features() -> impl Iterator<Item = &'static str> {
 /// [`DeviceError::Name`] for an unknown name, or one whose backend was not compiled in (it says which feature adds it);
 /// [`DeviceError::Unavailable`] when this machine lacks the device.
 pub fn open(name: &str) -> Result<Opened, DeviceError> {
-    let family = name.split(':').next().unwrap_or_default();
-    match KNOWN.iter().find(|known| known.feature == family) {
+    match KNOWN.iter().find(|known| known.feature == family(name)) {
         Some(Known { backend: Some(backend), .. }) => Ok(Opened { device: backend.open(name)?, backend: *backend }),
         Some(Known { feature, backend: None }) => Err(DeviceError::Name {
             name: name.to_owned(),

@@ -7,7 +7,7 @@ use palinode_hf::ChatConfig;
 use palinode_lm::{LoraConfig, LoraTarget};
 use serde::{Deserialize, Serialize};
 
-use crate::device::Opened;
+use crate::{device::Opened, setup::SetupError};
 
 /// A model folder in Hugging Face layout, and how it is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,13 +108,19 @@ impl WeightType {
         }
     }
 
-    /// The type on a device; `None` when the device can't compute with the one asked for.
-    pub fn on(self, device: &Opened) -> Option<FloatDType> {
+    /// The type on a device.
+    ///
+    /// # Errors
+    /// [`SetupError::Settings`] when the device can't compute with the one asked for.
+    pub fn on(self, device: &Opened) -> Result<FloatDType, SetupError> {
         let half = device.backend.capabilities(&device.device).dtypes.contains(&FloatDType::BF16);
         match self {
-            Self::Auto => Some(if half && !device.on_cpu() { FloatDType::BF16 } else { FloatDType::F32 }),
-            Self::F32 => Some(FloatDType::F32),
-            Self::Bf16 => half.then_some(FloatDType::BF16),
+            Self::Auto => Ok(if half && !device.on_cpu() { FloatDType::BF16 } else { FloatDType::F32 }),
+            Self::F32 => Ok(FloatDType::F32),
+            Self::Bf16 if half => Ok(FloatDType::BF16),
+            Self::Bf16 => Err(SetupError::Settings(
+                "this device does not compute in bf16: leave the dtype at `auto`, or set it to `f32`".into(),
+            )),
         }
     }
 }

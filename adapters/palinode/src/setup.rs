@@ -66,6 +66,9 @@ pub enum SetupError {
     /// Two settings exclude each other.
     #[error("{0}")]
     Settings(String),
+    /// The device failed.
+    #[error("{0}")]
+    Device(String),
 }
 
 impl Setup {
@@ -118,9 +121,7 @@ impl Setup {
         if config.train.warm.steps() > 0 {
             return refuse("a warm start is for a new model; a folder's model has learned to answer: leave warm-start steps out");
         }
-        let Some(dtype) = settings.dtype.on(opened) else {
-            return refuse("this device does not compute in bf16: leave the dtype at `auto`, or set it to `f32`");
-        };
+        let dtype = settings.dtype.on(opened)?;
         let folder = Folder::open(&settings.path, &opened.device)?;
         let chat = Chat::of(&folder, settings.chat.clone())?;
         let mut notes: Vec<String> = Vec::new();

@@ -240,3 +240,21 @@ fn a_run_is_exported_as_event_file_and_tables() {
     // What was there is there still.
     assert_eq!(fs::read_to_string(at.join("steps.csv")).unwrap(), steps);
 }
+
+#[test]
+fn a_benchmark_tells_what_it_timed_and_on_what() {
+    let folder = folder();
+    let bench = |more: &[&str]| {
+        palinode(folder.path(), &[&["bench", "--episodes", "8", "--repeat", "1", "--threads", "1"], more].concat())
+    };
+    let found = json(bench(&["--preset", "ledger", "--micro-batch", "4", "--dtype", "bf16", "--json"]));
+    assert_eq!((&found["dtype"], &found["decode_batch"], &found["threads"]), (&"bf16".into(), &32.into(), &1.into()));
+    let preset = &found["presets"][0];
+    assert_eq!((&preset["parameters"], &preset["tokens"]), (&224_160.into(), &serde_json::json!([16, 26])));
+    for what in ["rollout", "update", "step"] {
+        assert!(preset[what]["seconds"][0].as_f64().unwrap() > 0.0, "{found}");
+    }
+    assert!(succeed(bench(&["--preset", "ledger"])).contains("tokens/s"));
+    let told = stderr(bench(&["--preset", "large"]), 2);
+    assert!(told.contains("ledger, small, qwen2-0.5b"), "{told}");
+}

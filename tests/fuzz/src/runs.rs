@@ -48,10 +48,7 @@ fn sound() -> &'static [(String, Vec<u8>)] {
 fn store(run: &Path) {
     let (device, sizes) = (flex().device, DecoderConfig::small(11, 8, 1, 2, 16));
     let mut learner = Learner::new(Decoder::new(&sizes, 1, &device).expect("a small model"), AdamW::REINFORCE);
-    learner.step(&[()], 1e-2, &Workers::new(1).expect("one thread"), |model, ()| {
-        let tokens = Tensor::<2, Int>::from_data([[3, 1]], &device);
-        (model.logits(model.states(tokens, Tensor::from_data([1], &device))).square().sum(), ())
-    });
+    step(&mut learner);
     let checkpoints = Checkpoints::of(run);
     checkpoints.create(&ModelCard { model: sizes, vocabulary: None, origin: None }).expect("a folder can be written");
     let place = Place::Reinforce { step: 3, guard: Guard::new(StageName::StageOne) };
@@ -63,6 +60,17 @@ fn store(run: &Path) {
         seconds: 2.0,
     };
     checkpoints.store(&state, Written::default(), 1).expect("a state can be stored");
+}
+
+/// One step of training, on the token that every vocabulary has.
+fn step(learner: &mut Learner<Decoder>) {
+    static WORKERS: OnceLock<Workers> = OnceLock::new();
+    let workers = WORKERS.get_or_init(|| Workers::new(1).expect("one thread"));
+    learner.step(&[()], 1e-2, workers, |model, ()| {
+        let device = flex().device;
+        let tokens = Tensor::<2, Int>::from_data([[0]], &device);
+        (model.logits(model.states(tokens, Tensor::from_data([0], &device))).square().sum(), ())
+    });
 }
 
 /// Lays that run into a folder, where it does not lie there yet.
@@ -77,13 +85,14 @@ fn lay(folder: &Path) -> &'static [(String, Vec<u8>)] {
     files
 }
 
-/// Goes on from the run's checkpoint, as far as the first step.
+/// Goes on from the run's checkpoint: what is taken can be trained.
 fn resume(folder: &Path) {
     let found = Checkpoints::of(folder).start(&flex().device);
     match found.map(|found| found.start) {
         Ok(start) => {
-            if let Some(inside) = start.inside {
-                let _ = Learner::resume(start.model, AdamW::REINFORCE, &inside.optimizer, inside.masters);
+            let Some(inside) = start.inside else { return };
+            if let Ok(mut learner) = Learner::resume(start.model, AdamW::REINFORCE, &inside.optimizer, inside.masters) {
+                step(&mut learner);
             }
         }
         Err(error) => assert!(!error.to_string().is_empty()),

@@ -246,10 +246,10 @@ pub(crate) struct MachineArgs {
     /// Device to compute on; `palinode doctor` lists them [default: flex]
     #[arg(long, value_name = "NAME")]
     pub(crate) device: Option<String>,
-    /// Threads; 0 for one a core. The result does not depend on it
+    /// Threads; 0 for one a core, or one on a GPU. The result does not depend on it
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
-    /// Episodes that each thread decodes together [default: 32]
+    /// Episodes that each thread decodes together [default: 32, or 128 on a GPU]
     #[arg(long, value_name = "N")]
     pub(crate) decode_batch: Option<usize>,
     /// On the CPU, compute one tensor operation after another, as other devices do: slower, and rounded differently
@@ -328,7 +328,7 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Work to time: ledger or small; may be given twice [default: both]
+    /// Work to time: ledger, small or qwen2-0.5b; may be given several times [default: ledger and small]
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Vec<String>,
     /// Episodes of a step
@@ -337,6 +337,12 @@ pub(crate) struct BenchArgs {
     /// Repetitions, of which the median counts
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) repeat: u16,
+    /// Episodes scored together [default: 64 for ledger, else 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) micro_batch: Option<u32>,
+    /// Type of the weights; `auto` is bf16 on GPUs that have it
+    #[arg(long, value_enum, value_name = "TYPE", default_value = "f32")]
+    pub(crate) dtype: WeightTypeName,
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
     /// Print the figures as one JSON object

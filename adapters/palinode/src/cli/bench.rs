@@ -3,28 +3,34 @@
 use std::fs;
 
 use palinode::{
-    bench::{Measured, Timed, Work},
+    bench::{Machine, Measured, Timed, Work},
     config::MachineConfig,
     device,
 };
 use serde_json::json;
 
-use super::{
-    Failure,
-    args::BenchArgs,
-    progress,
-    settings::{apply_machine, workers},
-};
+use super::{Failure, args::BenchArgs, progress, settings::apply_machine};
+
+/// What is timed when nothing is named: what a CPU does in minutes.
+const USUAL: [&str; 2] = ["ledger", "small"];
 
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let mut machine = MachineConfig::default();
     apply_machine(&args.machine, &mut machine);
-    let (opened, workers) = (device::open(&machine.device)?, workers(&machine)?);
-    let names = if args.preset.is_empty() { Work::NAMES.map(str::to_owned).to_vec() } else { args.preset.clone() };
-    let works = names.iter().map(|name| Work::preset(name, args.episodes as usize)).collect::<Result<Vec<_>, _>>()?;
+    let (opened, workers) = (device::open(&machine.device)?, machine.workers()?);
+    let on = Machine { opened: &opened, workers: &workers, kernels: machine.kernels, dtype: args.dtype.0.on(&opened)? };
+    let names = if args.preset.is_empty() { USUAL.map(str::to_owned).to_vec() } else { args.preset.clone() };
+    let work = |name: &String| {
+        let work = Work::preset(name, args.episodes as usize)?;
+        Ok(match args.micro_batch {
+            Some(episodes) => work.with_micro_batch(episodes as usize),
+            None => work,
+        })
+    };
+    let works = names.iter().map(work).collect::<Result<Vec<_>, Failure>>()?;
     let mut measured = Vec::new();
     for work in works {
-        let found = work.measure(&opened, &workers, machine.kernels, args.repeat as usize)?;
+        let found = work.measure(&on, args.repeat as usize)?;
         if !args.json {
             print(&found);
         }
@@ -35,7 +41,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
             |m: &Measured| json!({"rollout": m.rollout.rate(), "update": m.update.rate(), "steps": m.step.median().recip()});
         let rates: Vec<_> = measured.iter().map(rates).collect();
         return progress::print_json(&json!({
-            "device": machine.device, "threads": workers.threads(), "kernels": machine.kernels, "presets": measured, "rates": rates, "peak_bytes": peak_memory(),
+            "device": machine.device, "threads": workers.threads(), "decode_batch": workers.decode_batch(), "kernels": machine.kernels,
+            "dtype": format!("{:?}", on.dtype).to_lowercase(), "presets": measured, "rates": rates, "peak_bytes": peak_memory(),
         }));
     }
     if let Some(bytes) = peak_memory() {

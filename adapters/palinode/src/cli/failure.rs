@@ -112,6 +112,7 @@ impl From<SetupError> for Failure {
             SetupError::Train(error) => error.into(),
             SetupError::Hf(error) => error.into(),
             SetupError::Lm(error) => error.into(),
+            SetupError::Device(error) => Self::new(GUARD, error),
             other => Self::new(USAGE, other.to_string()),
         }
     }

@@ -58,7 +58,7 @@ pub(crate) fn open(args: &PlayedArgs) -> Result<Opened, Failure> {
     let model = model.with_kernels(config.machine.kernels);
     let attempts = args.attempts.map_or(config.train.attempts, usize::from);
     check_context(setup.task.as_ref(), attempts, model.config().context)?;
-    let workers = settings::workers(&config.machine)?;
+    let workers = config.machine.workers()?;
     Ok(Opened { config, setup, model, attempts, workers })
 }
 

@@ -4,19 +4,14 @@ use anstyle::{AnsiColor, Style};
 use palinode::{config::RunConfig, device, plan::Plan, setup::Setup, train::arm::StageName};
 use serde_json::json;
 
-use super::{
-    Failure,
-    args::PlanArgs,
-    progress,
-    settings::{settings, workers},
-};
+use super::{Failure, args::PlanArgs, progress, settings::settings};
 
 pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let run = settings(&args.settings)?;
     let opened = device::open(&run.machine.device)?;
     let setup = Setup::open(&run, &opened)?;
     setup.require_problems()?;
-    let workers = workers(&run.machine)?;
+    let workers = run.machine.workers()?;
     let plan = Plan::of(&run, &setup, &opened, &workers)?;
     let seconds = plan.seconds_a_step(&setup.sizes, &workers, &opened.device, setup.dtype());
     if args.json {
@@ -37,7 +32,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
 
 /// What would run, and its settings.
 pub(crate) fn dry_run(run: &RunConfig, setup: &Setup, opened: &device::Opened, json: bool) -> Result<(), Failure> {
-    let plan = Plan::of(run, setup, opened, &workers(&run.machine)?)?;
+    let plan = Plan::of(run, setup, opened, &run.machine.workers()?)?;
     let stages = run.train.arm.stages(&run.train)?;
     if json {
         let stages: Vec<_> =

@@ -6,7 +6,6 @@ use palinode::{
     config::{MachineConfig, RunConfig, TaskConfig},
     lm::LoraTarget,
     pretrained::{LoraSettings, PretrainedConfig},
-    train::workers::Workers,
 };
 use toml::Table;
 
@@ -179,9 +178,4 @@ pub(crate) fn apply_machine(args: &MachineArgs, machine: &mut MachineConfig) {
     machine.threads = args.threads.unwrap_or(machine.threads);
     machine.decode_batch = args.decode_batch.unwrap_or(machine.decode_batch);
     machine.kernels &= !args.no_kernels;
-}
-
-/// The threads of a machine.
-pub(crate) fn workers(machine: &MachineConfig) -> Result<Workers, Failure> {
-    Ok(Workers::new(machine.threads)?.with_decode_batch(machine.decode_batch))
 }

@@ -33,7 +33,7 @@ use super::{
     interrupt, plan,
     progress::{self, Progress},
     report,
-    settings::{apply, apply_machine, find_again, settings, workers},
+    settings::{apply, apply_machine, find_again, settings},
     steering::Steering,
     view::{self, Live},
 };
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let Some(Prepared { run, setup, start, folder, notes }) = prepared else { return Ok(()) };
     progress::print_notes(&setup.notes);
     progress::print_notes(&notes);
-    let workers = workers(&run.machine)?;
+    let workers = run.machine.workers()?;
     let start = start.map(|model| model.with_kernels(run.machine.kernels));
     let viewed = args.tui && view::is_possible();
     let steering = if viewed { interrupt::listen_viewed() } else { interrupt::listen(folder.path()) }?;

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::{ReportError, text::clip};
 
-/// The longest line accepted, in bytes.
-pub(crate) const MAX_LINE: u64 = 4 << 20;
+/// The longest line of a log that is read, in bytes.
+pub const MAX_LINE: u64 = 4 << 20;
 
 /// The records of one file, in order; blank lines are skipped.
 pub(crate) struct Lines<T> {

@@ -38,6 +38,7 @@ use std::{
 use self::{chart::Frame, compare::Entry, episodes::Episodes, read::Run};
 pub use self::{
     diff::changed,
+    lines::MAX_LINE,
     summary::{RunSummary, StageSummary, WarningSummary, summarize},
 };
 

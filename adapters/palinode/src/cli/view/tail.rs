@@ -6,6 +6,8 @@ use std::{
     path::PathBuf,
 };
 
+use palinode::report::MAX_LINE;
+
 /// Complete lines of a growing file, each once, with a bound on their length.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -88,8 +90,6 @@ fn advance(offset: &mut u64, before: &mut Vec<u8>, read: &[u8]) {
     before.drain(..before.len().saturating_sub(WITNESS));
 }
 
-/// The longest line that is read, in bytes; as for reports.
-pub(super) const MAX_LINE: u64 = 4 << 20;
 /// Bytes by which a file is known again.
 const WITNESS: usize = 64;
 
