@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes every target, or those named: `tests/fuzz/fuzz.sh [--inputs 1000000] [--jobs 2] [TARGET ...]`.
 # Needs a nightly compiler and cargo-fuzz: `rustup toolchain install nightly`, `cargo install cargo-fuzz`. What it finds to be new is kept in `target/fuzz/corpus`;
-# what fails lies in `tests/fuzz/artifacts`, and belongs into `tests/fuzz/corpus/TARGET` once it is mended.
+# what fails lies in `tests/fuzz/artifacts`, and belongs into `tests/fuzz/corpus/TARGET` once it is mended. `choose.py` copies from the former what tests need.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -299,3 +299,19 @@ impl TextTask for Recital {
         self.vocabulary.decode(problem.prompt())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_have_the_sizes_that_they_name() {
+        let device = crate::device::open("flex").unwrap().device;
+        let numbers = Work::NAMES.map(|name| {
+            let sizes = Work::preset(name, 8).unwrap().sizes;
+            Decoder::parameters(&sizes, &device).unwrap().iter().map(|found| found.shape.iter().product::<usize>()).sum::<usize>()
+        });
+        // The last is what Qwen2-0.5B's own model card counts.
+        assert_eq!(numbers, [224_160, 6_843_648, 494_032_768]);
+    }
+}
