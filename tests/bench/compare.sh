@@ -31,7 +31,8 @@ cargo build --release --bin palinode "${features[@]}"
 binary=${CARGO_TARGET_DIR:-target}/release/palinode
 echo "load before: $(cut -d ' ' -f 1 /proc/loadavg); torch's threads wait for each other, so any other work slows it several times over"
 out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
+# Where a program fails, what watches the card ends too.
+trap 'kill $(jobs -p) 2> /dev/null || true; rm -rf "$out"' EXIT
 
 # measure WHO PROGRAM...: its figures on the preset in this round, and what the card held meanwhile.
 measure() {

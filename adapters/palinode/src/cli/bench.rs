@@ -9,7 +9,7 @@ use palinode::{
 };
 use serde_json::json;
 
-use super::{Failure, args::BenchArgs, progress, settings::apply_machine};
+use super::{Failure, args::BenchArgs, doctor::dtype_name, progress, settings::apply_machine};
 
 /// What is timed when nothing is named: what a CPU does in minutes.
 const USUAL: [&str; 2] = ["ledger", "small"];
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         let rates: Vec<_> = measured.iter().map(rates).collect();
         return progress::print_json(&json!({
             "device": machine.device, "threads": workers.threads(), "decode_batch": workers.decode_batch(), "kernels": machine.kernels,
-            "dtype": format!("{:?}", on.dtype).to_lowercase(), "presets": measured, "rates": rates, "peak_bytes": peak_memory(),
+            "dtype": dtype_name(on.dtype), "presets": measured, "rates": rates, "peak_bytes": peak_memory(),
         }));
     }
     if let Some(bytes) = peak_memory() {

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let opened = device::open(&name)?;
     let Opened { device, backend } = &opened;
     let can = backend.capabilities(device);
-    let dtypes: Vec<String> = can.dtypes.iter().map(|dtype| format!("{dtype:?}").to_lowercase()).collect();
+    let dtypes: Vec<String> = can.dtypes.iter().copied().map(dtype_name).collect();
 
     // The default model on the default task, untrained: the checks are about arithmetic.
     let config = RunConfig::default();
@@ -68,4 +68,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         0 => Ok(()),
         failed => Err(Failure::new(GUARD, format!("{name}: {failed} of {} checks failed; do not train on it", checks.len()))),
     }
+}
+
+/// `bf16`: a floating-point type as palinode writes it.
+pub(super) fn dtype_name(dtype: FloatDType) -> String {
+    format!("{dtype:?}").to_lowercase()
 }
