@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let values: Vec<f32> = (0..shape[0] * shape[1]).map(|j| ((i * 31 + j * 7) % 13) as f32 / 40.0 - 0.15).collect();
             adapter.b = TensorData::new(values, shape);
         }
-        let adapted = folder.load(&device)?.with_loaded_adapters(&config, &adapters)?;
+        let adapted = folder.load(&device)?.with_loaded_adapters(&adapters, 0.0)?;
         let to = Path::new(&out).join(name);
         save_adapters(&adapted, &config, name, &to.join("adapter"))?;
         folder.save(&adapted.clone().merge_adapters(), &to.join("merged"))?;

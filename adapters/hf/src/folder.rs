@@ -1,12 +1,16 @@
 //! A model folder.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use palinode_lm::{Decoder, DecoderConfig, Parameter, WeightSource};
+use palinode_lm::{Decoder, DecoderConfig, LmError, Parameter, WeightSource};
 use safetensors::Dtype;
 
 use crate::{
+    adapter::{Adaptation, Base},
     error::HfError,
     layout::{may_be_left, pieces, transpose},
     shards::{Shards, bounded, bounded_text},
@@ -14,7 +18,7 @@ use crate::{
 };
 
 /// Longest `config.json` that is read.
-const LONGEST_CONFIG: u64 = 1 << 20;
+pub(crate) const LONGEST_CONFIG: u64 = 1 << 20;
 
 /// A folder whose configuration was read and whose tensors fit it. Nothing was loaded yet.
 #[derive(Debug, Clone)]
@@ -23,7 +27,14 @@ pub struct Folder {
     spec: Spec,
     shards: Shards,
     parameters: Vec<Parameter>,
+    /// Whether `config.json` says that the head is the embeddings.
+    flagged_tied: bool,
+    adaptation: Option<Adaptation>,
 }
+
+/// The embeddings, and the head that may be the same.
+const EMBEDDINGS: &str = "model.embed_tokens.weight";
+pub(crate) const HEAD: &str = "lm_head.weight";
 
 impl Folder {
     /// Reads `config.json` and the headers of the weights, and compares all names and shapes. `device` holds nothing afterwards.
@@ -43,16 +54,47 @@ impl Folder {
             spec.end_tokens.dedup();
         }
         let shards = Shards::open(path)?;
+        let flagged_tied = spec.config.tied;
+        // A head of its own beside the embeddings wins over the flag, as in transformers 5.
+        spec.config.tied = flagged_tied && shards.same(EMBEDDINGS, HEAD)?;
         let parameters = Decoder::parameters(&spec.config, device)?;
-        let folder = Self { path: path.to_owned(), spec, shards, parameters };
+        let folder = Self { path: path.to_owned(), spec, shards, parameters, flagged_tied, adaptation: None };
         folder.compare()?;
         Ok(folder)
+    }
+
+    /// The same folder with an adapter in PEFT's layout: [`Folder::load`] then gives the adapted model, low-rank adapters on projections beside
+    /// their weights and everything else within them.
+    ///
+    /// # Errors
+    /// [`HfError::Unsupported`] for settings that mean something that is not computed here; [`HfError::Field`], [`HfError::Format`],
+    /// [`HfError::Tensors`] for folders that are damaged, or do not belong to this model; [`HfError::NotFinite`].
+    pub fn with_adapter(mut self, adapter: &Path, device: &Device) -> Result<Self, HfError> {
+        if self.adaptation.is_some() {
+            return Err(LmError::Adapters("the folder has some already".into()).into());
+        }
+        let pieces = self.parameters.iter().flat_map(|parameter| pieces(&self.spec.config, parameter).pieces);
+        let mut tensors: BTreeMap<_, _> = pieces.map(|piece| (piece.name, piece.shape)).collect();
+        if let Some(shape) = tensors.get(EMBEDDINGS).cloned() {
+            tensors.entry(HEAD.to_owned()).or_insert(shape);
+        }
+        let adaptation = Adaptation::open(adapter, &Base { tensors, tied: self.spec.config.tied, flagged_tied: self.flagged_tied })?;
+        let touched = self.spec.config.tied && adaptation.changes_embeddings();
+        self.adaptation = Some(adaptation);
+        if touched && self.read(EMBEDDINGS)? != self.read(HEAD)? {
+            self.spec.config.tied = false;
+            self.parameters = Decoder::parameters(&self.spec.config, device)?;
+        }
+        Ok(self)
     }
 
     fn compare(&self) -> Result<(), HfError> {
         let (mut expected, mut differences) = (Vec::new(), Vec::new());
         for piece in self.parameters.iter().flat_map(|parameter| pieces(&self.spec.config, parameter).pieces) {
-            match self.shards.info(&piece.name) {
+            match self.shards.info(self.stored(&piece.name)) {
+                None if piece.name == HEAD => differences.push(format!(
+                    "{HEAD} is missing (config.json says that it is no copy of the embeddings; where it is one, set tie_word_embeddings to true)"
+                )),
                 None => differences.push(format!("{} is missing", piece.name)),
                 Some((shape, _)) if shape != piece.shape => {
                     differences.push(format!("{} has shape {shape:?}, expected {:?}", piece.name, piece.shape));
@@ -84,6 +126,24 @@ impl Folder {
         &self.spec.end_tokens
     }
 
+    /// The adapter that belongs to the model now.
+    pub fn adaptation(&self) -> Option<&Adaptation> {
+        self.adaptation.as_ref()
+    }
+
+    /// What a reader of the folder should know: none as a rule.
+    pub fn notes(&self) -> Vec<String> {
+        let own = self.flagged_tied && !self.spec.config.tied && self.adaptation.is_none();
+        let note = "config.json says that the head is the embeddings (tie_word_embeddings), and the file has a head of its own; both are kept, as \
+            transformers 5 does (version 4 drops the head)";
+        own.then(|| format!("{}: {note}", self.path.display())).into_iter().collect()
+    }
+
+    /// Whether `config.json` ties what is two tensors here.
+    pub(crate) fn is_untied_against_its_flag(&self) -> bool {
+        self.flagged_tied && !self.spec.config.tied
+    }
+
     /// The parameters of the decoder, in its order.
     pub(crate) fn parameters(&self) -> &[Parameter] {
         &self.parameters
@@ -91,7 +151,29 @@ impl Folder {
 
     /// The type that a tensor is stored in.
     pub(crate) fn dtype_of(&self, tensor: &str) -> Dtype {
-        self.shards.info(tensor).map_or(Dtype::F32, |(_, dtype)| dtype)
+        self.shards.info(self.stored(tensor)).map_or(Dtype::F32, |(_, dtype)| dtype)
+    }
+
+    /// Where the folder has a tensor: of embeddings and a head that are one, under either name.
+    fn stored<'a>(&self, tensor: &'a str) -> &'a str {
+        let other = match tensor {
+            EMBEDDINGS => HEAD,
+            HEAD => EMBEDDINGS,
+            _ => return tensor,
+        };
+        if self.flagged_tied && self.shards.info(tensor).is_none() { other } else { tensor }
+    }
+
+    /// The numbers of a tensor of the base, without what an adapter changes.
+    pub(crate) fn read_base(&self, tensor: &str) -> Result<Vec<f32>, HfError> {
+        self.shards.read(self.stored(tensor))
+    }
+
+    fn read(&self, tensor: &str) -> Result<Vec<f32>, HfError> {
+        match &self.adaptation {
+            Some(adaptation) => adaptation.adapt(tensor, || self.read_base(tensor)),
+            None => self.read_base(tensor),
+        }
     }
 
     /// The model, in f32 whatever its files hold; [`Decoder::cast`] makes others of it.
@@ -99,7 +181,9 @@ impl Folder {
     /// # Errors
     /// [`HfError::Io`]; [`HfError::NotFinite`] names a tensor that holds NaN or infinity.
     pub fn load(&self, device: &Device) -> Result<Decoder, HfError> {
-        self.assemble(device, &|tensor| self.shards.read(tensor))
+        let model = self.assemble(device, &|tensor| self.read(tensor))?;
+        let beside = self.adaptation.as_ref().map_or(Ok(Vec::new()), Adaptation::low_rank)?;
+        Ok(if beside.is_empty() { model } else { model.with_loaded_adapters(&beside, 0.0)? })
     }
 
     /// A model whose tensors, by the folder's names, come from `read`.

@@ -13,7 +13,8 @@
 //! | `layout` | which tensors of a folder make up a parameter of the decoder |
 //! | `shards` | safetensors files: headers first, then one tensor at a time |
 //! | `folder`, `save` | the whole folder, in and out |
-//! | `adapter` | low-rank adapters in PEFT's layout, in and out |
+//! | `adapter` | adapters in PEFT's layout, in and out |
+//! | `rounding` | what a folder's types lose of what an adapter adds |
 //! | `tokenizer` | `tokenizer.json`, bounded before it is parsed |
 //! | `template`, `python_json` | chat templates, with a limit on what they may do |
 //! | `chat` | the ids of a prompt, and those between two attempts |
@@ -25,16 +26,18 @@ mod fields;
 mod folder;
 mod layout;
 mod python_json;
+mod rounding;
 mod save;
 mod shards;
 pub mod spec;
 mod template;
 mod tokenizer;
 
-pub use adapter::{load_adapters, save_adapters};
+pub use adapter::{Adaptation, save_adapters};
 pub use chat::{Chat, ChatConfig};
 pub use error::HfError;
 pub use folder::Folder;
+pub use rounding::{Rounding, RoundingLoss};
 pub use template::{Template, Variables};
 pub use tokenizer::FolderTokenizer;
 

@@ -9,9 +9,9 @@ use safetensors::{Dtype, View};
 
 use crate::{
     error::HfError,
-    folder::Folder,
-    layout::{pieces, transpose},
-    shards::floats,
+    folder::{Folder, LONGEST_CONFIG},
+    layout::{Piece, pieces, transpose},
+    shards::{bounded_text, floats},
 };
 
 /// Files that belong to a model besides its weights, copied as they are.
@@ -94,27 +94,58 @@ impl Folder {
                 fs::copy(&from, &to).map_err(io(&to))?;
             }
         }
+        if let Some(config) = self.untied_config()? {
+            let path = to.join("config.json");
+            fs::write(&path, config).map_err(io(&path))?;
+        }
         write(&tensors, &to.join("model.safetensors"))
     }
 
     /// All of a model's parameters as the folder's tensors.
     fn tensors(&self, model: &Decoder) -> Result<Vec<(String, Bytes)>, HfError> {
         let (mut tensors, mut differences) = (Vec::new(), Vec::new());
-        model.read_parameters(|name, data| match self.parameters().iter().find(|parameter| parameter.name == name) {
-            Some(parameter) if parameter.shape == data.shape().to_vec() => {
-                let unpacked = self.unpack(parameter, &data.iter::<f32>().collect::<Vec<_>>());
-                let held = |bytes: &Bytes| floats(bytes.dtype, &bytes.bytes).is_some_and(|all| all.iter().all(|x| x.is_finite()));
-                let lost = unpacked.iter().filter(|(_, bytes)| !held(bytes));
-                differences.extend(lost.map(|(name, bytes)| format!("{name} holds numbers that {:?} can't", bytes.dtype)));
-                tensors.extend(unpacked);
+        self.each_tensor(model, |piece, values| {
+            let dtype = self.dtype_of(&piece.name);
+            let bytes = to_bytes(dtype, values);
+            if !floats(dtype, &bytes).is_some_and(|all| all.iter().all(|x| x.is_finite())) {
+                differences.push(format!("{} holds numbers that {dtype:?} can't", piece.name));
             }
-            _ => differences.push(format!("{name} of shape {:?} is not part of the folder's model", data.shape())),
-        });
+            tensors.push((piece.name.clone(), Bytes { dtype, shape: piece.shape.clone(), bytes }));
+            Ok(())
+        })?;
         if differences.is_empty() { Ok(tensors) } else { Err(HfError::Tensors { path: self.path().to_owned(), differences }) }
     }
 
-    /// A parameter's values as the folder's tensors.
-    fn unpack(&self, parameter: &Parameter, values: &[f32]) -> Vec<(String, Bytes)> {
+    /// Goes through a model's parameters as the folder's tensors.
+    ///
+    /// # Errors
+    /// [`HfError::Tensors`] when the model has other parameters than the folder; the first of `take`.
+    pub(crate) fn each_tensor(
+        &self,
+        model: &Decoder,
+        mut take: impl FnMut(&Piece, &[f32]) -> Result<(), HfError>,
+    ) -> Result<(), HfError> {
+        let (mut differences, mut result) = (Vec::new(), Ok(()));
+        model.read_parameters(|name, data| match self.parameters().iter().find(|parameter| parameter.name == name) {
+            Some(parameter) if parameter.shape == data.shape().to_vec() => {
+                let values: Vec<f32> = data.iter::<f32>().collect();
+                if result.is_ok() {
+                    result = self.unpack(parameter, &values, &mut take);
+                }
+            }
+            _ => differences.push(format!("{name} of shape {:?} is not part of the folder's model", data.shape())),
+        });
+        result?;
+        if differences.is_empty() { Ok(()) } else { Err(HfError::Tensors { path: self.path().to_owned(), differences }) }
+    }
+
+    /// Goes through the folder's tensors that a parameter holds.
+    fn unpack(
+        &self,
+        parameter: &Parameter,
+        values: &[f32],
+        take: &mut impl FnMut(&Piece, &[f32]) -> Result<(), HfError>,
+    ) -> Result<(), HfError> {
         let made_of = pieces(self.config(), parameter);
         let turned;
         let values = if made_of.transposed {
@@ -124,20 +155,32 @@ impl Folder {
             values
         };
         let mut rest = values;
-        made_of
-            .pieces
-            .into_iter()
-            .map(|piece| {
-                let (own, behind) = rest.split_at(piece.shape.iter().product());
-                rest = behind;
-                let dtype = self.dtype_of(&piece.name);
-                let bytes = match dtype {
-                    Dtype::BF16 => own.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
-                    Dtype::F16 => own.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
-                    _ => own.iter().flat_map(|x| x.to_le_bytes()).collect(),
-                };
-                (piece.name, Bytes { dtype, shape: piece.shape, bytes })
-            })
-            .collect()
+        for piece in &made_of.pieces {
+            let (own, behind) = rest.split_at(piece.shape.iter().product());
+            rest = behind;
+            take(piece, own)?;
+        }
+        Ok(())
+    }
+
+    /// `config.json` as the model needs it: with an untied head where the model has a head of its own now.
+    fn untied_config(&self) -> Result<Option<String>, HfError> {
+        if !self.is_untied_against_its_flag() {
+            return Ok(None);
+        }
+        let path = self.path().join("config.json");
+        let mut config: serde_json::Value = serde_json::from_str(&bounded_text(&path, LONGEST_CONFIG)?)
+            .map_err(|error| HfError::Format { path, reason: format!("not JSON: {error}") })?;
+        config["tie_word_embeddings"] = false.into();
+        Ok(Some(format!("{config:#}\n")))
+    }
+}
+
+/// Numbers as a tensor of this type; F32 for every type that models do not come in.
+pub(crate) fn to_bytes(dtype: Dtype, values: &[f32]) -> Vec<u8> {
+    match dtype {
+        Dtype::BF16 => values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
+        Dtype::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
+        _ => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
     }
 }

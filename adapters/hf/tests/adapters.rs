@@ -1,16 +1,21 @@
 //! Low-rank adapters in PEFT's layout: out and in again, merged, and refused.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use burn::tensor::{Int, Tensor, TensorData};
 use palinode_core::{logprob::log_distribution, policy::Policy};
-use palinode_hf::{Folder, load_adapters, save_adapters};
+use palinode_hf::{Folder, save_adapters};
 use palinode_lm::{Adapter, Decoder, LoraConfig, LoraTarget};
-use serde_json::{Value, json};
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
 
 fn base() -> Folder {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/qwen2");
-    Folder::open(&path, &palinode_flex::device()).unwrap()
+    Folder::open(&tests().join("models/qwen2"), &palinode_flex::device()).unwrap()
 }
 
 fn scores(model: &Decoder) -> Vec<f32> {
@@ -33,7 +38,7 @@ fn trained(config: &LoraConfig) -> Decoder {
         let values: Vec<f32> = (0..shape[0] * shape[1]).map(|j| ((i * 31 + j * 7) % 13) as f32 / 26.0 - 0.25).collect();
         adapter.b = TensorData::new(values, shape);
     }
-    model().with_loaded_adapters(config, &adapters).unwrap()
+    model().with_loaded_adapters(&adapters, config.dropout).unwrap()
 }
 
 #[test]
@@ -42,16 +47,27 @@ fn adapters_go_out_and_come_back() {
     for config in [LoraConfig::on_all(3), LoraConfig { rank: 2, alpha: 5.0, dropout: 0.125, targets }] {
         let (out, model) = (tempfile::tempdir().unwrap(), trained(&config));
         save_adapters(&model, &config, "qwen2", out.path()).unwrap();
-        let (read, adapters) = load_adapters(out.path()).unwrap();
-        assert_eq!((read.rank, read.alpha, read.targets.len()), (config.rank, config.alpha, config.targets.len()));
-        let again = base().load(&palinode_flex::device()).unwrap().with_loaded_adapters(&read, &adapters).unwrap();
+        let read = base().with_adapter(out.path(), &palinode_flex::device()).unwrap();
+        let adaptation = read.adaptation().unwrap();
+        assert_eq!((adaptation.modules(), adaptation.ranks()), (2 * config.targets.len(), Some([config.rank; 2])));
+        let again = read.load(&palinode_flex::device()).unwrap();
         assert_eq!(scores(&again), scores(&model));
 
         // Merged into a folder of the base's type (f16 here), within what that type holds.
-        let merged = tempfile::tempdir().unwrap();
-        base().save(&again.merge_adapters(), merged.path()).unwrap();
-        let merged = Folder::open(merged.path(), &palinode_flex::device()).unwrap().load(&palinode_flex::device()).unwrap();
-        assert!(gap(&scores(&merged), &scores(&model)) < 0.02, "{}", gap(&scores(&merged), &scores(&model)));
+        let out = tempfile::tempdir().unwrap();
+        let merged = again.merge_adapters();
+        let rounding = read.rounding(&merged).unwrap();
+        read.save(&merged, &out.path().join("merged")).unwrap();
+        let folder = Folder::open(&out.path().join("merged"), &palinode_flex::device()).unwrap();
+        let rounded = folder.load(&palinode_flex::device()).unwrap();
+        assert!(gap(&scores(&rounded), &scores(&model)) < 0.02, "{}", gap(&scores(&rounded), &scores(&model)));
+        assert_eq!(rounding.tensors.len(), 2 * config.targets.len());
+        let (share, worst) = (rounding.share().unwrap(), rounding.worst().unwrap());
+        assert!(0.0 < share && share <= worst.share() && worst.share() < 0.01 && worst.largest < 1e-3, "{worst:?}");
+        // Against the base itself nothing is added, and nothing lost.
+        let bare = base().load(&palinode_flex::device()).unwrap();
+        assert_eq!(base().rounding(&bare).unwrap().share(), None);
+        let merged = rounded;
         assert!(gap(&scores(&merged), &scores(&base().load(&palinode_flex::device()).unwrap())) > 0.1);
     }
 }
@@ -70,30 +86,11 @@ fn what_changes_nothing_is_not_saved() {
 }
 
 #[test]
-fn other_kinds_and_damage_are_refused() {
+fn damage_is_refused() {
     let config = LoraConfig::on_all(2);
     let out = tempfile::tempdir().unwrap();
     save_adapters(&trained(&config), &config, "qwen2", out.path()).unwrap();
-    let path = out.path().join("adapter_config.json");
-    let good: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    let refused = || load_adapters(out.path()).unwrap_err().to_string();
-    for (field, value, part) in [
-        ("peft_type", json!("IA3"), "peft_type \"IA3\" is not supported"),
-        ("use_dora", json!(true), "use_dora is not supported"),
-        ("use_rslora", json!(true), "use_rslora"),
-        ("rank_pattern", json!({"q_proj": 4}), "rank_pattern other than {}"),
-        ("bias", json!("all"), "bias other than"),
-        ("target_modules", json!(["q_proj", "lm_head"]), "target module \"lm_head\""),
-        ("target_modules", json!(".*"), "must be a list of names"),
-        ("r", json!(null), "`r` is missing"),
-        ("lora_alpha", json!("8"), "must be a number"),
-    ] {
-        let mut wrong = good.clone();
-        wrong[field] = value;
-        fs::write(&path, wrong.to_string()).unwrap();
-        assert!(refused().contains(part), "{part}: {}", refused());
-    }
-    fs::write(&path, good.to_string()).unwrap();
+    let refused = || base().with_adapter(out.path(), &palinode_flex::device()).map(drop).unwrap_err().to_string();
     let weights = out.path().join("adapter_model.safetensors");
     let bytes = fs::read(&weights).unwrap();
     fs::write(&weights, &bytes[..bytes.len() - 8]).unwrap();
@@ -104,6 +101,19 @@ fn other_kinds_and_damage_are_refused() {
         .replace("layers.1.mlp.up_proj.lora_B", "layers.1.mlp.up_proj.lora_C");
     fs::write(&weights, [&bytes[..8], header.as_bytes(), &bytes[8 + length..]].concat()).unwrap();
     assert!(
-        refused().contains("up_proj.lora_B.weight is missing") && refused().contains("lora_C.weight is not part of an adapter")
+        refused().contains("up_proj.lora_B.weight is missing") && refused().contains("lora_C.weight has no place in the model")
     );
+    fs::rename(&weights, out.path().join("adapter_model.bin")).unwrap();
+    assert!(refused().contains("adapter_model.bin holds Python's pickles"));
+    let twice = base().with_adapter(&tests().join("peft/plain-f16"), &palinode_flex::device()).unwrap();
+    let twice = twice.with_adapter(&tests().join("peft/plain-f16"), &palinode_flex::device()).map(drop).unwrap_err();
+    assert!(twice.to_string().contains("the folder has some already"));
+}
+
+#[test]
+fn adapters_of_another_scale_than_the_configuration_are_not_saved() {
+    let (out, config) = (tempfile::tempdir().unwrap(), LoraConfig::on_all(2));
+    let other = LoraConfig { alpha: 3.0, ..config.clone() };
+    let error = save_adapters(&trained(&config), &other, "qwen2", &out.path().join("adapter")).unwrap_err();
+    assert!(error.to_string().contains("layer 0, q_proj: another rank or scale"));
 }

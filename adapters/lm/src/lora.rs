@@ -49,20 +49,27 @@ impl LoraConfig {
 
     fn check(&self) -> Result<(), LmError> {
         let refuse = |name, expected: &str, got: String| Err(LmError::Config { name, expected: expected.to_owned(), got });
-        if self.rank == 0 || self.rank > 1 << 12 {
+        if self.rank == 0 || self.rank > HIGHEST_RANK {
             return refuse("the adapters' rank", "within 1..=4096", self.rank.to_string());
         }
         if !(self.alpha.is_finite() && self.alpha > 0.0) {
             return refuse("the adapters' alpha", "a positive number", self.alpha.to_string());
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return refuse("the adapters' dropout", "within [0, 1)", self.dropout.to_string());
-        }
+        check_dropout(self.dropout)?;
         if self.targets.is_empty() {
             return refuse("the adapters' targets", "at least one projection", "none".into());
         }
         Ok(())
     }
+}
+
+const HIGHEST_RANK: usize = 1 << 12;
+
+fn check_dropout(dropout: f64) -> Result<(), LmError> {
+    if (0.0..1.0).contains(&dropout) {
+        return Ok(());
+    }
+    Err(LmError::Config { name: "the adapters' dropout", expected: "within [0, 1)".into(), got: dropout.to_string() })
 }
 
 /// A projection of a block, by the name it has in most model folders.
@@ -186,6 +193,30 @@ pub struct Adapter {
     pub a: TensorData,
     /// B, `[r, outputs]`.
     pub b: TensorData,
+    /// What x·A·B is multiplied by: alpha / r, as a rule.
+    pub scale: f64,
+}
+
+impl Adapter {
+    /// Refuses factors that do not fit a projection of these inputs and outputs.
+    fn check(&self, [inputs, outputs]: [usize; 2]) -> Result<(), LmError> {
+        let (layer, name) = (self.layer, self.target.name());
+        let refuse = |what: String| Err(LmError::Adapters(format!("layer {layer}, {name}: {what}")));
+        let rank = self.a.shape().to_vec().get(1).copied().unwrap_or(0);
+        if rank == 0 || rank > HIGHEST_RANK {
+            return refuse(format!("a rank of {rank}, expected within 1..={HIGHEST_RANK}"));
+        }
+        if !self.scale.is_finite() {
+            return refuse(format!("a scale of {}, expected a number", self.scale));
+        }
+        for (data, expected) in [(&self.a, [inputs, rank]), (&self.b, [rank, outputs])] {
+            let got = data.shape().to_vec();
+            if got != expected {
+                return refuse(format!("shape {got:?}, expected {expected:?}"));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Decoder {
@@ -194,37 +225,38 @@ impl Decoder {
     /// # Errors
     /// [`LmError::Config`] for a rank, an alpha or targets that make no adapter, or when the model has adapters already.
     pub fn with_adapters(self, config: &LoraConfig, seed: u64) -> Result<Self, LmError> {
+        config.check()?;
         let mut drawn = 0;
-        self.adapt(config, |_, _, [inputs, outputs], device| {
+        self.adapt(config.dropout, |_, target, [inputs, outputs], device| {
+            if !config.targets.contains(&target) {
+                return Ok(None);
+            }
             drawn += 1;
             let key = RandomKey { step: 1, problem: drawn, ..RandomKey::new(seed, Stream::Init) };
             let deviation = (3.0 * inputs as f64).powf(-0.5) as f32;
             let values: Vec<f32> =
                 (0..inputs * config.rank).map(|i| RandomKey { token: i as u32, ..key }.normal() * deviation).collect();
             let a = Tensor::from_data(TensorData::new(values, [inputs, config.rank]), device);
-            Ok(Some([a, Tensor::zeros([config.rank, outputs], device)]))
+            let b = Tensor::zeros([config.rank, outputs], device);
+            Ok(Some(Factors { a, b, scale: config.alpha / config.rank as f64 }))
         })
     }
 
-    /// The same model with these adapters, and all else frozen.
+    /// The same model with these adapters, each of its own rank and scale, and all else frozen. `dropout` is that of [`Decoder::with_dropout`].
     ///
     /// # Errors
     /// As [`Decoder::with_adapters`]; [`LmError::Adapters`] when one does not fit the model, or none does.
-    pub fn with_loaded_adapters(self, config: &LoraConfig, adapters: &[Adapter]) -> Result<Self, LmError> {
+    pub fn with_loaded_adapters(self, adapters: &[Adapter], dropout: f64) -> Result<Self, LmError> {
+        check_dropout(dropout)?;
         let mut used = 0;
-        let model = self.adapt(config, |layer, target, [inputs, outputs], device| {
+        let model = self.adapt(dropout, |layer, target, shape, device| {
             let Some(adapter) = adapters.iter().find(|adapter| (adapter.layer, adapter.target) == (layer, target)) else {
                 return Ok(None);
             };
             used += 1;
-            let expected = [[inputs, config.rank], [config.rank, outputs]];
-            for (data, expected) in [&adapter.a, &adapter.b].into_iter().zip(expected) {
-                if data.shape().to_vec() != expected {
-                    let (name, got) = (target.name(), data.shape().to_vec());
-                    return Err(LmError::Adapters(format!("layer {layer}, {name}: shape {got:?}, expected {expected:?}")));
-                }
-            }
-            Ok(Some([&adapter.a, &adapter.b].map(|data| Tensor::from_data(data.clone(), device))))
+            adapter.check(shape)?;
+            let [a, b] = [&adapter.a, &adapter.b].map(|data| Tensor::from_data(data.clone(), device));
+            Ok(Some(Factors { a, b, scale: adapter.scale }))
         })?;
         match adapters.len() {
             0 => Err(LmError::Adapters("there are none".into())),
@@ -282,17 +314,17 @@ impl Decoder {
                 target: adapter.target,
                 a: adapter.a.val().into_data(),
                 b: adapter.b.val().into_data(),
+                scale: adapter.scale,
             })
             .collect()
     }
 
-    /// Puts an adapter wherever `make` gives one, asked for each target in turn with the projection's `[inputs, outputs]`.
+    /// Puts an adapter wherever `make` gives one, asked for each projection in turn with its `[inputs, outputs]`.
     fn adapt(
         mut self,
-        config: &LoraConfig,
-        mut make: impl FnMut(usize, LoraTarget, [usize; 2], &Device) -> Result<Option<[Tensor<2>; 2]>, LmError>,
+        dropout: f64,
+        mut make: impl FnMut(usize, LoraTarget, [usize; 2], &Device) -> Result<Option<Factors>, LmError>,
     ) -> Result<Self, LmError> {
-        config.check()?;
         if self.blocks.iter_mut().flat_map(|block| projections(block)).any(|(_, linear)| !linear.adapters.is_empty()) {
             return Err(LmError::Adapters("the model has some already".into()));
         }
@@ -305,19 +337,22 @@ impl Decoder {
                     let [inputs, outputs] = target.shape(&sizes);
                     let at = behind;
                     behind += outputs;
-                    if !config.targets.contains(target) {
-                        continue;
-                    }
-                    if let Some(factors) = make(layer, *target, [inputs, outputs], &device)? {
-                        let [a, b] = factors.map(|factor| Param::from_tensor(factor.cast(linear.weight.val().dtype())));
-                        let scale = config.alpha / config.rank as f64;
-                        linear.adapters.push(LowRank { a, b, scale, at, target: *target, dropout: config.dropout, noise: None });
+                    if let Some(Factors { a, b, scale }) = make(layer, *target, [inputs, outputs], &device)? {
+                        let [a, b] = [a, b].map(|factor| Param::from_tensor(factor.cast(linear.weight.val().dtype())));
+                        linear.adapters.push(LowRank { a, b, scale, at, target: *target, dropout, noise: None });
                     }
                 }
             }
         }
         Ok(model)
     }
+}
+
+/// A, `[inputs, r]`, B, `[r, outputs]`, and what their product is multiplied by.
+struct Factors {
+    a: Tensor<2>,
+    b: Tensor<2>,
+    scale: f64,
 }
 
 /// A block's projections, and the targets that stand in each, in the order of their columns.

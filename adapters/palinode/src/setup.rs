@@ -124,7 +124,7 @@ impl Setup {
         let dtype = settings.dtype.on(opened)?;
         let folder = Folder::open(&settings.path, &opened.device)?;
         let chat = Chat::of(&folder, settings.chat.clone())?;
-        let mut notes: Vec<String> = Vec::new();
+        let mut notes: Vec<String> = folder.notes();
         notes.extend(chat.rewritten().map(|how| {
             format!("{how}; here every attempt stays as it was sampled, and what serves the trained model should keep it too")
         }));
@@ -174,6 +174,17 @@ impl Setup {
             Some(origin) => Ok(origin.folder.load(&self.device)?.cast(origin.dtype)),
             None => Ok(Decoder::new(&self.sizes, self.seed, &self.device)?),
         }
+    }
+
+    /// The folder's model with an adapter in PEFT's layout.
+    ///
+    /// # Errors
+    /// Those of [`Folder::with_adapter`] and [`Folder::load`]; [`SetupError::Settings`] where there is no folder.
+    pub fn adapted_model(&self, adapter: &Path) -> Result<Decoder, SetupError> {
+        let Some(origin) = &self.origin else {
+            return Err(SetupError::Settings("an adapter belongs to a model folder: give --model too".into()));
+        };
+        Ok(origin.folder.clone().with_adapter(adapter, &self.device)?.load(&self.device)?.cast(origin.dtype))
     }
 
     /// The model that a run of these settings starts from, and the fingerprint of the weights that it was given.

@@ -31,7 +31,7 @@ fn trained(config: &LoraConfig) -> Decoder {
         let values: Vec<f32> = (0..shape[0] * shape[1]).map(|j| ((i * 31 + j * 7) % 13) as f32 / 26.0 - 0.25).collect();
         adapter.b = TensorData::new(values, shape);
     }
-    base().with_loaded_adapters(config, &adapters).unwrap()
+    base().with_loaded_adapters(&adapters, config.dropout).unwrap()
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn adapters_that_make_no_sense_are_refused() {
     assert!(with(LoraConfig { targets: vec![], ..all.clone() }).contains("at least one projection"));
     let twice = base().with_adapters(&all, 0).unwrap().with_adapters(&all, 0).unwrap_err();
     assert!(twice.to_string().contains("some already"));
-    let loaded = |adapters: &[Adapter]| base().with_loaded_adapters(&all, adapters).map(|_| ()).unwrap_err().to_string();
+    let loaded = |adapters: &[Adapter]| base().with_loaded_adapters(adapters, 0.0).map(|_| ()).unwrap_err().to_string();
     assert!(loaded(&[]).contains("there are none"));
     let mut adapters = trained(&all).adapters();
     adapters[0].layer = 9;
@@ -95,6 +95,30 @@ fn adapters_that_make_no_sense_are_refused() {
     let mut adapters = trained(&all).adapters();
     adapters[3].a = TensorData::new(vec![0.0f32; 2], [1, 2]);
     assert!(loaded(&adapters).contains("layer 0, o_proj: shape [1, 2], expected [16, 2]"));
+}
+
+/// PEFT's `rank_pattern` and `alpha_pattern`: each adapter has a rank and a scale of its own.
+#[test]
+fn adapters_of_different_ranks_stand_beside_each_other() {
+    let mut adapters = trained(&LoraConfig::on_all(3)).adapters();
+    for (i, adapter) in adapters.iter_mut().enumerate() {
+        let rank = 1 + i % 3;
+        let cut = |data: &TensorData, rows: usize, columns: usize| {
+            let (width, all) = (data.shape()[1], data.iter::<f32>().collect::<Vec<_>>());
+            let values: Vec<f32> = (0..rows * columns).map(|at| all[at / columns * width + at % columns]).collect();
+            TensorData::new(values, [rows, columns])
+        };
+        adapter.a = cut(&adapter.a, adapter.a.shape()[0], rank);
+        adapter.b = cut(&adapter.b, rank, adapter.b.shape()[1]);
+        adapter.scale = 0.5 + i as f64;
+    }
+    let model = base().with_loaded_adapters(&adapters, 0.0).unwrap();
+    let found: Vec<_> = model.adapters().iter().map(|adapter| (adapter.a.shape()[1], adapter.scale)).collect();
+    assert_eq!(found[..4], [(1, 0.5), (2, 1.5), (3, 2.5), (1, 3.5)]);
+    let merged = values(&model.clone().merge_adapters());
+    assert!(gap(&values(&model), &merged) < 1e-4, "{}", gap(&values(&model), &merged));
+    adapters[2].scale = f64::INFINITY;
+    assert!(base().with_loaded_adapters(&adapters, 0.0).unwrap_err().to_string().contains("a scale of inf"));
 }
 
 #[test]

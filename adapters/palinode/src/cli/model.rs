@@ -10,7 +10,7 @@ use palinode::{
         sampling::{Sampling, choose},
     },
     device,
-    hf::{Folder, load_adapters},
+    hf::Folder,
     lm::Decoder,
 };
 use serde_json::json;
@@ -36,7 +36,8 @@ const NEW: usize = 64;
 fn open(args: &ModelArgs, more: usize) -> Result<Asked, Failure> {
     let ids = parse(&args.ids)?;
     let device = device::open(&args.device)?.device;
-    let folder = Folder::open(&args.model, &device)?;
+    let mut folder = Folder::open(&args.model, &device)?;
+    progress::print_notes(&folder.notes());
     let config = folder.config();
     if let Some(&got) = ids.iter().find(|&&id| id as usize >= config.vocabulary) {
         return Err(CoreError::Token { what: "--ids", expected: config.vocabulary, got }.into());
@@ -45,12 +46,10 @@ fn open(args: &ModelArgs, more: usize) -> Result<Asked, Failure> {
     if needed > config.context {
         return Err(CoreError::Context { expected: config.context, got: needed }.into());
     }
-    let mut model = folder.load(&device)?;
     if let Some(adapter) = &args.adapter {
-        let (config, adapters) = load_adapters(adapter)?;
-        model = model.with_loaded_adapters(&config, &adapters)?;
+        folder = folder.with_adapter(adapter, &device)?;
     }
-    Ok(Asked { model, ids, end_tokens: folder.end_tokens().to_vec(), device })
+    Ok(Asked { model: folder.load(&device)?, ids, end_tokens: folder.end_tokens().to_vec(), device })
 }
 
 /// Ids separated by white space or commas.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use palinode::{
     config::RunConfig,
     device,
-    hf::load_adapters,
     lm::Decoder,
     setup::Setup,
     train::{
@@ -90,8 +89,7 @@ fn of_run(run: &Path, weights: Option<&Path>, setup: &Setup, device: &burn::tens
 
 fn of_folder(adapter: Option<&Path>, setup: &Setup) -> Result<Decoder, Failure> {
     let Some(adapter) = adapter else { return Ok(setup.model()?.0) };
-    let (config, adapters) = load_adapters(adapter)?;
-    Ok(setup.bare_model()?.with_loaded_adapters(&config, &adapters)?)
+    Ok(setup.adapted_model(adapter)?)
 }
 
 /// The run folder that `path` is or lies in, and the checkpoint that it names.

@@ -1,0 +1,67 @@
+//! Low-rank adapters, written as PEFT has them.
+
+use std::{fs, path::Path};
+
+use palinode_lm::{Decoder, LmError, LoraConfig, LoraTarget};
+use safetensors::Dtype;
+use serde_json::json;
+
+use super::{CONFIG, PREFIX, WEIGHTS};
+use crate::{
+    error::HfError,
+    layout::transpose,
+    save::{Bytes, write},
+};
+
+/// Writes a model's adapters to a folder, which is made. `base` is what the configuration names as the model they belong to.
+///
+/// # Errors
+/// [`HfError::Lm`] when the model has no adapters, or when all of them change nothing; [`HfError::Io`].
+pub fn save_adapters(model: &Decoder, config: &LoraConfig, base: &str, to: &Path) -> Result<(), HfError> {
+    let adapters = model.adapters();
+    if adapters.is_empty() {
+        return Err(LmError::Adapters("the model has none to save".into()).into());
+    }
+    if adapters.iter().all(|adapter| adapter.b.iter::<f32>().all(|value| value == 0.0)) {
+        return Err(LmError::Adapters("all B are zero: they change nothing, so nothing was learned".into()).into());
+    }
+    let scale = config.alpha / config.rank as f64;
+    if let Some(other) = adapters.iter().find(|adapter| adapter.a.shape()[1] != config.rank || adapter.scale != scale) {
+        let (layer, name) = (other.layer, other.target.name());
+        return Err(LmError::Adapters(format!("layer {layer}, {name}: another rank or scale than the configuration has")).into());
+    }
+    let mut targets: Vec<&str> = config.targets.iter().map(|target| target.name()).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    let description = json!({
+        "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "r": config.rank, "lora_alpha": config.alpha,
+        "lora_dropout": config.dropout, "target_modules": targets, "bias": "none", "fan_in_fan_out": false, "inference_mode": true,
+    });
+    let tensors: Vec<(String, Bytes)> = adapters
+        .iter()
+        .flat_map(|adapter| {
+            [("lora_A", &adapter.a), ("lora_B", &adapter.b)].map(|(factor, data)| {
+                let [rows, columns] = [data.shape()[0], data.shape()[1]];
+                let turned = transpose(&data.iter::<f32>().collect::<Vec<_>>(), rows, columns);
+                let bytes = turned.iter().flat_map(|value| value.to_le_bytes()).collect();
+                let name = name(adapter.layer, adapter.target, factor);
+                (name, Bytes { dtype: Dtype::F32, shape: vec![columns, rows], bytes })
+            })
+        })
+        .collect();
+    let io = |source| HfError::Io { path: to.to_owned(), source };
+    fs::create_dir_all(to).map_err(io)?;
+    fs::write(to.join(CONFIG), format!("{description:#}\n")).map_err(io)?;
+    write(&tensors, &to.join(WEIGHTS))
+}
+
+fn module(target: LoraTarget) -> &'static str {
+    match target {
+        LoraTarget::QProj | LoraTarget::KProj | LoraTarget::VProj | LoraTarget::OProj => "self_attn",
+        LoraTarget::GateProj | LoraTarget::UpProj | LoraTarget::DownProj => "mlp",
+    }
+}
+
+fn name(layer: usize, target: LoraTarget, factor: &str) -> String {
+    format!("{PREFIX}model.layers.{layer}.{}.{}.{factor}.weight", module(target), target.name())
+}
