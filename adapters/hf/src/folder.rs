@@ -78,7 +78,8 @@ impl Folder {
         if let Some(shape) = tensors.get(EMBEDDINGS).cloned() {
             tensors.entry(HEAD.to_owned()).or_insert(shape);
         }
-        let adaptation = Adaptation::open(adapter, &Base { tensors, tied: self.spec.config.tied, flagged_tied: self.flagged_tied })?;
+        let adaptation =
+            Adaptation::open(adapter, &Base { tensors, tied: self.spec.config.tied, flagged_tied: self.flagged_tied })?;
         let touched = self.spec.config.tied && adaptation.changes_embeddings();
         self.adaptation = Some(adaptation);
         if touched && self.read(EMBEDDINGS)? != self.read(HEAD)? {

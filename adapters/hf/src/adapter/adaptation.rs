@@ -108,7 +108,8 @@ impl Adaptation {
     fn place(&mut self, base: &Base) -> Result<(), String> {
         for (tensor, shape) in &base.tensors {
             if let (Some(module), &[outputs, inputs]) = (tensor.strip_suffix(".weight"), shape.as_slice())
-                && self.settings.adapts(module)?
+                && (self.settings.adapts(module)?
+                    || (module == HEAD && base.tied && self.settings.keeps_ties && self.settings.adapts(EMBEDDINGS)?))
             {
                 let (rank, scale) = self.settings.rank_and_scale(module, [outputs, inputs])?;
                 self.modules.insert(module.to_owned(), Module { rank, scale, shape: [outputs, inputs] });

@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     /// Modules whose rows of these tokens are stored.
     pub(crate) tokens: Vec<(String, Vec<u32>)>,
     pub(crate) fan_in_fan_out: bool,
+    /// Whether an adapter of embeddings stands on a head that is tied to them too.
+    pub(crate) keeps_ties: bool,
 }
 
 /// Names of modules: ends of names, or a pattern of whole names.
@@ -192,6 +194,7 @@ impl Settings {
                 .collect::<Result<_, HfError>>()?,
             tokens: tokens(&fields)?,
             fan_in_fan_out: fields.flag("fan_in_fan_out")?.unwrap_or(false),
+            keeps_ties: fields.flag("ensure_weight_tying")?.unwrap_or(false),
         };
         if settings.dora && settings.bias_of_b {
             return Err(fields.unsupported("lora_bias with use_dora".into(), &["one of them"]));
