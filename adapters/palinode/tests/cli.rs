@@ -270,6 +270,22 @@ fn adapters_merge_into_a_folder_of_their_own() {
     assert!(!folder.path().join("other").exists());
 }
 
+/// A base in 16 bits can't hold all of what an adapter adds: the share is told, with the matrix that loses most.
+#[test]
+fn merging_tells_what_rounding_loses() {
+    let folder = folder();
+    let (model, _) = checkpoint("qwen2");
+    let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hf/tests/peft/plain-f16");
+    let merge = ["merge", "--model", &model, "--adapter", adapter.to_str().unwrap(), "--out"];
+    let mut command = palinode(folder.path(), &[&merge[..], &["merged"]].concat());
+    let told = String::from_utf8(command.assert().success().get_output().stderr.clone()).unwrap();
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("rounding to F16 loses 0.0") && told.contains("most in model.layers."), "{told}");
+    let rounding = &json(palinode(folder.path(), &[&merge[..], &["other", "--json"]].concat()))["rounding"];
+    let share = rounding["lost_share"].as_f64().unwrap();
+    assert!(0.0 < share && share < rounding["worst"]["lost_share"].as_f64().unwrap() && rounding["worst"]["dtype"] == "F16");
+}
+
 #[test]
 fn wrong_model_folders_and_ids_are_refused() {
     let folder = folder();

@@ -54,7 +54,7 @@ fn in_words(rounding: &Rounding) -> Option<String> {
     types.sort_unstable();
     types.dedup();
     Some(format!(
-        "rounding to {} loses {:.1} % of what the adapter adds; most in {}: {:.1} % (mean change {:.1e}, mean loss {:.1e}, largest {:.1e}); an adapter beside its \
+        "rounding to {} loses {:.2} % of what the adapter adds; most in {}: {:.2} % (mean change {:.1e}, mean loss {:.1e}, largest {:.1e}); an adapter beside its \
          base, or a base in F32, loses nothing",
         types.join(" and "),
         100.0 * share,
