@@ -6,7 +6,7 @@ use serde_json::Value;
 
 mod common;
 
-use common::{fail, folder, palinode, succeed, train};
+use common::{fail, folder, json, palinode, succeed, train};
 
 /// The lines of a metrics file.
 fn events(path: &Path) -> Vec<Value> {
