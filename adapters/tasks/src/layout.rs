@@ -31,7 +31,7 @@ impl Layout {
         Ok(match name {
             "plain" => layout("prompt", "answer", VerifierConfig::default()),
             "gsm8k" => layout("question", "answer", VerifierConfig::Gsm8k {}),
-            "math" => layout("problem", "solution", VerifierConfig::Boxed {}),
+            "math" => layout("problem", "solution", VerifierConfig::Boxed { form: None }),
             other => return Err(TaskError::unknown_name("layout", other, &Self::NAMES)),
         })
     }

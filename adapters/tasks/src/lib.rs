@@ -6,6 +6,7 @@
 
 mod dialogue;
 mod digits;
+mod emphasis;
 mod entries;
 mod error;
 mod file_task;
@@ -15,6 +16,7 @@ mod ledger;
 mod line;
 pub mod math;
 pub mod rows;
+mod script;
 mod shuffle;
 mod sorting;
 mod text_task;

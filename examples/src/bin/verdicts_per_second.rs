@@ -18,7 +18,7 @@ const SCHOOL: &str = include_str!("../../data/school.jsonl");
 
 fn main() -> Result<()> {
     let seconds = std::env::args().nth(1).map_or(Ok(2.0), |text| text.parse())?;
-    report("boxed", &Boxed, &solutions(CONTEST, "\"solution\": ")?, seconds);
+    report("boxed", &Boxed::default(), &solutions(CONTEST, "\"solution\": ")?, seconds);
     report("gsm8k", &Gsm8k, &solutions(SCHOOL, "\"answer\": ")?, seconds);
     Ok(())
 }

@@ -60,7 +60,7 @@ fn everything() -> Vec<RunConfig> {
         max_answer: Some(1),
         digits: 1,
         zero_probability: 0.5,
-        verifier: Some(VerifierConfig::Math {}),
+        verifier: Some(VerifierConfig::Math { form: None }),
     };
     let model =
         ModelConfig { width: 8, layers: 1, heads: 2, kv_heads: Some(1), feed_forward: Some(8), context: Some(8), tied: true };

@@ -1,6 +1,7 @@
 //! What surrounds an answer: delimiters of mathematics, a point at the end, and words that only announce it.
 
 use super::{boxed, names};
+use crate::emphasis;
 
 /// Words before `answer` that say nothing.
 const ANNOUNCING: [&str; 12] =
@@ -12,10 +13,17 @@ const FACTORS: &str = "abcxyz";
 /// The answer without what surrounds it, layer by layer.
 pub(super) fn clean(text: &str) -> &str {
     let mut rest = strip_ends(text);
-    while let Some(inner) = strip_box(rest).or_else(|| strip_announcement(rest)).or_else(|| strip_text(rest)) {
+    while let Some(inner) =
+        strip_emphasis(rest).or_else(|| strip_box(rest)).or_else(|| strip_announcement(rest)).or_else(|| strip_text(rest))
+    {
         rest = strip_ends(inner);
     }
     rest
+}
+
+/// What Markdown emphasises, where that is all there is.
+fn strip_emphasis(text: &str) -> Option<&str> {
+    Some(emphasis::undressed(text)).filter(|inner| inner.len() < text.len() && !inner.is_empty())
 }
 
 /// The content of a box that is all there is.
@@ -44,7 +52,7 @@ fn strip_ends(text: &str) -> &str {
         for closing in ["\\,", "\\;", "\\!", "\\)", "\\]", "\\\\", "~"] {
             next = next.strip_suffix(closing).unwrap_or(next);
         }
-        if let Some(shorter) = next.strip_suffix(['$', '.', ',', ';', ':'])
+        if let Some(shorter) = next.strip_suffix(['$', '.', ',', ';', ':', '。'])
             && !shorter.ends_with('\\')
             && !next.ends_with("..")
             && !ends_in_abbreviation(next)
@@ -76,17 +84,33 @@ fn strip_announcement(text: &str) -> Option<&str> {
     (!rest.trim().is_empty()).then_some(rest)
 }
 
-/// What follows an announcement.
+/// What follows an announcement, which may be emphasised: `**Final answer:** 5`.
 fn announcement(text: &str) -> Option<&str> {
-    let mut rest = text;
+    let mut rest = text.trim_start_matches(['*', '_']);
+    let mark = &text[..text.len() - rest.len()];
+    if let Some(behind) = announcement_in_script(rest, mark) {
+        return Some(behind);
+    }
     while let Some(next) = ANNOUNCING.into_iter().find_map(|word| strip_word(rest, word)) {
         rest = next;
     }
-    rest = strip_word(rest, "answer")?;
+    rest = strip_mark(strip_word(rest, "answer")?, mark);
     for word in ["is", "are", "equals", "=", ":"] {
         rest = strip_word(rest, word).unwrap_or(rest);
     }
-    Some(rest)
+    Some(strip_mark(rest, mark))
+}
+
+/// What follows `答案：` and the like.
+fn announcement_in_script<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    let rest = ["最终答案", "最終答案", "答案", "答え", "答", "정답"].iter().find_map(|word| text.strip_prefix(word))?;
+    let rest = strip_mark(rest, mark).trim_start();
+    Some(strip_mark(rest.strip_prefix([':', '是', '为', '為', 'は', '은'])?, mark).trim_start())
+}
+
+/// Strips the mark of emphasis that was opened before.
+fn strip_mark<'a>(text: &'a str, mark: &str) -> &'a str {
+    text.strip_prefix(mark).unwrap_or(text)
 }
 
 /// Strips a word in any case that no letter follows, and the white space after it.
@@ -102,6 +126,9 @@ pub(super) fn is_words(text: &str) -> bool {
     if text.len() < 2 || !text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | b'\'')) {
         return false;
     }
+    if is_order(text) {
+        return true;
+    }
     let mut runs = text.split([' ', '-', '\'']).filter(|run| !run.is_empty()).peekable();
     let one = text.bytes().all(|byte| byte.is_ascii_alphabetic());
     if runs.clone().any(|run| names::plain(run).is_some()) || (one && is_product(text)) {
@@ -112,8 +139,17 @@ pub(super) fn is_words(text: &str) -> bool {
         && runs.any(|run| run.len() > 1 && run != "or" && run != "and")
 }
 
+/// Whether a text is letters in an order, as `B C A` or `B-C-A`, rather than a product or a difference.
+fn is_order(text: &str) -> bool {
+    let ordered = |separator: char, least: usize| {
+        let mut letters = text.split(separator);
+        text.len() >= 2 * least - 1 && letters.all(|letter| letter.len() == 1 && letter.as_bytes()[0].is_ascii_uppercase())
+    };
+    ordered(' ', 2) || ordered('-', 3)
+}
+
 /// Whether a run is a product of a few letters, each used once.
-fn is_product(run: &str) -> bool {
+pub(super) fn is_product(run: &str) -> bool {
     run.len() <= 3 && run.chars().all(|c| FACTORS.contains(c) && run.matches(c).count() == 1)
 }
 

@@ -2,7 +2,7 @@
 
 mod matching;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -11,6 +11,7 @@ use super::{
     Answer,
     ast::Operator,
     budget::{Bounded, Budget},
+    form::{self, Form},
     fraction::{Fraction, is_constant, is_independent},
     reduction,
     sampling::{self, Zeroness},
@@ -52,6 +53,18 @@ pub enum Reason {
     DifferentBrackets,
     /// The words differ.
     DifferentWords,
+    /// The same value, but with arithmetic left to do, and the reference has none.
+    NotWorkedOut,
+    /// The same value, but not from the numbers of the reference, which is arithmetic on them.
+    OtherNumbers,
+    /// The same value, but not multiplied out as the reference is.
+    NotExpanded,
+    /// The same value, but not in the factors of the reference.
+    NotFactored,
+    /// The same value, but no number, which was asked for.
+    NoNumber,
+    /// The same value, but not simplified, which was asked for.
+    NotSimplified,
     /// The bounds on work or precision were reached before a decision; this counts as different.
     Undecided,
 }
@@ -70,6 +83,12 @@ impl fmt::Display for Reason {
             Self::DifferentUnits => "different units",
             Self::DifferentBrackets => "different brackets",
             Self::DifferentWords => "different words",
+            Self::NotWorkedOut => "the same value, but not worked out, as the reference is (form = \"any\" would take it)",
+            Self::OtherNumbers => "the same value, but not by the reference's numbers (form = \"any\" would take it)",
+            Self::NotExpanded => "the same value, but not multiplied out, as the reference is (form = \"any\" would take it)",
+            Self::NotFactored => "the same value, but not in the reference's factors (form = \"any\" would take it)",
+            Self::NoNumber => "the same value, but not one number (form = \"number\")",
+            Self::NotSimplified => "the same value, but not simplified (form = \"simplified\")",
             Self::Undecided => "could not be decided within bounds",
         })
     }
@@ -80,9 +99,13 @@ pub fn compare(answer: &Answer, reference: &Answer) -> Comparison {
     if answer.text == reference.text {
         return same(Reason::SameText);
     }
+    if let Some(equal) = as_words(answer, reference) {
+        return if equal { same(Reason::SameText) } else { different(Reason::DifferentWords) };
+    }
     // Both orders do the same work, so that bounds are reached in both or in neither.
     let (first, second) = if answer.value <= reference.value { (answer, reference) } else { (reference, answer) };
     let (first, second) = (stripped(&first.value, &second.value), stripped(&second.value, &first.value));
+    let (first, second) = (first.as_ref(), second.as_ref());
     let budget = Budget::new();
     let comparison = compare_values(first, second, &budget);
     match (first, second) {
@@ -92,13 +115,56 @@ pub fn compare(answer: &Answer, reference: &Answer) -> Comparison {
     }
 }
 
-/// What a relation says its name is, where the other is no relation.
-fn stripped<'a>(value: &'a Value, other: &Value) -> &'a Value {
-    match (value, other) {
-        (Value::Relation(_), Value::Relation(_)) => value,
-        (Value::Relation(Relation { solved: Some(solved), .. }), _) => &solved.value,
-        _ => value,
+/// Whether an answer is the reference, in the form that is asked for: by `form`, or else by the reference's own
+/// ([`Form`]). An answer such as `m+n=47` is 47 where the reference is no relation. Unlike in [`compare`], the order of the two matters.
+pub fn judge(answer: &Answer, reference: &Answer, form: Option<Form>) -> Comparison {
+    let stated = match (&answer.value, &reference.value) {
+        (_, Value::Relation(_)) => None,
+        (Value::Relation(Relation { stated: Some(stated), .. }), _) => Some(Answer { value: (**stated).clone(), ..answer.clone() }),
+        _ => None,
+    };
+    let comparison = compare(stated.as_ref().unwrap_or(answer), reference);
+    match form::is_met(form, answer, reference) {
+        Err(because) if comparison.equal => different(because),
+        _ => comparison,
     }
+}
+
+/// Whether two answers are the same as words, where they are to be read so: letters without signs among them, as in `abc` and `bca`, are a product
+/// only beside mathematics, or with an unknown among them.
+fn as_words(a: &Answer, b: &Answer) -> Option<bool> {
+    let is_algebra = |run: &str| run.contains(['x', 'y', 'z']);
+    match (a.run(), b.run(), &a.value, &b.value) {
+        (Some(a), Some(b), _, _) if !(is_algebra(a) && is_algebra(b)) => Some(a == b),
+        (Some(run), None, _, Value::Word(word)) | (None, Some(run), Value::Word(word), _) => Some(run == word),
+        _ => None,
+    }
+}
+
+/// What a relation says its name is, where the other is no relation; the tuple of what several say, where the other is one.
+fn stripped<'a>(value: &'a Value, other: &Value) -> Cow<'a, Value> {
+    match (value, other) {
+        (Value::Relation(_), Value::Relation(_)) => Cow::Borrowed(value),
+        (Value::Relation(Relation { solved: Some(solved), .. }), _) => Cow::Borrowed(&solved.value),
+        (Value::List(items), Value::Group { open: '(', close: ')', .. }) => tuple(items).map_or(Cow::Borrowed(value), Cow::Owned),
+        _ => Cow::Borrowed(value),
+    }
+}
+
+/// The tuple `(3,4)` of `x=3, y=4`: only for names that follow each other in the alphabet, as the order of others is not known.
+fn tuple(items: &[Value]) -> Option<Value> {
+    let given = |item: &Value| match item {
+        Value::Relation(Relation { solved: Some(solved), .. }) => {
+            let name: [u8; 1] = solved.name.as_bytes().try_into().ok()?;
+            matches!(*solved.value, Value::Quantity(_)).then(|| (name[0], (*solved.value).clone()))
+        }
+        _ => None,
+    };
+    let mut given: Vec<(u8, Value)> = items.iter().map(given).collect::<Option<_>>()?;
+    given.sort();
+    let follow = given.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0);
+    let items = given.into_iter().map(|(_, value)| value).collect();
+    follow.then_some(Value::Group { open: '(', close: ')', items })
 }
 
 /// Whether two values are the same.

@@ -11,6 +11,7 @@ use super::{
     token::{Lexeme, Token},
     unit,
 };
+use crate::script;
 
 /// Splits `text` into tokens.
 ///
@@ -69,6 +70,11 @@ impl<'a> Lexer<'a> {
             _ if first.is_whitespace() => self.skip(first.len_utf8(), true),
             '0'..='9' | '.' | 'A'..='Z' if self.number() => {}
             _ if first.is_ascii_alphabetic() => self.letters(),
+            _ if script::stands_beside(first) => {
+                let run = self.rest();
+                let run = &run[..run.find(|c| !script::stands_beside(c)).unwrap_or(run.len())];
+                self.push(Token::Text(run), run.len());
+            }
             '–' if self.is_range() => return Err(self.unexpected("dash of a range (write `-` for minus)")),
             '−' | '–' => self.push(Token::Symbol('-'), first.len_utf8()),
             '²' => self.superscript("2", first.len_utf8()),
@@ -181,8 +187,13 @@ impl<'a> Lexer<'a> {
         if matches!(run, "or" | "and") && self.spaced {
             return self.push(Token::Text(run), run.len());
         }
-        if self.follows_operand() && self.spaced && unit::is_plain_unit(run) {
-            return self.push(Token::Text(words(rest)), words(rest).len());
+        if self.follows_operand() && (self.spaced || unit::is_percent(run)) {
+            if let Some(compound) = unit::plain_compound(rest) {
+                return self.push(Token::Text(compound), compound.len());
+            }
+            if unit::is_plain_unit(run) || words(rest).starts_with("per cent") {
+                return self.push(Token::Text(words(rest)), words(rest).len());
+            }
         }
         for letter in run.chars() {
             self.push(Token::Letter(letter), 1);

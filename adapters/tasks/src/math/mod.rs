@@ -73,6 +73,7 @@ mod complex;
 mod display;
 mod error;
 mod factoring;
+mod form;
 mod fraction;
 mod function;
 mod interval;
@@ -97,13 +98,18 @@ pub(crate) use unit::{Suffix, suffix};
 
 use std::fmt;
 
+use num_rational::BigRational;
+
 pub use boxed::last_boxed;
-pub use compare::{Comparison, Reason, compare};
+pub use compare::{Comparison, Reason, compare, judge};
 pub use error::MathError;
+pub use form::Form;
 
 use ast::Node;
 use budget::Budget;
-use value::Value;
+use value::{Number, Quantity, Relation, Value};
+
+use crate::{emphasis, script};
 
 /// Bytes of one answer: short answers have less than a hundred.
 const MAX_LENGTH: usize = 4096;
@@ -113,7 +119,18 @@ const MAX_LENGTH: usize = 4096;
 pub struct Answer {
     /// The text without what surrounds it.
     text: String,
+    /// What it means.
     value: Value,
+    /// How it was written.
+    node: Node,
+}
+
+/// One number, as a text has it.
+pub(crate) struct Numeral {
+    pub(crate) value: BigRational,
+    /// Whether a percent sign followed; `value` is then a hundredth of what stood before it.
+    pub(crate) percent: bool,
+    pub(crate) unit: Option<String>,
 }
 
 impl Answer {
@@ -125,14 +142,41 @@ impl Answer {
         if latex.len() > MAX_LENGTH {
             return Err(MathError::TooLong { length: latex.len(), limit: MAX_LENGTH });
         }
-        let text = clean::clean(latex);
+        let ascii = script::ascii_digits(latex);
+        let read = Self::read(clean::clean(&ascii));
+        if read.is_err() && ascii.contains(['*', '`', '_']) {
+            // Emphasis within, as in `**5** km`.
+            return Self::read(clean::clean(&emphasis::without_marks(&ascii))).or(read);
+        }
+        read
+    }
+
+    fn read(text: &str) -> Result<Self, MathError> {
         if text.is_empty() {
             return Err(MathError::Empty);
         }
         let node =
             if clean::is_words(text) { Node::Word(clean::word(text)) } else { parser::parse(&lexer::lex(text)?, text.len())? };
         let value = build::value(&node, &Budget::new())?;
-        Ok(Self { text: text.to_owned(), value })
+        Ok(Self { text: text.to_owned(), value, node })
+    }
+
+    /// The one number that the answer is, or that an equation says.
+    pub(crate) fn numeral(&self) -> Option<Numeral> {
+        let value = match &self.value {
+            Value::Relation(Relation { solved: Some(solved), .. }) => &solved.value,
+            Value::Relation(Relation { stated: Some(stated), .. }) => stated,
+            value => value,
+        };
+        let Value::Quantity(Quantity { number: Number::Finite(number), unit, percent }) = value else { return None };
+        let value = number.rational().filter(|_| form::is_number(&self.node))?;
+        Some(Numeral { value, percent: *percent, unit: unit.clone() })
+    }
+
+    /// The text, where it is nothing but letters that were read as a product.
+    fn run(&self) -> Option<&str> {
+        let letters = self.text.len() > 1 && self.text.bytes().all(|byte| byte.is_ascii_lowercase());
+        (letters && clean::is_product(&self.text)).then_some(self.text.as_str())
     }
 }
 

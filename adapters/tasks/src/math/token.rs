@@ -30,6 +30,18 @@ pub(super) enum Token<'a> {
 }
 
 impl Token<'_> {
+    /// The token as a part of a name.
+    pub(super) fn written(&self) -> String {
+        match self {
+            Self::Number(digits) => digits.to_string(),
+            Self::Based(digits, base) => format!("{digits}_{base}"),
+            Self::Letter(letter) => letter.to_string(),
+            Self::Command(name) => format!("\\{name} "),
+            Self::Text(text) => text.trim().to_owned(),
+            Self::Symbol(symbol) => symbol.to_string(),
+        }
+    }
+
     /// The token for a message.
     pub(super) fn describe(&self) -> String {
         match self {

@@ -1,5 +1,7 @@
 //! Units after a number, brought to one name each. What is not surely a unit is not read, as it may change the number: `5\text{ halves}`.
 
+use crate::script;
+
 /// Units by their usual names, each line one unit; the first name is the one kept.
 const UNITS: [&[&str]; 66] = [
     &["cm", "centimeter", "centimetre"],
@@ -184,7 +186,7 @@ pub(crate) enum Suffix {
 pub(crate) fn suffix(text: &str) -> Suffix {
     let words = text.trim().trim_end_matches(',');
     match words.to_lowercase().as_str() {
-        "percent" | "per cent" => return Suffix::Percent,
+        "percent" | "per cent" | "pct" | "pct." => return Suffix::Percent,
         "thousand" => return Suffix::Factor(1_000),
         "million" => return Suffix::Factor(1_000_000),
         "billion" => return Suffix::Factor(1_000_000_000),
@@ -193,6 +195,9 @@ pub(crate) fn suffix(text: &str) -> Suffix {
         "dozen" => return Suffix::Factor(12),
         _ => {}
     }
+    if let Some(factor) = script_factor(words) {
+        return Suffix::Factor(factor);
+    }
     match unit(words) {
         Some(unit) if matches!(unit.as_str(), "unit" | "square unit" | "cubic unit" | "unit^2" | "unit^3") => Suffix::Unit(None),
         Some(unit) => Suffix::Unit(Some(unit)),
@@ -200,10 +205,44 @@ pub(crate) fn suffix(text: &str) -> Suffix {
     }
 }
 
+/// The factor that Chinese, Japanese and Korean write behind a number, perhaps before a counter: `3万元`.
+fn script_factor(words: &str) -> Option<u64> {
+    const FACTORS: [(char, u64); 11] = [
+        ('百', 100),
+        ('千', 1_000),
+        ('万', 10_000),
+        ('萬', 10_000),
+        ('亿', 100_000_000),
+        ('億', 100_000_000),
+        ('백', 100),
+        ('천', 1_000),
+        ('만', 10_000),
+        ('억', 100_000_000),
+        ('조', 1_000_000_000_000),
+    ];
+    let (factor, rest) = FACTORS.iter().find_map(|(sign, factor)| Some((*factor, words.strip_prefix(*sign)?)))?;
+    (rest.is_empty() || script::is_counter(rest)).then_some(factor)
+}
+
+/// Whether a word is a percent sign, which no letters are.
+pub(super) fn is_percent(word: &str) -> bool {
+    matches!(word, "percent" | "pct")
+}
+
+/// A unit with a division that is written without `\text` at the start of a text, such as `m/s^2`: a fraction of variables only by accident.
+pub(super) fn plain_compound(text: &str) -> Option<&str> {
+    const UNITS: [&str; 26] = [
+        "m/s^{2}", "m/s^2", "m/s²", "cm/s^2", "ft/s^2", "km/s", "cm/s", "mm/s", "m/s", "ft/s", "km/hr", "km/h", "m/h", "mi/hr", "mi/h", "kg/m^3",
+        "g/cm^3", "kg/L", "g/mL", "g/L", "mol/L", "m/min", "N/m", "J/s", "rad/s", "L/min",
+    ];
+    let unit = UNITS.into_iter().find(|unit| text.starts_with(unit))?;
+    (!text[unit.len()..].starts_with(|c: char| c.is_alphanumeric() || matches!(c, '^' | '/' | '(' | '*'))).then_some(unit)
+}
+
 /// Whether a word is a unit even where it is not marked as text: long enough to be no product of variables.
 pub(super) fn is_plain_unit(word: &str) -> bool {
     let short =
-        matches!(word, "cm" | "mm" | "km" | "kg" | "ft" | "lb" | "lbs" | "oz" | "hr" | "hrs" | "min" | "sec" | "mph" | "sq");
+        matches!(word, "cm" | "mm" | "km" | "kg" | "ft" | "lb" | "lbs" | "oz" | "hr" | "hrs" | "min" | "sec" | "mph" | "sq" | "pct");
     let long = word.len() >= MIN_NOUN && (known(word).is_some() || matches!(word, "square" | "cubic" | "million" | "percent"));
     short || long || (word.len() > MIN_NOUN && is_counted(word))
 }
@@ -214,9 +253,13 @@ pub(super) fn unit(text: &str) -> Option<String> {
     if text.len() == 1 && !LETTERS.contains(&text) {
         return None;
     }
+    let text = &text.replace("^{2}", "^2").replace("^{3}", "^3").replace('²', "^2").replace('³', "^3");
     let words = text.to_lowercase();
     if let Some(name) = known(&words) {
         return Some(name.to_owned());
+    }
+    if script::is_counter(text) {
+        return Some(text.to_owned());
     }
     if is_counted(&words) {
         return Some(singular(&words).to_owned());

@@ -55,6 +55,8 @@ pub(super) struct Relation {
     /// How differences of neighbouring sides stand to zero; never with a sign that points to the left. Empty where sides are not numbers.
     pub(super) parts: Vec<(Operator, Fraction)>,
     pub(super) solved: Option<Solved>,
+    /// What an equation such as `m+n=47` says that an expression is, which has no name.
+    pub(super) stated: Option<Box<Value>>,
 }
 
 /// A relation that says what one name is.

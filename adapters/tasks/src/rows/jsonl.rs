@@ -66,12 +66,13 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// The members of a JSON object in their order, none of them twice.
+/// The value that a text in JSON is; no object in it names a member twice.
 ///
 /// # Errors
 /// Why the text is none.
-pub(crate) fn json_object(text: &str) -> Result<Vec<(String, Value)>, String> {
-    object(text, 1)
+pub(crate) fn json_value(text: &str) -> Result<Value, String> {
+    let raw: &RawValue = parse(text)?;
+    value(raw.get(), 1)
 }
 
 /// The members of an object; values in it are at the given depth.

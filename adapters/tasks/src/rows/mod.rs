@@ -18,7 +18,7 @@ mod parquet;
 mod text;
 mod value;
 
-pub(crate) use jsonl::json_object;
+pub(crate) use jsonl::json_value;
 pub use value::{Row, Value};
 
 /// How a file holds its rows.

@@ -1,34 +1,51 @@
 //! Answers in the way of MATH (Hendrycks et al. 2021, arXiv 2103.03874): a solution that ends in `\boxed{\frac{1}{2}}`.
 
-use std::borrow::Cow;
-
-use super::{Judgement, TextVerifier, compare};
-use crate::math::{self, Answer, last_boxed};
+use super::{Judgement, TextVerifier, read_both};
+use crate::math::{self, Answer, Form, last_boxed};
 
 /// Right when the content of the last `\boxed{}` is equivalent to the reference: that of its own last box, or the whole of a text without one.
 /// An answer without a box is unparseable.
+///
+/// Besides the value, the [`Form`] counts: the one that is set, or else the reference's own, so that a question is not solved by repeating it. A reference
+/// that does not have the form that is set is a failure.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Boxed;
+pub struct Boxed {
+    /// The form that answers must have; where none is set, that of the reference.
+    pub form: Option<Form>,
+}
 
 /// As [`Boxed`], but an answer without a box is read whole.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Math;
+pub struct Math {
+    /// As there.
+    pub form: Option<Form>,
+}
 
 impl TextVerifier for Boxed {
     fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        compare((answer, read_boxed), (reference, read_any), judge)
+        judge((answer, read_boxed), reference, self.form)
     }
 }
 
 impl TextVerifier for Math {
     fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        compare((answer, read_any), (reference, read_any), judge)
+        judge((answer, read_any), reference, self.form)
     }
 }
 
-fn judge(found: &Answer, wanted: &Answer) -> (bool, Cow<'static, str>) {
-    let comparison = math::compare(found, wanted);
-    (comparison.equal, comparison.because.to_string().into())
+fn judge(answer: (&str, impl FnOnce(&str) -> Result<Answer, String>), reference: &str, form: Option<Form>) -> Judgement {
+    let in_form = |text: &str| {
+        let reference = read_any(text)?;
+        form.map_or(Ok(()), |form| form.suits(&reference)).map_err(str::to_owned)?;
+        Ok(reference)
+    };
+    match read_both(answer, (reference, in_form), Answer::to_string) {
+        Ok((found, wanted)) => {
+            let comparison = math::judge(&found, &wanted, form);
+            Judgement::of(comparison.equal, found.to_string(), wanted.to_string(), comparison.because.to_string())
+        }
+        Err(judgement) => judgement,
+    }
 }
 
 fn read_boxed(text: &str) -> Result<Answer, String> {

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{All, Boxed, Choice, Exact, Gsm8k, Json, Math, Numeric, Pattern, TextVerifier, Weighted};
-use crate::error::TaskError;
+use crate::{error::TaskError, math::Form};
 
 /// How deep combinations may nest.
 const MAX_DEPTH: usize = 4;
@@ -37,9 +37,17 @@ pub enum VerifierConfig {
     /// [`Gsm8k`].
     Gsm8k {},
     /// [`Boxed`].
-    Boxed {},
+    Boxed {
+        /// The form that answers must have; that of the reference where left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        form: Option<Form>,
+    },
     /// [`Math`].
-    Math {},
+    Math {
+        /// As of [`Boxed`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        form: Option<Form>,
+    },
     /// [`Choice`].
     Choice {
         /// Letters, from A on.
@@ -57,10 +65,10 @@ pub enum VerifierConfig {
     },
     /// [`Json`].
     Json {
-        /// Fields that count; all where empty.
+        /// Fields of an object that count; all where empty.
         #[serde(default)]
         fields: Vec<String>,
-        /// Whether some right fields earn their share.
+        /// Whether some right fields, or items of an array, earn their share.
         #[serde(default)]
         partial: bool,
     },
@@ -110,8 +118,8 @@ impl VerifierConfig {
                 Arc::new(if *last { numeric.last() } else { numeric })
             }
             Self::Gsm8k {} => Arc::new(Gsm8k),
-            Self::Boxed {} => Arc::new(Boxed),
-            Self::Math {} => Arc::new(Math),
+            Self::Boxed { form } => Arc::new(Boxed { form: *form }),
+            Self::Math { form } => Arc::new(Math { form: *form }),
             Self::Choice { options } => Arc::new(Choice::new(*options)?),
             Self::Pattern { pattern: Some(pattern), then } => {
                 let then = then.as_deref().map_or_else(|| Ok(Arc::new(Exact::default()) as _), build)?;
@@ -135,8 +143,8 @@ impl VerifierConfig {
             Self::Exact { .. } => "exact",
             Self::Numeric { .. } => "numeric",
             Self::Gsm8k {} => "gsm8k",
-            Self::Boxed {} => "boxed",
-            Self::Math {} => "math",
+            Self::Boxed { .. } => "boxed",
+            Self::Math { .. } => "math",
             Self::Choice { .. } => "choice",
             Self::Pattern { .. } => "pattern",
             Self::Json { .. } => "json",
@@ -168,8 +176,8 @@ impl FromStr for VerifierConfig {
             "exact" => Self::default(),
             "numeric" => Self::Numeric { absolute: 0.0, relative: 0.0, last: false },
             "gsm8k" => Self::Gsm8k {},
-            "boxed" => Self::Boxed {},
-            "math" => Self::Math {},
+            "boxed" => Self::Boxed { form: None },
+            "math" => Self::Math { form: None },
             "choice" => Self::Choice { options: OPTIONS },
             "pattern" => Self::Pattern { pattern: None, then: None },
             "json" => Self::Json { fields: Vec::new(), partial: false },

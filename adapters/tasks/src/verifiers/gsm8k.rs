@@ -1,16 +1,15 @@
 //! Answers in the way of GSM8K (Cobbe et al. 2021, arXiv 2110.14168): steps, then `#### 72`.
 
-use crate::math::last_boxed;
-
 use super::{
     Judgement, TextVerifier, compare,
     number::{Number, Tolerance},
 };
+use crate::emphasis;
 
 const MARKER: &str = "####";
 
 /// Right when the final number is the reference's. The final number stands behind the last `####`; a text without this mark may end in prose, and
-/// its last number counts.
+/// its last number counts, unless it is a part of something larger: an operand of `20 - 2`, one of the several numbers of a row or a grid.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Gsm8k;
 
@@ -36,8 +35,7 @@ fn final_number(text: &str) -> Result<Number, String> {
 }
 
 fn undressed(line: &str) -> &str {
-    let emphasis = |c: char| c.is_whitespace() || matches!(c, '*' | '_' | '`' | '$' | '=');
-    let line = line.trim_matches(emphasis).trim_end_matches(['.', ',', '!']).trim_end_matches(emphasis);
-    let line = last_boxed(line).filter(|_| line.starts_with('\\') && line.ends_with('}')).unwrap_or(line);
+    let dressing = |c: char| c.is_whitespace() || matches!(c, '*' | '_' | '`' | '$' | '=');
+    let line = emphasis::undressed(line.trim_matches(dressing)).trim_end_matches(['.', ',', '!', '。']).trim_matches(dressing);
     line.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(line)
 }

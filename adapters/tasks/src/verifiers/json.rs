@@ -1,40 +1,54 @@
-//! Fields of a JSON object.
+//! JSON: the fields of an object, the items of an array, or one other value.
 
 use palinode_core::verifier::Verdict;
+use serde_json::value::RawValue;
 
 use super::{
-    Judgement, TextVerifier,
+    Judgement, TextVerifier, bounded,
     number::{Number, Tolerance},
-    read_both,
 };
-use crate::rows::{Value, json_object};
+use crate::rows::{Value, json_value};
 
-/// Right when the fields of the answer's JSON object are the reference's. The object is the whole text, or its last one, as in a fenced block.
-/// Numbers are compared as numbers (`1.0` is `1`), with all their digits; texts without the space around them.
+/// Right when the fields of the answer's JSON object are the reference's, or the items of its array, or where the reference is any other JSON value, this
+/// value. The object or array is the whole text, or its last one that can be read, whatever stands around it. Numbers are compared as numbers (`1.0` is
+/// `1`), with all their digits; texts without the space around them.
 #[derive(Debug, Clone, Default)]
 pub struct Json {
-    /// Fields that count; all of the reference's where empty.
+    /// Fields of an object that count; all of the reference's where empty.
     pub fields: Vec<String>,
-    /// Whether some right fields earn their share, rather than nothing.
+    /// Whether some right fields or items earn their share, rather than nothing.
     pub partial: bool,
 }
 
-/// Most braces that are tried as the start of the last object.
-const MAX_OBJECTS: usize = 64;
+/// Bytes that may be read in vain in search of objects: several times the longest text.
+const MAX_IN_VAIN: usize = 1 << 19;
 
 type Object = Vec<(String, Value)>;
 
 impl TextVerifier for Json {
     fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        let named = |text| object(text).and_then(|object| self.named(object));
-        match read_both((answer, object), (reference, named), shown) {
-            Ok((found, wanted)) => self.compare(&found, &wanted),
-            Err(judgement) => judgement,
+        let wanted = match bounded(reference).and_then(|text| self.wanted(text)) {
+            Ok(wanted) => wanted,
+            Err(reason) => return Judgement::failed(format!("the reference: {reason}")),
+        };
+        match bounded(answer).and_then(|text| like(&wanted, text)) {
+            Ok(found) => self.compare(&found, &wanted),
+            Err(reason) => Judgement::unparseable(reason, shown(&wanted)),
         }
     }
 }
 
 impl Json {
+    /// What counts of a reference: the value that it is, or else its last object or array.
+    fn wanted(&self, text: &str) -> Result<Value, String> {
+        let found = json_value(text).ok().or_else(|| last(text, "{", is_object)).or_else(|| last(text, "{[", is_list));
+        match found.ok_or("no JSON value")? {
+            Value::Object(object) => self.named(object).map(Value::Object),
+            _ if !self.fields.is_empty() => Err("no JSON object, whose fields are to be compared".into()),
+            value => Ok(value),
+        }
+    }
+
     /// The fields of a reference that count.
     fn named(&self, object: Object) -> Result<Object, String> {
         if object.is_empty() {
@@ -47,39 +61,93 @@ impl Json {
         Ok(object.into_iter().filter(counts).collect())
     }
 
-    fn compare(&self, found: &Object, wanted: &Object) -> Judgement {
-        let is_wrong = |(name, value): &&(String, Value)| !field_of(found, name).is_some_and(|found| same(found, value));
-        let wrong: Vec<&str> = wanted.iter().filter(is_wrong).map(|(name, _)| name.as_str()).collect();
-        let because = match wrong.as_slice() {
-            [] => "all fields are the same".to_owned(),
-            wrong => format!("{} of {} fields differ: {}", wrong.len(), wanted.len(), super::short(&wrong.join(", "))),
-        };
-        let judgement = Judgement::of(wrong.is_empty(), shown(found), shown(wanted), because);
-        match wanted.len() - wrong.len() {
-            right if self.partial && right > 0 && !wrong.is_empty() => {
-                let credit = right as f32 / wanted.len() as f32;
-                Judgement { verdict: Verdict::partial(credit).unwrap_or(Verdict::Failed), ..judgement }
+    fn compare(&self, found: &Value, wanted: &Value) -> Judgement {
+        match (found, wanted) {
+            (Value::Object(object), Value::Object(fields)) => {
+                let is_wrong = |(name, value): &&(String, Value)| !field_of(object, name).is_some_and(|found| same(found, value));
+                let wrong: Vec<&str> = fields.iter().filter(is_wrong).map(|(name, _)| name.as_str()).collect();
+                self.share((found, wanted), wrong.len(), fields.len(), &format!("fields differ: {}", wrong.join(", ")))
             }
-            _ => judgement,
+            (Value::List(items), Value::List(others)) => {
+                let length = items.len().max(others.len());
+                let alike = items.iter().zip(others).filter(|(a, b)| same(a, b)).count();
+                self.share((found, wanted), length - alike, length, "items differ")
+            }
+            _ => self.share((found, wanted), usize::from(!same(found, wanted)), 1, "values differ"),
         }
     }
+
+    /// The judgement where so many of all parts are wrong.
+    fn share(&self, (found, wanted): (&Value, &Value), wrong: usize, all: usize, because: &str) -> Judgement {
+        let because = if wrong == 0 { "the same JSON".to_owned() } else { format!("{wrong} of {all} {}", super::short(because)) };
+        let judgement = Judgement::of(wrong == 0, shown(found), shown(wanted), because);
+        if !self.partial || wrong == 0 || wrong == all {
+            return judgement;
+        }
+        let credit = (all - wrong) as f32 / all as f32;
+        Judgement { verdict: Verdict::partial(credit).unwrap_or(Verdict::Failed), ..judgement }
+    }
+}
+
+/// The value in an answer that is of the kind of the reference.
+fn like(wanted: &Value, text: &str) -> Result<Value, String> {
+    let whole = json_value(text).ok();
+    let found = match wanted {
+        Value::Object(_) => whole.filter(is_object).or_else(|| last(text, "{", is_object)),
+        Value::List(_) => whole.filter(is_list).or_else(|| last(text, "{[", is_list)),
+        _ => whole.filter(|value| value.kind() == wanted.kind()),
+    };
+    let missing = match wanted {
+        Value::Object(_) => "no JSON object that can be read".to_owned(),
+        Value::List(_) => "no JSON array that can be read".to_owned(),
+        other => format!("not {} in JSON", other.kind()),
+    };
+    found.ok_or(missing)
+}
+
+fn is_object(value: &Value) -> bool {
+    matches!(value, Value::Object(_))
+}
+
+fn is_list(value: &Value) -> bool {
+    matches!(value, Value::List(_))
 }
 
 fn field_of<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
     object.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
-/// The object that a text is, or its last one.
-fn object(text: &str) -> Result<Object, String> {
-    if let Ok(object) = json_object(text) {
-        return Ok(object);
+/// The last value of a kind that begins with one of these brackets and stands in no other; one without fields or items only where no other is there.
+fn last(text: &str, opening: &str, is_kind: impl Fn(&Value) -> bool) -> Option<Value> {
+    let (mut at, mut in_vain) = (0, 0);
+    let (mut found, mut empty) = (None, None);
+    while let Some(start) = text[at..].find(|c| opening.contains(c)).map(|behind| at + behind) {
+        let rest = &text[start..];
+        let (length, value) = match serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>().next() {
+            Some(Ok(raw)) => (raw.get().len(), json_value(raw.get()).ok()),
+            Some(Err(error)) => {
+                in_vain += read(rest, &error);
+                (1, None)
+            }
+            None => (1, None),
+        };
+        at = start + length;
+        match value.filter(&is_kind) {
+            Some(Value::Object(fields)) if fields.is_empty() => empty = Some(Value::Object(fields)),
+            Some(value) => found = Some(value),
+            None => {}
+        }
+        if in_vain > MAX_IN_VAIN {
+            break;
+        }
     }
-    let end = text.rfind('}').ok_or("no JSON object")?;
-    let whole = &text[..=end];
-    // What starts inside of it does not end with it, so the first that can be read is the whole object.
-    let starts = whole.rmatch_indices('{').take(MAX_OBJECTS);
-    let mut objects = starts.filter_map(|(at, _)| json_object(&whole[at..]).ok());
-    objects.next().ok_or_else(|| "no JSON object that can be read".into())
+    found.or(empty)
+}
+
+/// How many bytes of a text were read before an error.
+fn read(text: &str, error: &serde_json::Error) -> usize {
+    let lines: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    lines + error.column()
 }
 
 /// Equality of two values, numbers by amount; their depth is bounded.
@@ -99,9 +167,14 @@ fn same_number(a: &str, b: &str) -> bool {
     matches!((Number::read(a), Number::read(b)), (Ok(a), Ok(b)) if a.same_amount(&b, &Tolerance::default()))
 }
 
-/// The fields for people.
-fn shown(object: &Object) -> String {
-    let value = |value: &Value| value.as_text().map_or_else(|| value.kind().to_owned(), |text| text.into_owned());
-    let fields: Vec<String> = object.iter().map(|(name, of)| format!("{name}: {}", value(of))).collect();
-    format!("{{{}}}", fields.join(", "))
+/// The value for people.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields.iter().map(|(name, of)| format!("{name}: {}", shown(of))).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        Value::List(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        other => other.as_text().map_or_else(|| other.kind().to_owned(), |text| text.into_owned()),
+    }
 }

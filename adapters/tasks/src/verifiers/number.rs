@@ -1,24 +1,30 @@
 //! Reading one number out of text, exactly.
 
-use std::fmt;
+mod context;
+mod cursor;
+mod latex;
+
+use std::{fmt, ops::Range};
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
 
-use crate::math::{Suffix, last_boxed, suffix};
+use self::cursor::{CURRENCIES, Cursor};
+use crate::{
+    emphasis,
+    math::{Answer, Suffix, last_boxed, suffix},
+    script,
+};
 
-/// Longest run of digits, and the largest power of ten: exact arithmetic on more would cost time, and no answer has them.
-const MAX_DIGITS: usize = 100;
 /// The last number of a text stands in so many of its last bytes: exact values of many numbers cost time.
 const MAX_SEARCHED: usize = 1 << 12;
 /// Longest unit, in bytes.
 const MAX_UNIT: usize = 40;
-const CURRENCIES: [char; 4] = ['$', '€', '£', '¥'];
-/// Words behind a number that are no factor and yet change it.
-const CHANGING: [&str; 9] = ["squared", "cubed", "half", "halve", "third", "quarter", "fifth", "tenth", "hundredth"];
-/// What stands next to a number that is only a part of something larger.
-const PARTS: [char; 10] = ['^', '_', '{', '}', '√', '½', '¼', '¾', '²', '³'];
+/// Currencies by their codes, before or behind an amount.
+const CODES: [&str; 18] = [
+    "US$", "NT$", "HK$", "C$", "A$", "R$", "S$", "USD", "EUR", "GBP", "CNY", "RMB", "JPY", "INR", "CHF", "KRW", "Rs.", "Rs",
+];
 
 /// A number as it was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,16 +56,28 @@ impl Tolerance {
 }
 
 impl Number {
-    /// Reads a text that is one number: a sign, a currency, digits (with thousands separators), a fraction or a power of ten, a percent sign, a unit.
+    /// Reads a text that is one number: a sign, a currency, digits (with thousands separators), a fraction or a power of ten, a percent sign, a unit; or
+    /// one number in LaTeX, as the mathematical verifiers read it. Of a text with a box, the box is read; emphasis around it does not matter.
     pub(super) fn read(text: &str) -> Result<Self, String> {
-        let text = text.trim().trim_matches('$').trim().trim_end_matches('.').trim();
+        let ascii = script::ascii_digits(text);
+        let inside = last_boxed(&ascii).unwrap_or(&ascii);
+        let text = bare(inside);
         if text.is_empty() {
             return Err("no number".into());
         }
+        // Marks can also stand around a part, as in `**18** km`.
+        Self::plain(text).or_else(|reason| {
+            let marked = text.contains(['*', '_', '`']);
+            let unmarked = if marked { Self::plain(bare(&emphasis::without_marks(text))).ok() } else { None };
+            unmarked.or_else(|| Self::of_mathematics(text)).ok_or(reason)
+        })
+    }
+
+    fn plain(text: &str) -> Result<Self, String> {
         let not_one = || format!("`{}` is not one number", super::short(text));
-        let mut cursor = Cursor { text, at: 0 };
+        let mut cursor = Cursor { text: without_code(text), at: 0 };
         let value = cursor.number()?.ok_or_else(not_one)?;
-        let (value, percent, unit) = match behind(&text[cursor.at..]).ok_or_else(not_one)? {
+        let (value, percent, unit) = match behind(cursor.rest()).ok_or_else(not_one)? {
             Suffix::Percent => (value, true, None),
             Suffix::Unit(unit) => (value, false, unit),
             Suffix::Factor(factor) => (value * BigInt::from(factor), false, None),
@@ -68,8 +86,15 @@ impl Number {
         Ok(Self { value, percent, unit, text: text.to_owned() })
     }
 
+    /// The number that an answer in mathematics is, as `\frac{1}{2}`, `18\text{ eggs}`, `x = 18` or `27 + 12 = 39`.
+    fn of_mathematics(text: &str) -> Option<Self> {
+        let number = Answer::parse(text).ok()?.numeral()?;
+        let value = if number.percent { number.value * BigInt::from(100) } else { number.value };
+        Some(Self { value, percent: number.percent, unit: number.unit, text: text.to_owned() })
+    }
+
     /// Reads the number in the last box of a text, or else its last number. One that is a part of something larger is not read, as in `2^5`, `√5`,
-    /// `5 million` or `minus 5`.
+    /// `5 million`, `minus 5`, `20 - 2` or `1, 2, 3`.
     pub(super) fn last(text: &str) -> Result<Self, String> {
         if let Some(boxed) = last_boxed(text) {
             return Self::read(boxed);
@@ -79,27 +104,18 @@ impl Number {
             cut if cut.len() < text.len() => cut.find(char::is_whitespace).map_or("", |at| &cut[at..]),
             whole => whole,
         };
-        let mut cursor = Cursor { text, at: 0 };
-        let mut last = None;
-        loop {
-            cursor.skip_spaces();
-            let start = cursor.at;
-            if start == text.len() {
-                break;
-            }
-            match cursor.number() {
-                Ok(Some(value)) => last = Some(Ok((value, start..cursor.at))),
-                // Something like 3.4.5: no number, and no two.
-                Err(reason) => last = Some(Err(reason)),
-                Ok(None) => cursor.skip_word(),
-            }
+        let ascii = script::ascii_digits(text);
+        if let Some(number) = latex::last_span(&ascii).and_then(|span| Self::read(span).ok()) {
+            return Ok(number);
         }
-        let (value, place) = last.unwrap_or_else(|| Err("no number".into()))?;
-        let (before, after) = (&text[..place.start], &text[place.end..]);
-        if is_part(before, after) {
-            return Err(format!("the last number, {}, is a part of something larger", &text[place]));
+        let plain = emphasis::without_marks(&latex::plain(&ascii));
+        let text = plain.as_str();
+        let (value, place) = last_in(text)?;
+        let value = if is_bullet(text, &place) { value.abs() } else { value };
+        if context::is_part(text, &place, &value) {
+            return Err(format!("the last number, {}, is a part of something larger", text[place].trim()));
         }
-        let percent = percent_sign(after.trim_start()).is_some();
+        let percent = percent_sign(text[place.end..].trim_start()).is_some();
         Ok(Self { value, percent, unit: None, text: text[place].trim().to_owned() })
     }
 
@@ -132,6 +148,44 @@ impl fmt::Display for Number {
     }
 }
 
+/// A text without what surrounds its number: emphasis, dollar signs of mathematics, a final point.
+fn bare(text: &str) -> &str {
+    let inner = emphasis::undressed(text).trim_matches('$').trim().trim_end_matches(['.', '。']);
+    emphasis::undressed(inner)
+}
+
+/// The text behind the code of a currency, where an amount follows.
+fn without_code(text: &str) -> &str {
+    let amount = |rest: &&str| rest.trim_start().starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '−' | '.'));
+    CODES.iter().find_map(|code| text.strip_prefix(code)).filter(amount).unwrap_or(text)
+}
+
+/// The last number in a text, and where it stands with its sign; how it was tried to read it, where it is none.
+fn last_in(text: &str) -> Result<(BigRational, Range<usize>), String> {
+    let mut cursor = Cursor { text, at: 0 };
+    let mut last = Err("no number".to_owned());
+    loop {
+        cursor.skip_spaces();
+        let start = cursor.at;
+        if start == text.len() {
+            return last;
+        }
+        match cursor.number() {
+            Ok(Some(value)) => last = Ok((value, start..cursor.at)),
+            // Something like 3.4.5: no number, and no two.
+            Err(reason) => last = Err(reason),
+            Ok(None) => cursor.skip_word(),
+        }
+    }
+}
+
+/// Whether the sign before a number is that of a list: first in its line, with a space and words around the number.
+fn is_bullet(text: &str, place: &Range<usize>) -> bool {
+    let first = text[..place.start].chars().next_back().is_none_or(|c| c == '\n');
+    let word = text[place.end..].strip_prefix(' ').is_some_and(|after| after.starts_with(char::is_alphabetic));
+    first && word && text[place.clone()].starts_with("- ")
+}
+
 /// What follows a number, all of it; a unit may stand in brackets.
 fn behind(text: &str) -> Option<Suffix> {
     let text = text.trim();
@@ -143,200 +197,18 @@ fn behind(text: &str) -> Option<Suffix> {
     }
     let bracketed = text.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(text);
     let plain = bracketed.replace('²', "^2").replace('³', "^3");
-    (text.len() <= MAX_UNIT && plain.starts_with(|c: char| c.is_alphabetic() || c == '°')).then(|| suffix(&plain))
+    if text.len() > MAX_UNIT || !plain.starts_with(char::is_alphabetic) {
+        return None;
+    }
+    Some(match suffix(&plain) {
+        Suffix::Other if CODES.contains(&text) => Suffix::Unit(None),
+        suffix => suffix,
+    })
 }
 
 /// The text behind a percent sign.
 fn percent_sign(text: &str) -> Option<&str> {
-    ["\\%", "%", "percent", "per cent"].iter().find_map(|sign| text.strip_prefix(sign))
-}
-
-/// Whether a number between these texts is only a part of something larger.
-fn is_part(before: &str, after: &str) -> bool {
-    let letters = |text: &str| text.chars().take_while(|c| c.is_alphabetic()).collect::<String>().to_lowercase();
-    let next = letters(after.trim_start());
-    let single = next.strip_suffix('s').unwrap_or(&next);
-    let multiplied = [&next, single].iter().any(|word| matches!(suffix(word), Suffix::Factor(_)) || CHANGING.contains(word));
-    let attached = !next.is_empty() && after.starts_with(char::is_alphabetic) && suffix(&next) == Suffix::Other;
-    let previous: String = before.trim_end().chars().rev().take_while(|c| c.is_alphabetic()).collect();
-    let negated = ["sunim", "evitagen"].iter().any(|word| previous.eq_ignore_ascii_case(word));
-    multiplied || attached || negated || before.ends_with(PARTS) || after.starts_with(PARTS)
-}
-
-/// A place in a text.
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl Cursor<'_> {
-    fn rest(&self) -> &str {
-        &self.text[self.at..]
-    }
-
-    fn next(&self) -> Option<char> {
-        self.rest().chars().next()
-    }
-
-    fn take(&mut self, prefix: &str) -> bool {
-        let there = self.rest().starts_with(prefix);
-        self.at += if there { prefix.len() } else { 0 };
-        there
-    }
-
-    fn skip_spaces(&mut self) {
-        self.at += self.rest().len() - self.rest().trim_start().len();
-    }
-
-    /// Past one character, or past all of a word, so that the 2 of `x2` is no number.
-    fn skip_word(&mut self) {
-        let word = self.rest().find(|c: char| !c.is_alphanumeric()).unwrap_or(self.rest().len());
-        self.at += if word > 0 { word } else { self.next().map_or(0, char::len_utf8) };
-    }
-
-    /// A number that starts here, after spaces; nothing is read where none does.
-    ///
-    /// # Errors
-    /// When what starts like a number is none, such as `1,23` or `3.4.5`.
-    fn number(&mut self) -> Result<Option<BigRational>, String> {
-        let start = self.at;
-        self.skip_spaces();
-        let negative = self.sign();
-        let _ = self.take("\\");
-        if self.next().is_some_and(|c| CURRENCIES.contains(&c)) {
-            self.at += self.next().map_or(0, char::len_utf8);
-        }
-        let digits = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
-        if !(digits(self.next()) || self.next() == Some('.') && digits(self.rest().chars().nth(1))) {
-            self.at = start;
-            return Ok(None);
-        }
-        let from = self.at;
-        let value = self.magnitude();
-        let value = match self.next() {
-            // More digits behind it, or a mark that would go on with them.
-            Some(c) if c.is_ascii_digit() || matches!(c, '.' | ',' | '/' | ':') && digits(self.rest().chars().nth(1)) => None,
-            _ => value,
-        };
-        let Some(value) = value else {
-            let digits = |c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '/' | ':'));
-            self.at += self.rest().find(digits).unwrap_or(self.rest().len());
-            return Err(format!("`{}` can't be read as a number", super::short(&self.text[from..self.at])));
-        };
-        Ok(Some(if negative { -value } else { value }))
-    }
-
-    /// A sign, which is one only where no operand stands before it: in `5-3` and in `5 - 3` it takes away.
-    fn sign(&mut self) -> bool {
-        let (at, text) = (self.at, self.text);
-        let minus = ["-", "−", "–", "—"].iter().any(|sign| self.take(sign));
-        if !minus && !self.take("+") {
-            return false;
-        }
-        let spaced = self.next().is_some_and(char::is_whitespace);
-        self.skip_spaces();
-        // What stands close to its number is a sign, but for an operand as close before it.
-        let before = if spaced { text[..at].trim_end() } else { &text[..at] };
-        minus && !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, ')' | ']' | '}' | '%'))
-    }
-
-    /// Digits with separators and decimals, and then a fraction, a mixed number or a power of ten.
-    fn magnitude(&mut self) -> Option<BigRational> {
-        let whole = self.decimal()?;
-        let here = self.at;
-        self.skip_spaces();
-        let spaced = self.at > here;
-        if self.take("/") {
-            self.skip_spaces();
-            // With spaces around it may also be prose.
-            return if !spaced || self.next().is_some_and(|c| c.is_ascii_digit()) { self.quotient(whole) } else { None };
-        }
-        self.at = here;
-        if whole.is_integer() && self.rest().starts_with(' ') {
-            let here = self.at;
-            self.at += 1;
-            if let Some(part) = self.proper_fraction() {
-                return Some(whole + part);
-            }
-            self.at = here;
-        }
-        let power = self.power_of_ten()?;
-        Some(whole * power)
-    }
-
-    fn quotient(&mut self, numerator: BigRational) -> Option<BigRational> {
-        let denominator = self.decimal()?;
-        (!denominator.is_zero()).then(|| numerator / denominator)
-    }
-
-    /// The `1/2` of `3 1/2`.
-    fn proper_fraction(&mut self) -> Option<BigRational> {
-        let numerator = self.decimal()?;
-        if !self.take("/") {
-            return None;
-        }
-        let part = self.quotient(numerator)?;
-        (part < BigRational::from_integer(1.into())).then_some(part)
-    }
-
-    /// Digits, with separators before every third, and decimals.
-    fn decimal(&mut self) -> Option<BigRational> {
-        let mut digits = self.digits().to_owned();
-        let first = digits.len();
-        while self.rest().starts_with(',') && self.rest()[1..].starts_with(|c: char| c.is_ascii_digit()) {
-            self.at += 1;
-            let group = self.digits().to_owned();
-            if group.len() != 3 || !(1..=3).contains(&first) {
-                return None;
-            }
-            digits += &group;
-        }
-        let whole = digits.len();
-        if self.rest().starts_with('.') && self.rest()[1..].starts_with(|c: char| c.is_ascii_digit()) {
-            self.at += 1;
-            digits += self.digits();
-        }
-        if digits.is_empty() || digits.len() > MAX_DIGITS {
-            return None;
-        }
-        let numerator = digits.parse::<BigInt>().ok()?;
-        Some(BigRational::new(numerator, BigInt::from(10).pow((digits.len() - whole) as u32)))
-    }
-
-    fn digits(&mut self) -> &str {
-        let start = self.at;
-        self.at += self.rest().bytes().take_while(u8::is_ascii_digit).count();
-        &self.text[start..self.at]
-    }
-
-    /// `e-3`, `× 10^4`, `\times 10^{4}`, `* 10^4`, or 1 where none follows; `None` for one out of range.
-    fn power_of_ten(&mut self) -> Option<BigRational> {
-        let one = BigRational::from_integer(1.into());
-        let start = self.at;
-        let braced = if self.take("e") || self.take("E") {
-            false
-        } else {
-            self.skip_spaces();
-            let times = self.take("\\times") || self.take("\\cdot") || self.take("×") || self.take("*") || self.take("x");
-            self.skip_spaces();
-            if !(times && self.take("10^")) {
-                self.at = start;
-                return Some(one);
-            }
-            self.take("{")
-        };
-        let negative = self.take("-");
-        let _ = !negative && self.take("+");
-        let digits = self.digits();
-        if digits.is_empty() {
-            self.at = start;
-            return Some(one);
-        }
-        let exponent: u32 = digits.parse().ok().filter(|&n| n <= MAX_DIGITS as u32)?;
-        if braced && !self.take("}") {
-            return None;
-        }
-        let power = BigRational::from_integer(BigInt::from(10).pow(exponent));
-        Some(if negative { power.recip() } else { power })
-    }
+    let word = ["percent", "per cent", "pct"].iter().find_map(|sign| text.strip_prefix(sign));
+    let ended = word.filter(|rest| !rest.starts_with(char::is_alphabetic));
+    ["\\%", "%"].iter().find_map(|sign| text.strip_prefix(sign)).or(ended)
 }

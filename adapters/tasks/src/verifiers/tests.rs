@@ -107,9 +107,9 @@ fn numbers_are_amounts() {
         &Numeric::default().last(),
         &[
             ("from 3 to 4, so 12 apples.", "12", "right"),
-            ("7 - 3 = 5-1", "1", "right"),
+            ("7 - 3 = 5-1", "1", "unparseable"),
             ("x2 is 3", "3", "right"),
-            ("10 - 5", "5", "right"),
+            ("10 - 5", "5", "unparseable"),
             ("10 – 5 = –5", "-5", "right"),
             ("it is -5", "-5", "right"),
             ("it is minus 5", "5", "unparseable"),
@@ -119,7 +119,7 @@ fn numbers_are_amounts() {
             ("3½", "3", "unparseable"),
             ("5 million", "5", "unparseable"),
             (r"7 is wrong: \boxed{12}", "12", "right"),
-            (r"\boxed{\frac{3}{4}}", "4", "unparseable"),
+            (r"\boxed{\frac{3}{4}}", "4", "wrong"),
             ("12 apples are left", "12", "right"),
             (&format!("3{}12", " and so on".repeat(1000)), "12", "unparseable"),
             (&format!("3{} 12", " and so on".repeat(1000)), "12", "right"),
@@ -151,7 +151,7 @@ fn gsm8k_is_the_number_behind_the_mark_or_the_last_one() {
             ("#### 70\n#### 72", reference, "right"),
             ("#### 72\n#### 70", reference, "wrong"),
             ("so the answer is 72.", reference, "right"),
-            ("it is 72 of 100", reference, "wrong"),
+            ("it is 72 of 100", reference, "unparseable"),
             ("#### about", reference, "unparseable"),
             ("no idea", reference, "unparseable"),
             ("#### 1,250", "#### 1250", "right"),
@@ -164,7 +164,7 @@ fn gsm8k_is_the_number_behind_the_mark_or_the_last_one() {
 fn boxed_reads_the_last_box_and_math_what_there_is() {
     let reference = r"Halving gives \boxed{\frac{1}{2}}.";
     check(
-        &Boxed,
+        &Boxed::default(),
         &[
             (r"so \boxed{0.5}", reference, "right"),
             (r"\boxed{1} no, \boxed{\dfrac12}", reference, "right"),
@@ -178,19 +178,19 @@ fn boxed_reads_the_last_box_and_math_what_there_is() {
         ],
     );
     check(
-        &Boxed,
+        &Boxed::default(),
         &[
             (r"\boxed{\frac{1}{3}}", reference, "wrong"),
             ("1/2", reference, "unparseable"),
             (r"\boxed{}", reference, "unparseable"),
         ],
     );
-    check(&Boxed, &[(r"\boxed{0.5} no, \boxed{1}", reference, "wrong"), (r"\boxed{1/2}", "0.5", "right")]);
+    check(&Boxed::default(), &[(r"\boxed{0.5} no, \boxed{1}", reference, "wrong"), (r"\boxed{1/2}", "0.5", "right")]);
     check(
-        &Math,
+        &Math::default(),
         &[("1/2", reference, "right"), (r"\boxed{1/2}", "0.5", "right"), ("1/3", "0.5", "wrong"), ("", "1", "unparseable")],
     );
-    check(&Boxed, &[(r"\boxed{2}", "", "failed"), (r"\boxed{2}", r"\boxed{", "failed")]);
+    check(&Boxed::default(), &[(r"\boxed{2}", "", "failed"), (r"\boxed{2}", r"\boxed{", "failed")]);
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn json_compares_fields() {
             (r#"so {"a": "x}"}"#, r#"{"a": "x}"}"#, "right"),
             (r#"{"b": 1} or {"a": {"b": 2}}"#, r#"{"a": {"b": 2}}"#, "right"),
             ("{}", "{}", "failed"),
-            ("{}", "1", "failed"),
+            ("{}", "1", "unparseable"),
         ],
     );
     let some = Json { fields: vec!["a".into(), "b".into()], partial: true };

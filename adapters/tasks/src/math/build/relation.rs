@@ -5,10 +5,10 @@ use crate::math::{
     ast::Operator,
     budget::{Bounded, Budget, Halt},
     compare,
-    fraction::Fraction,
+    fraction::{Fraction, is_constant},
     interval,
     monomial::Generator,
-    value::{Number, Relation, Solved, Value},
+    value::{Number, Quantity, Relation, Solved, Value},
 };
 
 /// Words that change what a side equals: `\text{not} = 5` does not say 5.
@@ -28,6 +28,7 @@ pub(super) fn relation(sides: &[Value], operators: &[Operator], budget: &Budget)
         return Ok(Value::Relation(Relation {
             parts: differences(&sides, &operators, budget)?,
             solved: Some(solved(name, others)),
+            stated: None,
         }));
     }
     if operators.iter().all(|operator| *operator == Operator::Equal) {
@@ -41,12 +42,12 @@ pub(super) fn relation(sides: &[Value], operators: &[Operator], budget: &Budget)
         return Ok(named(name, set.clone()));
     }
     let parts = differences(&sides, &operators, budget)?;
-    Ok(Value::Relation(Relation { solved: bounds(&sides, &operators), parts }))
+    Ok(Value::Relation(Relation { solved: bounds(&sides, &operators), parts, stated: None }))
 }
 
 /// A relation that only says what a name is.
 pub(super) fn named(name: String, value: Value) -> Value {
-    Value::Relation(Relation { parts: Vec::new(), solved: Some(solved(name, value)) })
+    Value::Relation(Relation { parts: Vec::new(), solved: Some(solved(name, value)), stated: None })
 }
 
 /// Sides up to the first `\approx`, as what follows is less exact.
@@ -69,12 +70,52 @@ fn equation(sides: &[Value], budget: &Budget) -> Bounded<Value> {
         (Some(name), Some(value)) if agree => {
             let numbers = sides.iter().all(|side| side.expression().is_some());
             let parts = if numbers { differences(&sides[..2], &[Operator::Equal], budget)? } else { Vec::new() };
-            Ok(Value::Relation(Relation { parts, solved: Some(solved(name, value.clone())) }))
+            Ok(Value::Relation(Relation { parts, solved: Some(solved(name, value.clone())), stated: None }))
         }
         (None, Some(value)) if agree && values.iter().all(|value| constant(value).is_some()) => Ok(value.clone()),
         _ => {
+            let stated = stated(sides).map(|value| Box::new(value.clone()));
             let operators = vec![Operator::Equal; sides.len() - 1];
-            Ok(Value::Relation(Relation { parts: differences(sides, &operators, budget)?, solved: None }))
+            // An amount with a unit has no difference to an expression without.
+            let parts = match differences(sides, &operators, budget) {
+                Err(_) if stated.is_some() => Vec::new(),
+                parts => parts?,
+            };
+            Ok(Value::Relation(Relation { parts, solved: None, stated }))
+        }
+    }
+}
+
+/// The constant that an equation says an expression is: one of several variables and no number, as in `m+n=47` and `|AB|=5`. One of a single variable is
+/// yet to be solved, as `2x=10` is.
+fn stated(sides: &[Value]) -> Option<&Value> {
+    let (left, right) = match sides {
+        [left, right] if is_amount(right) => (left, right),
+        [right, left] if is_amount(right) => (left, right),
+        _ => return None,
+    };
+    let expression = left.expression()?;
+    let mut names = Vec::new();
+    variables(expression, &mut names);
+    names.sort_unstable();
+    names.dedup();
+    let number = expression.polynomial()?.terms().iter().any(|(monomial, _)| monomial.is_one());
+    (names.len() > 1 && !number).then_some(right)
+}
+
+/// Whether a value is a constant, perhaps with a unit.
+fn is_amount(value: &Value) -> bool {
+    matches!(value, Value::Quantity(Quantity { number: Number::Finite(number), .. }) if is_constant(number))
+}
+
+/// The names of all variables in an expression, however deep.
+fn variables<'a>(expression: &'a Fraction, names: &mut Vec<&'a str>) {
+    for generator in expression.generators() {
+        match generator {
+            Generator::Variable(name) => names.push(name),
+            Generator::Base(base) => variables(base, names),
+            Generator::Call(call) => call.arguments.iter().for_each(|argument| variables(argument, names)),
+            _ => {}
         }
     }
 }
@@ -169,7 +210,7 @@ pub(super) fn common_name(items: &[Value]) -> Option<String> {
 /// Whether an item is a value, or says what the value of a name is.
 pub(super) fn is_equation(item: &Value) -> bool {
     match item {
-        Value::Relation(Relation { parts, solved: Some(solved) }) => {
+        Value::Relation(Relation { parts, solved: Some(solved), .. }) => {
             let value = matches!(*solved.value, Value::Quantity(_) | Value::List(_));
             value && parts.iter().all(|(operator, _)| *operator == Operator::Equal)
         }

@@ -6,7 +6,9 @@ use super::{Lexer, closing_brace};
 use crate::math::token::Token;
 
 /// What may stand between thousands. A plain comma comes last, as the others begin with one or replace it.
-const SEPARATORS: [&str; 5] = ["{,}", ",\\!", "\\,", "{\\,}", ","];
+const SEPARATORS: [&str; 15] = [
+    "{,}", ",\\!", "\\,", "{\\,}", "\\;", "\\ ", "~", " ", "\u{a0}", "\u{202f}", "\u{2009}", "'", "’", "_", ",",
+];
 
 impl Lexer<'_> {
     /// Reads a number where one begins, and says whether it did.
@@ -73,7 +75,8 @@ fn thousands(first: &str, text: &str, in_brackets: bool) -> Option<(String, usiz
     let mut zero = false;
     while let Some(after) = text[taken..].strip_prefix(separator) {
         let group = digits(after);
-        if group.len() != 3 {
+        // `3 100/200` is a mixed number.
+        if group.len() != 3 || separator == " " && after[3..].trim_start().starts_with('/') {
             break;
         }
         zero |= group.starts_with('0');
@@ -119,7 +122,8 @@ fn based(text: &str) -> Option<(&str, u32, usize)> {
         }
         None => (digits(after), &after[digits(after).len()..]),
     };
-    let base: u32 = base.parse().ok()?;
+    // Thousands may be parted by a low line, as in `1_000`.
+    let base: u32 = base.parse().ok().filter(|_| base.len() < 3)?;
     let plausible = run.starts_with(|c: char| c.is_ascii_digit()) || (run.len() > 1 && (11..=36).contains(&base));
     plausible.then_some((run, base, text.len() - rest.len()))
 }

@@ -3,6 +3,7 @@
 use super::{
     Parser,
     expression::{times, whole},
+    quantity::variable,
 };
 use crate::math::{
     ast::{Expr, Function},
@@ -38,6 +39,7 @@ impl Parser<'_, '_> {
                 Ok(Expr::Call(Function::Binomial, vec![over, under]))
             }
             "sqrt" => self.root(),
+            "angle" | "triangle" | "overline" => self.figure(name).ok_or(error),
             _ if names::is_greek(name) => self.subscripted(name.to_owned()),
             _ => match function(name) {
                 Some(function) => self.call(function),
@@ -76,6 +78,23 @@ impl Parser<'_, '_> {
             Some(Token::Number(_) | Token::Letter(_) | Token::Command(_) | Token::Symbol('{')) => self.nested(Self::primary),
             _ => Err(self.unexpected()),
         }
+    }
+
+    /// A figure by its points, as `\angle ABC` and `\overline{AB}`: a name.
+    fn figure(&mut self, kind: &str) -> Option<Expr> {
+        let braced = self.take_symbol('{');
+        let mut name = format!("{kind} ");
+        while let Some(&Token::Letter(point)) = self.peek()
+            && point.is_ascii_uppercase()
+        {
+            name.push(point);
+            self.at += 1;
+        }
+        let points = name.len() - kind.len() - 1;
+        let closed = !braced || self.take_symbol('}');
+        // One letter below a bar is a complex number's conjugate.
+        let plausible = if kind == "overline" { points == 2 } else { (1..=4).contains(&points) };
+        (closed && plausible).then(|| variable(name))
     }
 
     fn root(&mut self) -> Result<Expr, MathError> {
@@ -161,7 +180,7 @@ impl Parser<'_, '_> {
 /// Whether a command begins a factor.
 pub(super) fn starts_factor(name: &str) -> bool {
     matches!(name, "pi" | "infty" | "frac" | "dfrac" | "tfrac" | "cfrac" | "binom" | "dbinom" | "tbinom" | "sqrt")
-        || matches!(name, "lfloor" | "lceil" | "lvert")
+        || matches!(name, "lfloor" | "lceil" | "lvert" | "angle" | "triangle" | "overline")
         || starts_call(name)
 }
 

@@ -15,7 +15,7 @@ use crate::math::{
 const MAX_SIGNS: usize = 3;
 
 /// Names that are usually those of functions.
-const FUNCTION_NAMES: [char; 6] = ['f', 'g', 'h', 'F', 'G', 'P'];
+pub(super) const FUNCTION_NAMES: [char; 6] = ['f', 'g', 'h', 'F', 'G', 'P'];
 
 impl Parser<'_, '_> {
     /// Terms with signs between them.

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use num_rational::BigRational;
 
-use super::Parser;
+use super::{Parser, expression::FUNCTION_NAMES};
 use crate::math::{
     ast::{Expr, Node, Operator, Quantity},
     error::MathError,
     token::Token,
     unit::{self, Suffix},
 };
+
+/// Tokens of the arguments in a name such as `f(2)`.
+const MAX_ARGUMENT_TOKENS: usize = 32;
 
 impl Parser<'_, '_> {
     /// `f(x)` before `=`, or an expression with its unit.
@@ -35,11 +38,35 @@ impl Parser<'_, '_> {
         let (Some(Token::Symbol('(')), Some(&Token::Letter(argument)), Some(Token::Symbol(')'))) =
             (self.peek(), self.peek_at(1), self.peek_at(2))
         else {
-            self.at -= 1 + if has_inverse { inverse.len() } else { 0 };
-            return None;
+            let named = FUNCTION_NAMES.contains(&function).then(|| self.arguments_before_equals()).flatten();
+            if named.is_none() {
+                self.at -= 1 + if has_inverse { inverse.len() } else { 0 };
+            }
+            return named.map(|arguments| format!("{function}{}{arguments}", if has_inverse { "^-1" } else { "" }));
         };
         self.at += 3;
         Some(format!("{function}{}({argument})", if has_inverse { "^-1" } else { "" }))
+    }
+
+    /// Takes arguments such as `(2)` or `(A \mid B)`, as they are written, where an equals sign follows.
+    fn arguments_before_equals(&mut self) -> Option<String> {
+        let mut depth = 0_usize;
+        for ahead in 0..MAX_ARGUMENT_TOKENS {
+            match self.peek_at(ahead)? {
+                Token::Symbol('(') => depth += 1,
+                Token::Symbol(')') => depth = depth.checked_sub(1)?,
+                Token::Symbol('=') => return None,
+                _ => {}
+            }
+            if depth == 0 {
+                let ends = ahead > 0 && self.peek_at(ahead + 1) == Some(&Token::Symbol('='));
+                let written = || (0..=ahead).filter_map(|at| self.peek_at(at)).map(Token::written).collect();
+                let arguments: Option<String> = ends.then(written);
+                self.at += if ends { ahead + 1 } else { 0 };
+                return arguments;
+            }
+        }
+        None
     }
 
     fn quantity(&mut self) -> Result<Node, MathError> {
@@ -74,7 +101,11 @@ impl Parser<'_, '_> {
             (Suffix::Percent, _) => return Ok(Expr::Percent(Box::new(expr))),
             (Suffix::Other, _) => return Err(error),
         };
-        Ok(Expr::Product(vec![expr, Expr::Number(BigRational::from_integer(factor.into()))]))
+        let factor = BigRational::from_integer(factor.into());
+        Ok(match expr {
+            Expr::Number(number) => Expr::Number(number * factor),
+            other => Expr::Product(vec![other, Expr::Number(factor)]),
+        })
     }
 
     /// The error for a text that changes the number, or may.

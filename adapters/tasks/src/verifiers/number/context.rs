@@ -1,0 +1,159 @@
+//! What stands around the last number of a text: whether it is only a part of something larger.
+
+use std::ops::Range;
+
+use num_rational::BigRational;
+use num_traits::Signed;
+
+use super::cursor::CURRENCIES;
+use crate::{
+    math::{Suffix, suffix},
+    script,
+};
+
+/// Words behind a number that are no factor and yet change it.
+const CHANGING: [&str; 9] = ["squared", "cubed", "half", "halve", "third", "quarter", "fifth", "tenth", "hundredth"];
+/// What stands next to a number that is only a part of something larger.
+const PARTS: [char; 10] = ['^', '_', '{', '}', '√', '½', '¼', '¾', '²', '³'];
+/// Signs that make an operand of what follows them, whatever word stands before.
+const OPERATORS: [char; 9] = ['+', '*', '×', '·', '⋅', '÷', '/', '^', '±'];
+const DASHES: [char; 4] = ['-', '−', '–', '—'];
+const RELATIONS: [char; 6] = ['<', '>', '!', '≤', '≥', '≠'];
+/// Words that change the number behind them.
+const BEFORE: [&str; 9] = ["minus", "negative", "plus", "times", "over", "than", "not", "isn't", "cannot"];
+/// Words that join a number to one before it.
+const JOINING: [&str; 8] = ["or", "to", "and", "of", "by", "x", "less", "mod"];
+/// Shares, of which the number behind `of` is the whole.
+const SHARES: [&str; 8] = ["half", "third", "thirds", "quarter", "quarters", "percent", "fifth", "tenth"];
+/// Lone letters behind a number that may be factors or powers of ten.
+const LONE: [&str; 10] = ["k", "K", "M", "B", "x", "y", "z", "n", "X", "N"];
+
+/// Whether the number at `place` is only a part of something larger, such as `2^5`, `5 million`, `20 - 2`, `1, 2, 3` or `f(5)`.
+pub(super) fn is_part(text: &str, place: &Range<usize>, value: &BigRational) -> bool {
+    let (written, after) = (&text[place.clone()], &text[place.end..]);
+    // A sign that takes away is an operator before the number.
+    let signed = written.trim_start().starts_with(DASHES) && value.is_negative();
+    let number = if signed { written } else { written.trim_start_matches(|c: char| DASHES.contains(&c) || c == '+' || c.is_whitespace()) };
+    let before = &text[..place.end - number.len()];
+    is_changed(before, number, after) || is_operand(before) || is_continued(after) || is_listed(text, before, after)
+}
+
+/// Whether words or signs at either side change the number.
+fn is_changed(before: &str, number: &str, after: &str) -> bool {
+    let word = word_at(after.trim_start());
+    let next = word.to_lowercase();
+    let single = next.strip_suffix('s').unwrap_or(&next);
+    let multiplied = [next.as_str(), single].iter().any(|word| matches!(suffix(word), Suffix::Factor(_)) || CHANGING.contains(word));
+    let touches = !next.is_empty() && after.starts_with(char::is_alphabetic);
+    let attached = touches && suffix(&next) == Suffix::Other && !is_ordinal(number, word, &after[word.len()..]);
+    let lone = !touches && LONE.contains(&word);
+    let beside = script::changes_number_before(after) || script::changes_number_behind(before);
+    multiplied || attached || lone || beside || before.ends_with(PARTS) || after.starts_with(PARTS)
+}
+
+/// Whether letters make an ordinal of a number: `21st`, `12th`; `5th of` may be a share.
+fn is_ordinal(number: &str, letters: &str, rest: &str) -> bool {
+    let teen = ["11", "12", "13"].iter().any(|end| number.ends_with(end));
+    let expected = match number.chars().last() {
+        Some('1') if !teen => "st",
+        Some('2') if !teen => "nd",
+        Some('3') if !teen => "rd",
+        Some('0'..='9') => "th",
+        _ => return false,
+    };
+    letters == expected && !number.contains(['/', '.']) && word_at(rest.trim_start()) != "of"
+}
+
+/// Whether an operator or a word before a number makes an operand of it.
+fn is_operand(before: &str) -> bool {
+    if before.ends_with(|c| matches!(c, '(' | '[')) && before[..before.len() - 1].ends_with(is_letter) {
+        return true;
+    }
+    let opening = |c: char| matches!(c, '(' | '[' | '{' | ' ' | '\u{a0}') || CURRENCIES.contains(&c);
+    let before = before.trim_end_matches(opening);
+    // `>=` and `!=`, but not the `=` before a result.
+    let before = before.strip_suffix('=').filter(|rest| rest.ends_with(['<', '>', '!'])).unwrap_or(before);
+    let Some(sign) = before.chars().next_back() else { return false };
+    let rest = before[..before.len() - sign.len_utf8()].trim_end_matches([' ', '\u{a0}', '$', '*']);
+    if OPERATORS.contains(&sign) {
+        return rest.ends_with(|c| is_letter(c) || is_end(c));
+    }
+    if RELATIONS.contains(&sign) {
+        // The head of an arrow relates nothing.
+        return rest.ends_with(|c| is_letter(c) || is_end(c)) && !before.ends_with("->") && !before.ends_with("=>");
+    }
+    if DASHES.contains(&sign) {
+        return ends_in_operand(rest);
+    }
+    if sign == ':' {
+        return before.ends_with(" :") && rest.ends_with(is_end);
+    }
+    let word = last_word(before);
+    let lower = word.to_lowercase();
+    let ahead = before[..before.len() - word.len()].trim_end();
+    BEFORE.contains(&lower.as_str())
+        || JOINING.contains(&lower.as_str()) && ends_in_number(ahead)
+        || lower == "of" && (SHARES.contains(&last_word(ahead).to_lowercase().as_str()) || ahead.ends_with('%'))
+        || lower == "by" && matches!(last_word(ahead), "divided" | "multiplied")
+}
+
+/// Whether what stands before a dash can have something taken from it: a number, perhaps with its unit, a lone letter, or what is in brackets.
+fn ends_in_operand(text: &str) -> bool {
+    let word = last_word(text);
+    let ahead = text[..text.len() - word.len()].trim_end_matches([' ', '$']);
+    text.ends_with(is_end) || word.chars().count() == 1 && !matches!(word, "a" | "I") || !word.is_empty() && ends_in_number(ahead)
+}
+
+/// Whether an operator behind a number goes on with it: `5 + x`, `5 - x`, `5(x + 1)`, `5/n`.
+fn is_continued(after: &str) -> bool {
+    let line = after.trim_start_matches([' ', '\u{a0}', '$']);
+    let Some(sign) = line.chars().next() else { return false };
+    let operand = line[sign.len_utf8()..].trim_start_matches([' ', '$']);
+    let (word, bracket) = (word_at(operand), operand.starts_with(['(', '√', '\\']));
+    let lone = word.chars().count() == 1 && !matches!(word, "a" | "I");
+    match sign {
+        '/' => bracket || lone && suffix(word) == Suffix::Other,
+        '(' => after.starts_with('(') && lone,
+        _ if OPERATORS.contains(&sign) => bracket || !word.is_empty(),
+        _ => DASHES.contains(&sign) && lone,
+    }
+}
+
+/// Whether a number is one of several: in a row with others, or in a text that is nothing but numbers.
+fn is_listed(text: &str, before: &str, after: &str) -> bool {
+    let spaces = |c: char| matches!(c, ' ' | '\t' | '|' | '\u{a0}');
+    let row = before.trim_end_matches(spaces);
+    // `B=7, D=3` gives several too.
+    let unnamed = row.strip_suffix('=').map(|named| named.trim_end_matches(spaces)).map(|named| &named[..named.len() - last_word(named).len()]);
+    let row = unnamed.map_or(row, |row| row.trim_end_matches(spaces));
+    let ends = |text: &str| text.ends_with(|c: char| c.is_ascii_digit());
+    let beside = unnamed.is_none() && row.len() < before.len() && ends(row);
+    let comma = row.strip_suffix([',', ';']).is_some_and(|row| ends(row.trim_end_matches(spaces)));
+    let last = after.trim_start_matches(spaces).chars().next().is_none_or(|c| !c.is_alphanumeric());
+    let words = text.contains(|c: char| c.is_alphabetic() || matches!(c, '=' | '≈' | '→' | ':'));
+    beside || comma && last || !words && before.contains(|c: char| c.is_ascii_digit())
+}
+
+/// The letters at the start of a text, of scripts with spaces.
+fn word_at(text: &str) -> &str {
+    &text[..text.find(|c| !is_letter(c)).unwrap_or(text.len())]
+}
+
+/// The letters at the end of a text, with an apostrophe among them.
+fn last_word(text: &str) -> &str {
+    let start = text.trim_end_matches(|c| is_letter(c) || c == '\'');
+    &text[start.len()..]
+}
+
+fn ends_in_number(text: &str) -> bool {
+    text.ends_with(is_end)
+}
+
+/// Whether a term can end in this.
+fn is_end(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, ')' | ']' | '}' | '%' | '°' | '²' | '³' | '½')
+}
+
+fn is_letter(c: char) -> bool {
+    c.is_alphabetic() && !script::stands_beside(c)
+}
