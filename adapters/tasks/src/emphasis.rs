@@ -83,8 +83,8 @@ fn is_closing(c: char) -> bool {
 
 /// Whether the same mark closes in this line, with something between that begins at once.
 fn closes_later(behind: &str, mark: &str) -> bool {
-    let line = behind.lines().next().unwrap_or_default();
-    let line = &line[..line.char_indices().nth(MAX_SPAN).map_or(line.len(), |(at, _)| at)];
+    let near = &behind[..behind.char_indices().nth(MAX_SPAN).map_or(behind.len(), |(at, _)| at)];
+    let line = near.lines().next().unwrap_or_default();
     let close = line.find(mark);
     !line.starts_with(char::is_whitespace) && close.is_some_and(|at| at > 0 && may_close(&line[at + mark.len()..]))
 }

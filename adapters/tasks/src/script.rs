@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 /// The zeros of all decimal digits of Unicode 14 but ASCII's; the other nine follow each.
 const ZEROS: [u32; 65] = [
-    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0, 0xf20, 0x1040, 0x1090,
-    0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50,
-    0xabf0, 0xff10, 0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730,
-    0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x16a60, 0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140,
-    0x1e2f0, 0x1e950, 0x1fbf0,
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0, 0xf20, 0x1040,
+    0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0,
+    0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650,
+    0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x16a60, 0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec,
+    0x1d7f6, 0x1e140, 0x1e2f0, 0x1e950, 0x1fbf0,
 ];
 
 /// The text with digits of all scripts, and the signs among them, in ASCII: `４２` and `٤٢` are `42`, `٣٫٥` is `3.5`.
@@ -54,14 +54,38 @@ pub(crate) fn stands_beside(c: char) -> bool {
 
 /// What changes a number before it: `3万`, `3个半`, `3分之2`, `3以上`, `3배`.
 const CHANGING: [&str; 33] = [
-    "万", "萬", "亿", "億", "兆", "京", "千", "仟", "百", "佰", "十", "拾", "倍", "半", "折", "割", "成", "多", "余", "餘", "几", "幾", "点", "點", "分之",
-    "分の", "以上", "以下", "以内", "未満", "未满", "より", "超",
+    "万", "萬", "亿", "億", "兆", "京", "千", "仟", "百", "佰", "十", "拾", "倍", "半", "折", "割", "成", "多", "余", "餘", "几",
+    "幾", "点", "點", "分之", "分の", "以上", "以下", "以内", "未満", "未满", "より", "超",
 ];
 const CHANGING_KOREAN: [&str; 8] = ["만", "억", "조", "천", "백", "배", "이상", "이하"];
 /// What changes a number behind it: `3分之2`, `负3`, `マイナス3`, `千5`.
 const CHANGED: [&str; 26] = [
-    "分之", "分の", "又", "负", "負", "减", "減", "マイナス", "零下", "点", "點", "十", "百", "千", "万", "萬", "亿", "億", "兆", "만", "억", "천", "백",
-    "마이너스", "음수", "不是",
+    "分之",
+    "分の",
+    "又",
+    "负",
+    "負",
+    "减",
+    "減",
+    "マイナス",
+    "零下",
+    "点",
+    "點",
+    "十",
+    "百",
+    "千",
+    "万",
+    "萬",
+    "亿",
+    "億",
+    "兆",
+    "만",
+    "억",
+    "천",
+    "백",
+    "마이너스",
+    "음수",
+    "不是",
 ];
 
 /// Whether a text in letters that stand beside numbers is a counter such as `元`, `个苹果` or `です`, and says nothing of the number's size.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration, time::Instant};
 
-use palinode_tasks::math::{Answer, MathError, compare, last_boxed};
+use palinode_tasks::math::{Answer, Form, MathError, compare, judge, last_boxed};
 use proptest::prelude::*;
 
 /// What one text may cost. Milliseconds are usual; the limit leaves room for slow machines and debug builds.
@@ -246,6 +246,9 @@ fn spent(text: &str) -> Duration {
     if let (Ok(answer), Ok(other)) = (&read, Answer::parse("x+1")) {
         assert!(compare(answer, answer).equal);
         compare(answer, &other);
+        assert!(judge(answer, answer, None).equal, "every answer has its own form");
+        // Whatever it is.
+        let _ = Form::Simplified.suits(answer);
         assert!(!answer.to_string().is_empty());
     }
     let taken = start.elapsed();

@@ -69,11 +69,6 @@ pub fn answers(input: &[u8], _: &Path) {
     judge(&config, &verifier, answer, reference);
 }
 
-/// Whether a text may be an equation, which says a number as an answer and is one as a reference: `m+n=47`.
-fn states(text: &str) -> bool {
-    text.contains('=')
-}
-
 /// The laws of `palinode_tasks::verifiers`.
 fn judge(config: &VerifierConfig, verifier: &Arc<dyn TextVerifier>, answer: &str, reference: &str) {
     let judgement = verifier.judge(answer, reference);
@@ -82,7 +77,7 @@ fn judge(config: &VerifierConfig, verifier: &Arc<dyn TextVerifier>, answer: &str
     assert!(!judgement.to_string().is_empty());
     let nothing = verifier.judge("", reference).verdict;
     assert_eq!(judgement.verdict == Verdict::Failed, nothing == Verdict::Failed, "a failure is the reference's alone");
-    // Where the reference says in what form its answers are to be, the two are not alike.
+    // Where the reference says in what form its answers are to be, the two are not alike; nor for an equation, which says a number as an answer, `m+n=47`.
     let symmetric = matches!(
         config,
         VerifierConfig::Exact { ignore_case: false }
@@ -90,7 +85,8 @@ fn judge(config: &VerifierConfig, verifier: &Arc<dyn TextVerifier>, answer: &str
             | VerifierConfig::Math { form: Some(Form::Any) }
             | VerifierConfig::Choice { .. }
     );
-    if symmetric && !states(reference) && !states(answer) {
+    let states = matches!(config, VerifierConfig::Math { .. }) && (answer.contains('=') || reference.contains('='));
+    if symmetric && !states {
         assert_eq!(judgement.verdict.is_right(), verifier.judge(reference, answer).verdict.is_right(), "symmetric");
     }
     if symmetric || matches!(config, VerifierConfig::Math { .. } | VerifierConfig::Json { .. }) {

@@ -84,7 +84,7 @@ pub(crate) struct LayoutArgs {
     /// Field of the reference answer [default: by layout]
     #[arg(long, value_name = "FIELD")]
     pub(crate) answer_field: Option<String>,
-    /// What judges: exact, numeric, gsm8k, boxed, math, choice, pattern or json, or '{ kind = "numeric", relative = 0.01 }' [default: by layout]
+    /// What judges: exact, numeric, gsm8k, boxed, math, choice, pattern or json, or '{ kind = "numeric", relative = 0.01 }', or '{ kind = "math", form = "any" }' [default: by layout]
     #[arg(long, value_name = "KIND", value_parser = verifier)]
     pub(crate) verifier: Option<VerifierConfig>,
 }
@@ -226,7 +226,7 @@ pub(crate) struct DataCommandArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// What judges, as for `train`
+    /// What judges, as for `train`; boxed and math want the reference's form too, unless form is "any"
     #[arg(long, value_name = "KIND", value_parser = verifier)]
     pub(crate) verifier: VerifierConfig,
     /// An answer, or - for standard input

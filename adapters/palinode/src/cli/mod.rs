@@ -85,7 +85,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   palinode verify --verifier boxed --answer 'so it is \\boxed{\\frac12}' --reference 0.5
-  palinode verify --verifier gsm8k --reference 72 --answer - < answer.txt")]
+  palinode verify --verifier gsm8k --reference 72 --answer - < answer.txt
+  palinode verify --verifier '{ kind = \"math\", form = \"any\" }' --answer '2 * 12' --reference 24")]
     Verify(VerifyArgs),
     /// Say what a run would need, in memory and time, before anything runs.
     #[command(after_help = "\

@@ -69,6 +69,14 @@ pub enum Reason {
     Undecided,
 }
 
+impl Reason {
+    /// Whether the value is the reference's, and only the form is not.
+    pub fn is_of_form(self) -> bool {
+        use Reason::*;
+        matches!(self, NotWorkedOut | OtherNumbers | NotExpanded | NotFactored | NoNumber | NotSimplified)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -120,14 +128,16 @@ pub fn compare(answer: &Answer, reference: &Answer) -> Comparison {
 pub fn judge(answer: &Answer, reference: &Answer, form: Option<Form>) -> Comparison {
     let stated = match (&answer.value, &reference.value) {
         (_, Value::Relation(_)) => None,
-        (Value::Relation(Relation { stated: Some(stated), .. }), _) => Some(Answer { value: (**stated).clone(), ..answer.clone() }),
+        (Value::Relation(Relation { stated: Some(stated), .. }), _) => {
+            Some(Answer { value: (**stated).clone(), ..answer.clone() })
+        }
         _ => None,
     };
     let comparison = compare(stated.as_ref().unwrap_or(answer), reference);
-    match form::is_met(form, answer, reference) {
-        Err(because) if comparison.equal => different(because),
-        _ => comparison,
+    if !comparison.equal {
+        return comparison;
     }
+    form::is_met(form, answer, reference).map_or_else(different, |()| comparison)
 }
 
 /// Whether two answers are the same as words, where they are to be read so: letters without signs among them, as in `abc` and `bca`, are a product

@@ -16,7 +16,14 @@ use super::{
 
 /// The form that an answer must have besides the reference's value.
 ///
-/// Where none is set, the reference says it ([`is_met`]).
+/// Where none is set, the reference's own form decides, so that a question is not solved by repeating it:
+///
+/// - A reference that is worked out wants an answer that is: no sum, difference, product or quotient of numbers left (`20-2`, `\frac{6}{3}`,
+///   `\frac{10!}{8!}`), no function with a rational value (`\log_2 8`, `\sqrt{16}`, `|-3|`), no like terms or factors (`2\pi+\pi`, `x^2x^3`). Single
+///   powers, factorials and binomial coefficients may stay (`2^{10}`, `10!`), and so may what has no simpler rational value (`\sqrt{8}`, `\frac{1}{\sqrt2}`).
+/// - A reference that is arithmetic on numbers (`10*(8-5)-6`, `2^3\cdot 5`) wants the same numbers, put together to the same value; a power counts its
+///   base as often as it says, and ones do not count.
+/// - A sum of monomials in variables wants no products of sums (`x(x+2)` for `x^2+2x`), and a product with sums as factors no sum, and as many factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
@@ -29,9 +36,6 @@ pub enum Form {
 }
 
 impl Form {
-    /// The names of all forms.
-    pub const NAMES: [&str; 3] = ["number", "simplified", "any"];
-
     /// Whether a reference has the form itself, which its answers must have.
     ///
     /// # Errors
@@ -47,15 +51,6 @@ impl Form {
 }
 
 /// Whether an answer that has the reference's value has the form too; else what it lacks.
-///
-/// With `None` the reference's own form decides, so that a question is not solved by repeating it:
-///
-/// - A reference that is worked out wants an answer that is: no sum, difference, product or quotient of numbers left (`20-2`, `\frac{6}{3}`,
-///   `\frac{10!}{8!}`), no function with a rational value (`\log_2 8`, `\sqrt{16}`, `|-3|`), no like terms or factors (`2\pi+\pi`, `x^2x^3`). Single
-///   powers, factorials and binomial coefficients may stay (`2^{10}`, `10!`), and so may what has no simpler rational value (`\sqrt{8}`, `\frac{1}{\sqrt2}`).
-/// - A reference that is arithmetic on numbers (`10*(8-5)-6`, `2^3\cdot 5`) wants the same numbers, put together to the same value; a power counts its
-///   base as often as it says, and ones do not count.
-/// - A sum of monomials in variables wants no products of sums (`x(x+2)` for `x^2+2x`), and a product with sums as factors no sum, and as many factors.
 pub(super) fn is_met(form: Option<Form>, answer: &Answer, reference: &Answer) -> Result<(), Reason> {
     if form == Some(Form::Any) || answer.text == reference.text {
         return Ok(());
@@ -123,12 +118,13 @@ impl Finish {
     }
 }
 
-/// What a reference asks for: the form of the value that it gives, where it gives one.
+/// What a reference asks for: its form; of an equation that of the constant that it gives, where it gives one.
 fn asked(node: &Node) -> Finish {
-    let sides = offered(node);
-    match node {
-        Node::Relation { .. } if sides.len() > 1 => sides.into_iter().find(|side| side.number).unwrap_or(Finish::open()),
-        _ => sides.into_iter().next().unwrap_or(Finish::open()),
+    let mut sides = offered(node);
+    let is_equation = matches!(node, Node::Relation { .. });
+    match sides.pop() {
+        Some(only) if sides.is_empty() && !(is_equation && (only.expanded || only.unexpanded)) => only,
+        last => sides.into_iter().chain(last).find(|side| side.number).unwrap_or(Finish::open()),
     }
 }
 
@@ -150,7 +146,9 @@ fn of_node(node: &Node, budget: &Budget) -> Finish {
         Node::Quantity(quantity) => finish(&quantity.expr, budget),
         Node::Based { .. } => Finish::whole(true),
         Node::Word(_) | Node::EmptySet | Node::Reals => Finish::whole(false),
-        Node::Group { items, .. } | Node::Set(items) | Node::List { items, .. } | Node::Union(items) | Node::Ratio(items) => parts(items),
+        Node::Group { items, .. } | Node::Set(items) | Node::List { items, .. } | Node::Union(items) | Node::Ratio(items) => {
+            parts(items)
+        }
         Node::Difference(from, what) => Finish::of_parts([from, what].into_iter().map(|node| of_node(node, budget))),
         Node::Matrix(rows) => Finish::of_parts(rows.iter().flatten().map(|node| of_node(node, budget))),
         Node::Relation { sides, .. } => parts(sides),

@@ -9,6 +9,7 @@
 //! parse        tokens to a shape: lists, relations, sets, expressions         parser, ast, unit, numeral
 //! build        expressions to normal forms, shapes to values                  build, interval, normal, power, function
 //! compare      kinds, parts, normal forms, and samples last                   compare, fraction, polynomial, monomial, reduction, sampling
+//! judge        compare, and how far the answer is worked out                   form
 //! ```
 //!
 //! # Grammar
@@ -44,21 +45,26 @@
 //!   `50\%` and `0.5\%` differ.
 //! - A unit at the end counts only against another unit: `5 cm` is `5`, and is not `5 m`. Units are not converted. The same holds for `\$`,
 //!   degrees, and one counted noun in the plural, such as `apples`. `million` and the like multiply. Other words, such as `halves`, are not read.
-//!   Outside of `\text` a unit needs white space before it and must be too long for a product: `2mg` is three factors.
+//!   Outside of `\text` a unit needs white space before it and must be too long for a product: `2mg` is three factors; `3 m/s` and the like are units.
 //! - Degrees are an angle in the argument of a trigonometric function, else a unit.
 //! - `101_2` equals the same number in the same base only, neither 101 nor 5.
-//! - A comma between groups of three digits separates thousands, but not in brackets: `(100,200)` is a pair, `(1,000)` a number.
+//! - A comma between groups of three digits separates thousands, but not in brackets: `(100,200)` is a pair, `(1,000)` a number. So do spaces of all widths,
+//!   apostrophes and low lines: `1 250`, `12'500`, `1_000`.
+//! - Digits may be of any script, and counters and factors Chinese, Japanese or Korean: `42元`, `3万`. `42以上` is not read.
+//! - Emphasis, headings and pictures around an answer are left out: `**5**`, `### 5`, `✅ 5`.
 //! - `\pm` stands for two values, several for all combinations; with `\mp` among them all change together.
 //! - Tuples and intervals are the same if written the same. Unions of intervals are joined. Sets and bare lists are compared in any order; a set
 //!   has no element twice. `\{5\}` is not `5`.
-//! - `f`, `g`, `h`, `F`, `G` and `P` before a parenthesis are functions: `f(x)` is read before `=` only.
+//! - `f`, `g`, `h`, `F`, `G` and `P` before a parenthesis are functions: `f(x)` and `f(3)` are read before `=` only. `\angle ABC` and `\overline{AB}` are names.
 //! - `x = 5` and `f(x) = 5` are 5 against anything but a relation, as are `x > 5` and `x \in (5, \infty)` the interval; `x = 5` is not `y = 5`.
-//!   Values for several names keep their names. Equations are the same up to a rational factor. Words before an answer are dropped only where they
+//!   An answer such as `m+n=47`, of several variables and no number, is 47 against anything but a relation; `2x=10` is yet to be solved. Values for several names
+//!   keep their names, but `x=3, y=4` is the pair `(3,4)`: where names follow each other in the alphabet. Equations are the same up to a rational factor. Words before an answer are dropped only where they
 //!   are `the answer is` or the like.
 //! - `\pi/4 \approx 0.785` is its left side; `x \approx 5` is not read.
 //! - Roots and powers are principal, but an odd root of a negative number is real: `\sqrt[3]{-8}` is -2, `(-8)^{1/3}` is not. `\log` is to base ten.
 //!   A common factor cancels, as in `(x^2-1)/(x-1)`. `0^0`, division by zero and arithmetic with infinity have no value.
-//! - Words are compared without case. Runs of letters are words, but for up to three different ones of `abcxyz`, which are a product.
+//! - Words are compared without case. Runs of letters are words, but for up to three different ones of `abcxyz`, which are a product: `2abc` is `2bca`, and so
+//!   are `xy` and `yx`. Alone, `abc` and `bca` are words all the same, unless an unknown (x, y, z) is among their letters; and `B C A` is an order.
 //!   `\text{(A)}` is `A`.
 //! - What could mean two things is not read: `\sqrt12`, `2\frac{5}{2}`, `2\frac12^2`, `\sin\pi/6`, `\sin{x}^2`, `0.333...`, `0.(3)`, `{2}{3}`,
 //!   `[2.7]`, `5–7`. In `3:05` the minutes are no number, so that it is not `3:5`.
@@ -159,6 +165,11 @@ impl Answer {
             if clean::is_words(text) { Node::Word(clean::word(text)) } else { parser::parse(&lexer::lex(text)?, text.len())? };
         let value = build::value(&node, &Budget::new())?;
         Ok(Self { text: text.to_owned(), value, node })
+    }
+
+    /// The text without what surrounds it.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The one number that the answer is, or that an equation says.

@@ -232,8 +232,8 @@ pub(super) fn is_percent(word: &str) -> bool {
 /// A unit with a division that is written without `\text` at the start of a text, such as `m/s^2`: a fraction of variables only by accident.
 pub(super) fn plain_compound(text: &str) -> Option<&str> {
     const UNITS: [&str; 26] = [
-        "m/s^{2}", "m/s^2", "m/s²", "cm/s^2", "ft/s^2", "km/s", "cm/s", "mm/s", "m/s", "ft/s", "km/hr", "km/h", "m/h", "mi/hr", "mi/h", "kg/m^3",
-        "g/cm^3", "kg/L", "g/mL", "g/L", "mol/L", "m/min", "N/m", "J/s", "rad/s", "L/min",
+        "m/s^{2}", "m/s^2", "m/s²", "cm/s^2", "ft/s^2", "km/s", "cm/s", "mm/s", "m/s", "ft/s", "km/hr", "km/h", "m/h", "mi/hr",
+        "mi/h", "kg/m^3", "g/cm^3", "kg/L", "g/mL", "g/L", "mol/L", "m/min", "N/m", "J/s", "rad/s", "L/min",
     ];
     let unit = UNITS.into_iter().find(|unit| text.starts_with(unit))?;
     (!text[unit.len()..].starts_with(|c: char| c.is_alphanumeric() || matches!(c, '^' | '/' | '(' | '*'))).then_some(unit)
@@ -241,10 +241,12 @@ pub(super) fn plain_compound(text: &str) -> Option<&str> {
 
 /// Whether a word is a unit even where it is not marked as text: long enough to be no product of variables.
 pub(super) fn is_plain_unit(word: &str) -> bool {
-    let short =
-        matches!(word, "cm" | "mm" | "km" | "kg" | "ft" | "lb" | "lbs" | "oz" | "hr" | "hrs" | "min" | "sec" | "mph" | "sq" | "pct");
+    let short = matches!(
+        word,
+        "cm" | "mm" | "km" | "kg" | "ft" | "lb" | "lbs" | "oz" | "hr" | "hrs" | "min" | "sec" | "mph" | "sq" | "pct"
+    );
     let long = word.len() >= MIN_NOUN && (known(word).is_some() || matches!(word, "square" | "cubic" | "million" | "percent"));
-    short || long || (word.len() > MIN_NOUN && is_counted(word))
+    short || long || (word.len() >= MIN_NOUN && is_counted(word))
 }
 
 /// The unit's one name: known units with powers and `per` between them, or one counted noun in the plural.

@@ -42,7 +42,10 @@ fn judge(answer: (&str, impl FnOnce(&str) -> Result<Answer, String>), reference:
     match read_both(answer, (reference, in_form), Answer::to_string) {
         Ok((found, wanted)) => {
             let comparison = math::judge(&found, &wanted, form);
-            Judgement::of(comparison.equal, found.to_string(), wanted.to_string(), comparison.because.to_string())
+            // What was read shows the value, which is not what is wrong with the form.
+            let shown =
+                |answer: &Answer| if comparison.because.is_of_form() { answer.text().to_owned() } else { answer.to_string() };
+            Judgement::of(comparison.equal, shown(&found), shown(&wanted), comparison.because.to_string())
         }
         Err(judgement) => judgement,
     }

@@ -100,7 +100,21 @@ fn gives_reason(behind: &str) -> bool {
 const REASONS: [&str; 6] = ["because", "since", "not", "rather", "instead", "due"];
 /// Words that reject a letter named with them.
 const REJECTING: [&str; 16] = [
-    "not", "incorrect", "wrong", "mistake", "false", "never", "isn't", "aren't", "cannot", "can't", "neither", "nor", "than", "unlike", "instead",
+    "not",
+    "incorrect",
+    "wrong",
+    "mistake",
+    "false",
+    "never",
+    "isn't",
+    "aren't",
+    "cannot",
+    "can't",
+    "neither",
+    "nor",
+    "than",
+    "unlike",
+    "instead",
     "doesn't",
 ];
 /// Words that offer one more letter, whatever else is said.
@@ -121,7 +135,8 @@ fn names_another(behind: &str) -> bool {
 /// The sentences of a text. A letter's own point ends none, as in `A. or B.`.
 fn sentences(text: &str) -> impl Iterator<Item = &str> {
     let ended = |at: usize| text[..at].chars().rev().take_while(|c| c.is_alphanumeric()).count() != 1;
-    let mut ends: Vec<usize> = text.match_indices([';', '.', '!', '?', '\n', '。']).map(|(at, _)| at).filter(|&at| ended(at)).collect();
+    let mut ends: Vec<usize> =
+        text.match_indices([';', '.', '!', '?', '\n', '。']).map(|(at, _)| at).filter(|&at| ended(at)).collect();
     ends.push(text.len());
     let mut start = 0;
     ends.into_iter().map(move |end| &text[std::mem::replace(&mut start, end)..end])

@@ -5,17 +5,20 @@
 //! | [`Exact`] | its text is the reference's |
 //! | [`Numeric`] | its number is the reference's, within a tolerance |
 //! | [`Gsm8k`] | the number behind its last `####`, or else its last number, is the reference's |
-//! | [`Boxed`] | the content of its last `\boxed{}` means what the reference's means |
+//! | [`Boxed`] | the content of its last `\boxed{}` means what the reference's means, in a [`Form`](crate::math::Form) |
 //! | [`Math`] | as `Boxed`, but an answer without a box is read whole |
 //! | [`Choice`] | it names the reference's letter |
 //! | [`Pattern`] | what a regular expression finds in it is right |
-//! | [`Json`] | the fields of its JSON object are the reference's |
+//! | [`Json`] | its JSON is the reference's: the fields of an object, the items of an array, or another value |
 //! | [`All`], [`Weighted`] | all parts say so; with credit by weight |
 //! | [`Function`] | a function of yours says so |
 //!
 //! All are pure, bounded in time and memory by the lengths of both texts, which are bounded themselves ([`MAX_TEXT`]), and never panic. What can't be
 //! judged is never a silent zero: an answer in which nothing can be read is [`Verdict::Unparseable`], and a reference in which nothing can be read makes
 //! the verdict [`Verdict::Failed`], because then no answer could be right.
+//!
+//! What only surrounds an answer does not matter to those that read numbers, mathematics or letters: emphasis and headings of Markdown, pictures, dollar signs,
+//! a final point, digits of other scripts.
 
 mod boxed;
 mod choice;

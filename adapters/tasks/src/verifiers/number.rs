@@ -22,9 +22,8 @@ const MAX_SEARCHED: usize = 1 << 12;
 /// Longest unit, in bytes.
 const MAX_UNIT: usize = 40;
 /// Currencies by their codes, before or behind an amount.
-const CODES: [&str; 18] = [
-    "US$", "NT$", "HK$", "C$", "A$", "R$", "S$", "USD", "EUR", "GBP", "CNY", "RMB", "JPY", "INR", "CHF", "KRW", "Rs.", "Rs",
-];
+const CODES: [&str; 18] =
+    ["US$", "NT$", "HK$", "C$", "A$", "R$", "S$", "USD", "EUR", "GBP", "CNY", "RMB", "JPY", "INR", "CHF", "KRW", "Rs.", "Rs"];
 
 /// A number as it was written.
 #[derive(Debug, Clone, PartialEq)]

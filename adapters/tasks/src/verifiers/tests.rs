@@ -23,6 +23,9 @@ fn every_kind() -> Vec<Arc<dyn TextVerifier>> {
     kinds.extend(
         [
             r#"{ kind = "numeric", relative = 0.01, last = true }"#,
+            r#"{ kind = "math", form = "any" }"#,
+            r#"{ kind = "boxed", form = "simplified" }"#,
+            r#"{ kind = "math", form = "number" }"#,
             r#"{ kind = "pattern", pattern = "(?i)answer: (.*)", then = { kind = "math" } }"#,
             r#"{ kind = "all", parts = [{ kind = "gsm8k" }, { kind = "exact", ignore_case = true }] }"#,
             r#"{ kind = "weighted", parts = [{ weight = 1, verifier = { kind = "json", partial = true } }, { weight = 3.0, verifier = { kind = "math" } }] }"#,

@@ -61,9 +61,7 @@ pub(super) fn is_closed(expr: &Expr) -> bool {
         Expr::Power(base, exponent) => is_numeral(base) && integer(exponent).is_some(),
         Expr::Call(Function::Factorial | Function::Binomial, arguments) => arguments.iter().all(is_literal),
         Expr::Negative(inner) => is_closed(inner),
-        Expr::Quotient(over, under) => {
-            is_closed(over) && integer(under).is_some() || integer(over).is_some() && is_closed(under)
-        }
+        Expr::Quotient(over, under) => is_closed(over) && integer(under).is_some() || integer(over).is_some() && is_closed(under),
         _ => false,
     }
 }

@@ -14,8 +14,8 @@ use crate::math::{
     normal::normal_form,
 };
 
-/// Factors that a root is searched for.
-const MAX_FACTOR: u32 = 1000;
+/// Factors that roots are searched for: exact arithmetic on many roots costs time.
+const MAX_FACTOR: u32 = 100;
 
 /// How far an expression is worked out.
 pub(super) fn finish(expr: &Expr, budget: &Budget) -> Finish {

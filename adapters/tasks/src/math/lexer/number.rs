@@ -6,9 +6,8 @@ use super::{Lexer, closing_brace};
 use crate::math::token::Token;
 
 /// What may stand between thousands. A plain comma comes last, as the others begin with one or replace it.
-const SEPARATORS: [&str; 15] = [
-    "{,}", ",\\!", "\\,", "{\\,}", "\\;", "\\ ", "~", " ", "\u{a0}", "\u{202f}", "\u{2009}", "'", "’", "_", ",",
-];
+const SEPARATORS: [&str; 15] =
+    ["{,}", ",\\!", "\\,", "{\\,}", "\\;", "\\ ", "~", " ", "\u{a0}", "\u{202f}", "\u{2009}", "'", "’", "_", ","];
 
 impl Lexer<'_> {
     /// Reads a number where one begins, and says whether it did.

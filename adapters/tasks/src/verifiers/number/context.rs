@@ -20,20 +20,21 @@ const OPERATORS: [char; 9] = ['+', '*', '×', '·', '⋅', '÷', '/', '^', '±']
 const DASHES: [char; 4] = ['-', '−', '–', '—'];
 const RELATIONS: [char; 6] = ['<', '>', '!', '≤', '≥', '≠'];
 /// Words that change the number behind them.
-const BEFORE: [&str; 9] = ["minus", "negative", "plus", "times", "over", "than", "not", "isn't", "cannot"];
+const BEFORE: [&str; 8] = ["minus", "negative", "plus", "times", "than", "not", "isn't", "cannot"];
 /// Words that join a number to one before it.
-const JOINING: [&str; 8] = ["or", "to", "and", "of", "by", "x", "less", "mod"];
+const JOINING: [&str; 9] = ["or", "to", "and", "of", "over", "by", "x", "less", "mod"];
 /// Shares, of which the number behind `of` is the whole.
 const SHARES: [&str; 8] = ["half", "third", "thirds", "quarter", "quarters", "percent", "fifth", "tenth"];
 /// Lone letters behind a number that may be factors or powers of ten.
-const LONE: [&str; 10] = ["k", "K", "M", "B", "x", "y", "z", "n", "X", "N"];
+const LONE: [&str; 9] = ["k", "K", "M", "B", "x", "y", "z", "n", "X"];
 
 /// Whether the number at `place` is only a part of something larger, such as `2^5`, `5 million`, `20 - 2`, `1, 2, 3` or `f(5)`.
 pub(super) fn is_part(text: &str, place: &Range<usize>, value: &BigRational) -> bool {
     let (written, after) = (&text[place.clone()], &text[place.end..]);
     // A sign that takes away is an operator before the number.
     let signed = written.trim_start().starts_with(DASHES) && value.is_negative();
-    let number = if signed { written } else { written.trim_start_matches(|c: char| DASHES.contains(&c) || c == '+' || c.is_whitespace()) };
+    let number =
+        if signed { written } else { written.trim_start_matches(|c: char| DASHES.contains(&c) || c == '+' || c.is_whitespace()) };
     let before = &text[..place.end - number.len()];
     is_changed(before, number, after) || is_operand(before) || is_continued(after) || is_listed(text, before, after)
 }
@@ -43,7 +44,8 @@ fn is_changed(before: &str, number: &str, after: &str) -> bool {
     let word = word_at(after.trim_start());
     let next = word.to_lowercase();
     let single = next.strip_suffix('s').unwrap_or(&next);
-    let multiplied = [next.as_str(), single].iter().any(|word| matches!(suffix(word), Suffix::Factor(_)) || CHANGING.contains(word));
+    let multiplied =
+        [next.as_str(), single].iter().any(|word| matches!(suffix(word), Suffix::Factor(_)) || CHANGING.contains(word));
     let touches = !next.is_empty() && after.starts_with(char::is_alphabetic);
     let attached = touches && suffix(&next) == Suffix::Other && !is_ordinal(number, word, &after[word.len()..]);
     let lone = !touches && LONE.contains(&word);
@@ -124,7 +126,10 @@ fn is_listed(text: &str, before: &str, after: &str) -> bool {
     let spaces = |c: char| matches!(c, ' ' | '\t' | '|' | '\u{a0}');
     let row = before.trim_end_matches(spaces);
     // `B=7, D=3` gives several too.
-    let unnamed = row.strip_suffix('=').map(|named| named.trim_end_matches(spaces)).map(|named| &named[..named.len() - last_word(named).len()]);
+    let unnamed = row
+        .strip_suffix('=')
+        .map(|named| named.trim_end_matches(spaces))
+        .map(|named| &named[..named.len() - last_word(named).len()]);
     let row = unnamed.map_or(row, |row| row.trim_end_matches(spaces));
     let ends = |text: &str| text.ends_with(|c: char| c.is_ascii_digit());
     let beside = unnamed.is_none() && row.len() < before.len() && ends(row);

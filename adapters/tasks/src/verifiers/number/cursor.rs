@@ -186,7 +186,8 @@ impl<'a> Cursor<'a> {
         while let Some(after) = self.rest().strip_prefix(separator) {
             let size = after.bytes().take_while(u8::is_ascii_digit).count();
             let behind = &after[size..];
-            let goes_on = behind.trim_start().starts_with('/') || behind.starts_with([',', ':']) && behind[1..].starts_with(is_digit);
+            let goes_on =
+                behind.trim_start().starts_with('/') || behind.starts_with([',', ':']) && behind[1..].starts_with(is_digit);
             if size != 3 || goes_on {
                 return;
             }

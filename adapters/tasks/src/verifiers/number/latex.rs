@@ -68,7 +68,8 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
 
 /// Whether a text begins with a command, and no longer one.
 fn starts_with_command(text: &str, command: &str) -> bool {
-    let longer = |rest: &str| command.ends_with(|c: char| c.is_ascii_alphabetic()) && rest.starts_with(|c: char| c.is_ascii_alphabetic());
+    let longer =
+        |rest: &str| command.ends_with(|c: char| c.is_ascii_alphabetic()) && rest.starts_with(|c: char| c.is_ascii_alphabetic());
     text.strip_prefix(command).is_some_and(|rest| !longer(rest))
 }
 

@@ -140,6 +140,7 @@ proptest! {
 
     #[test]
     fn most_verifiers_are_symmetric(a in answer_like(), b in answer_like()) {
+        // `m+n=47` says a number as an answer, and is an equation as a reference: no piece of an answer here is an equals sign.
         let symmetric: [Arc<dyn TextVerifier>; 5] =
             [Arc::new(Exact::default()), Arc::new(Numeric::default()), Arc::new(Gsm8k), Arc::new(Math { form: Some(Form::Any) }), named("choice")];
         for verifier in symmetric {
