@@ -84,7 +84,7 @@ pub(crate) struct LayoutArgs {
     /// Field of the reference answer [default: by layout]
     #[arg(long, value_name = "FIELD")]
     pub(crate) answer_field: Option<String>,
-    /// What judges: exact, numeric, gsm8k, boxed, math, choice, pattern or json, or '{ kind = "numeric", relative = 0.01 }', or '{ kind = "math", form = "any" }' [default: by layout]
+    /// What judges: exact, numeric, gsm8k, boxed, math, choice, pattern or json, or with settings '{ kind = "numeric", relative = 0.01 }', '{ kind = "math", form = "any" }' [default: by layout]
     #[arg(long, value_name = "KIND", value_parser = verifier)]
     pub(crate) verifier: Option<VerifierConfig>,
 }

@@ -123,11 +123,21 @@ fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 
 /// Whether a cleaned answer is plain words, as `even` or `no solution`, rather than names of functions or a product of letters.
 pub(super) fn is_words(text: &str) -> bool {
+    is_order(text) || are_words(text)
+}
+
+/// Whether a cleaned answer is a list with words in it, as `ant, bee` or `3, none`: their order counts, as that of letters in a word does.
+pub(super) fn is_list_of_words(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b',' | b'-' | b'\'' | b'.');
+    let is_long =
+        |item: &str| item.split([' ', '-', '\'']).any(|run| run.len() > 2 && run.contains(|c: char| c.is_ascii_lowercase()));
+    let has_word = || text.split(',').map(str::trim).any(|item| is_long(item) && are_words(item));
+    text.contains(',') && text.bytes().all(plain) && has_word()
+}
+
+fn are_words(text: &str) -> bool {
     if text.len() < 2 || !text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | b'\'')) {
         return false;
-    }
-    if is_order(text) {
-        return true;
     }
     let mut runs = text.split([' ', '-', '\'']).filter(|run| !run.is_empty()).peekable();
     let one = text.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -156,8 +166,9 @@ pub(super) fn is_product(run: &str) -> bool {
 /// A word in the form that is compared: in small letters, with single spaces, without quotes, parentheses and points around it.
 pub(super) fn word(text: &str) -> String {
     let inner = text.trim().trim_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '"' | '\'' | '`' | '(' | ')' | ','));
-    let mut word = String::with_capacity(inner.len());
-    for part in inner.split_whitespace() {
+    let apart = inner.replace(',', ", ").replace(" ,", ",");
+    let mut word = String::with_capacity(apart.len());
+    for part in apart.split_whitespace() {
         if !word.is_empty() {
             word.push(' ');
         }

@@ -63,7 +63,7 @@
 //! - `\pi/4 \approx 0.785` is its left side; `x \approx 5` is not read.
 //! - Roots and powers are principal, but an odd root of a negative number is real: `\sqrt[3]{-8}` is -2, `(-8)^{1/3}` is not. `\log` is to base ten.
 //!   A common factor cancels, as in `(x^2-1)/(x-1)`. `0^0`, division by zero and arithmetic with infinity have no value.
-//! - Words are compared without case. Runs of letters are words, but for up to three different ones of `abcxyz`, which are a product: `2abc` is `2bca`, and so
+//! - Words are compared without case, lists of words in their order. Runs of letters are words, but for up to three different ones of `abcxyz`, which are a product: `2abc` is `2bca`, and so
 //!   are `xy` and `yx`. Alone, `abc` and `bca` are words all the same, unless an unknown (x, y, z) is among their letters; and `B C A` is an order.
 //!   `\text{(A)}` is `A`.
 //! - What could mean two things is not read: `\sqrt12`, `2\frac{5}{2}`, `2\frac12^2`, `\sin\pi/6`, `\sin{x}^2`, `0.333...`, `0.(3)`, `{2}{3}`,
@@ -161,8 +161,8 @@ impl Answer {
         if text.is_empty() {
             return Err(MathError::Empty);
         }
-        let node =
-            if clean::is_words(text) { Node::Word(clean::word(text)) } else { parser::parse(&lexer::lex(text)?, text.len())? };
+        let word = clean::is_words(text) || clean::is_list_of_words(text);
+        let node = if word { Node::Word(clean::word(text)) } else { parser::parse(&lexer::lex(text)?, text.len())? };
         let value = build::value(&node, &Budget::new())?;
         Ok(Self { text: text.to_owned(), value, node })
     }

@@ -61,7 +61,7 @@ fn is_worked(expr: &Expr, budget: &Budget) -> bool {
         Expr::Call(Function::Factorial | Function::Binomial, _) => !is_arithmetic(expr),
         Expr::Call(..) => !(is_constant(expr) && is_rational(expr, budget)),
         Expr::Power(base, _) => is_own_power(base, expr, budget),
-        Expr::Quotient(..) => !is_arithmetic(expr),
+        Expr::Quotient(over, under) => !is_arithmetic(expr) && !(is_constant_sum(over) && is_constant_sum(under)),
         Expr::Product(factors) => is_gathered_product(factors),
         Expr::Sum(terms) => is_gathered_sum(expr, terms, budget),
         _ => true,
@@ -71,7 +71,7 @@ fn is_worked(expr: &Expr, budget: &Budget) -> bool {
 
 /// Whether a power is no power of a power or of a constant sum, and has no rational value.
 fn is_own_power(base: &Expr, power: &Expr, budget: &Budget) -> bool {
-    let computed = matches!(base, Expr::Power(..)) || matches!(base, Expr::Sum(_)) && is_constant(power);
+    let computed = matches!(base, Expr::Power(..)) || is_constant_sum(base) && is_constant(power);
     !computed && !(is_constant(power) && is_rational(power, budget))
 }
 
@@ -82,8 +82,11 @@ fn is_gathered_product(factors: &[Expr]) -> bool {
     let all = names.len();
     names.sort_unstable();
     names.dedup();
-    let constant_sum = |factor: &Expr| matches!(factor, Expr::Sum(_)) && is_constant(factor);
-    count(&is_arithmetic) <= 1 && count(&constant_sum) <= 1 && names.len() == all
+    count(&is_arithmetic) <= 1 && count(&is_constant_sum) <= 1 && names.len() == all
+}
+
+fn is_constant_sum(expr: &Expr) -> bool {
+    matches!(expr, Expr::Sum(_)) && is_constant(expr)
 }
 
 /// The variable that an expression is a power of.
