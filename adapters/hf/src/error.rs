@@ -16,6 +16,14 @@ pub enum HfError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A folder that is to be written holds something that palinode did not write.
+    #[error("{}: {reason}", path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+        /// What is there.
+        reason: String,
+    },
     /// A file is damaged, or is not what its name says.
     #[error("{}: {reason}", path.display())]
     Format {

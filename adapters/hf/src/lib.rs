@@ -13,6 +13,7 @@
 //! | `layout` | which tensors of a folder make up a parameter of the decoder |
 //! | `shards` | safetensors files: headers first, then one tensor at a time |
 //! | `folder`, `save` | the whole folder, in and out |
+//! | `whole` | what is replaced, and how a folder is whole at any time |
 //! | `adapter` | adapters in PEFT's layout, in and out |
 //! | `rounding` | what a folder's types lose of what an adapter adds |
 //! | `tokenizer` | `tokenizer.json`, bounded before it is parsed |
@@ -32,6 +33,7 @@ mod shards;
 pub mod spec;
 mod template;
 mod tokenizer;
+mod whole;
 
 pub use adapter::{Adaptation, save_adapters};
 pub use chat::{Chat, ChatConfig};
@@ -40,5 +42,6 @@ pub use folder::Folder;
 pub use rounding::{Rounding, RoundingLoss};
 pub use template::{Template, Variables};
 pub use tokenizer::FolderTokenizer;
+pub use whole::{may_be_written, remove_written};
 
 pub use jiff::civil::Date;

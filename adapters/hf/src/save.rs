@@ -1,6 +1,12 @@
 //! A trained model, written as a folder that transformers loads.
 
-use std::{borrow::Cow, collections::HashMap, fs, path::Path};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fs::{self, File},
+    io,
+    path::Path,
+};
 
 use burn::tensor::Device;
 use half::{bf16, f16};
@@ -12,10 +18,11 @@ use crate::{
     folder::{Folder, LONGEST_CONFIG},
     layout::{Piece, pieces, transpose},
     shards::{bounded_text, floats},
+    whole::{MARK, write_whole},
 };
 
 /// Files that belong to a model besides its weights, copied as they are.
-const COPIED: [&str; 10] = [
+pub(crate) const COPIED: [&str; 10] = [
     "config.json",
     "generation_config.json",
     "tokenizer.json",
@@ -28,6 +35,9 @@ const COPIED: [&str; 10] = [
     "chat_template.jinja",
 ];
 
+/// The weights.
+pub(crate) const WEIGHTS: &str = "model.safetensors";
+
 /// One tensor's bytes.
 pub(crate) struct Bytes {
     pub(crate) dtype: Dtype,
@@ -35,14 +45,19 @@ pub(crate) struct Bytes {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Writes a safetensors file, under another name first, so that there is never half a file of this name.
+/// Writes a safetensors file, with a mark by which palinode knows it again.
 pub(crate) fn write(tensors: &[(String, Bytes)], path: &Path) -> Result<(), HfError> {
-    let part = path.with_extension("safetensors.part");
-    let metadata = Some([("format".to_owned(), "pt".to_owned())].into());
+    let metadata = [("format", "pt"), (MARK, env!("CARGO_PKG_VERSION"))].map(|(key, value)| (key.to_owned(), value.to_owned()));
     let views = tensors.iter().map(|(name, bytes)| (name.as_str(), bytes));
-    safetensors::serialize_to_file(views, metadata, &part)
-        .map_err(|error| HfError::Format { path: part.clone(), reason: error.to_string() })?;
-    fs::rename(&part, path).map_err(|source| HfError::Io { path: path.to_owned(), source })
+    safetensors::serialize_to_file(views, Some(metadata.into()), path)
+        .map_err(|error| HfError::Format { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// Copies a file's bytes, and not its permissions: where it came from may be read-only.
+fn copy(from: &Path, to: &Path) -> Result<(), HfError> {
+    let mut source = File::open(from).map_err(|source| HfError::Io { path: from.to_owned(), source })?;
+    let copied = File::create(to).and_then(|mut target| io::copy(&mut source, &mut target));
+    copied.map(drop).map_err(|source| HfError::Io { path: to.to_owned(), source })
 }
 
 impl View for &Bytes {
@@ -77,28 +92,31 @@ impl Folder {
     }
 
     /// Writes a model of this folder's sizes to another folder, which is made: the original names and types, with configuration and tokenizer
-    /// copied. What was loaded and not trained is written bit for bit.
+    /// copied. What was loaded and not trained is written bit for bit. A folder that palinode wrote before is replaced, and is whole at any time.
     ///
     /// # Errors
-    /// [`HfError::Io`]; [`HfError::Tensors`] as [`Folder::rounded`].
+    /// [`HfError::Io`]; [`HfError::Occupied`] for a folder that holds anything else, or is this one; [`HfError::Tensors`] as [`Folder::rounded`].
     pub fn save(&self, model: &Decoder, to: &Path) -> Result<(), HfError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| HfError::Io { path, source }
-        };
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        if real(to).is_some_and(|to| real(self.path()) == Some(to)) {
+            let reason = "is the folder that the model came from, which stays as it is: save to another one".into();
+            return Err(HfError::Occupied { path: to.to_owned(), reason });
+        }
         let tensors = self.tensors(model)?;
-        fs::create_dir_all(to).map_err(io(to))?;
-        for name in COPIED {
-            let (from, to) = (self.path().join(name), to.join(name));
-            if from.is_file() {
-                fs::copy(&from, &to).map_err(io(&to))?;
+        let untied = self.untied_config()?;
+        write_whole(to, |part| {
+            for name in COPIED {
+                let from = self.path().join(name);
+                if from.is_file() {
+                    copy(&from, &part.join(name))?;
+                }
             }
-        }
-        if let Some(config) = self.untied_config()? {
-            let path = to.join("config.json");
-            fs::write(&path, config).map_err(io(&path))?;
-        }
-        write(&tensors, &to.join("model.safetensors"))
+            if let Some(config) = &untied {
+                let path = part.join("config.json");
+                fs::write(&path, config).map_err(|source| HfError::Io { path, source })?;
+            }
+            write(&tensors, &part.join(WEIGHTS))
+        })
     }
 
     /// All of a model's parameters as the folder's tensors.

@@ -1,7 +1,7 @@
 //! Safetensors files: all headers first, then one tensor at a time.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs::{self, File},
     io::{Read, Seek, SeekFrom},
     path::{Component, Path, PathBuf},
@@ -146,6 +146,21 @@ fn listed(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, HfError> {
 
 /// Reads one file's header and checks it against the file's size: no hole, no overlap, nothing beyond the end.
 fn header(path: &Path) -> Result<Vec<(String, Place)>, HfError> {
+    let (metadata, begin) = read_header(path)?;
+    let place = |(name, info): (String, &TensorInfo)| {
+        let start = begin + info.data_offsets.0 as u64;
+        (name, Place { file: path.to_owned(), info: info.clone(), start })
+    };
+    Ok(metadata.tensors().into_iter().map(place).collect())
+}
+
+/// What a file says of itself besides its tensors.
+pub(crate) fn metadata(path: &Path) -> Result<HashMap<String, String>, HfError> {
+    Ok(read_header(path)?.0.metadata().clone().unwrap_or_default())
+}
+
+/// A file's header, and where the tensors begin.
+fn read_header(path: &Path) -> Result<(Metadata, u64), HfError> {
     let io = |source| HfError::Io { path: path.to_owned(), source };
     let format = |reason: String| HfError::Format { path: path.to_owned(), reason };
     let mut file = File::open(path).map_err(io)?;
@@ -163,11 +178,7 @@ fn header(path: &Path) -> Result<Vec<(String, Place)>, HfError> {
     if expected != size {
         return Err(format(format!("its header describes {expected} bytes, and the file has {size}: was it cut off?")));
     }
-    let place = |(name, info): (String, &TensorInfo)| {
-        let start = 8 + length + info.data_offsets.0 as u64;
-        (name, Place { file: path.to_owned(), info: info.clone(), start })
-    };
-    Ok(metadata.tensors().into_iter().map(place).collect())
+    Ok((metadata, 8 + length))
 }
 
 /// A small file's bytes.

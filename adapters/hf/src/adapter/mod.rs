@@ -27,8 +27,8 @@ pub(crate) use adaptation::Base;
 pub use save::save_adapters;
 
 /// The settings of an adapter folder.
-const CONFIG: &str = "adapter_config.json";
+pub(crate) const CONFIG: &str = "adapter_config.json";
 /// Its tensors.
-const WEIGHTS: &str = "adapter_model.safetensors";
+pub(crate) const WEIGHTS: &str = "adapter_model.safetensors";
 /// Before the base's own name of a tensor.
 const PREFIX: &str = "base_model.model.";

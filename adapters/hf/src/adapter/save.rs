@@ -11,12 +11,15 @@ use crate::{
     error::HfError,
     layout::transpose,
     save::{Bytes, write},
+    whole::write_whole,
 };
 
-/// Writes a model's adapters to a folder, which is made. `base` is what the configuration names as the model they belong to.
+/// Writes a model's adapters to a folder, which is made. `base` is what the configuration names as the model they belong to. A folder that palinode wrote
+/// before is replaced, and is whole at any time.
 ///
 /// # Errors
-/// [`HfError::Lm`] when the model has no adapters, or when all of them change nothing; [`HfError::Io`].
+/// [`HfError::Lm`] when the model has no adapters, or when all of them change nothing; [`HfError::Occupied`] for a folder that holds anything else;
+/// [`HfError::Io`].
 pub fn save_adapters(model: &Decoder, config: &LoraConfig, base: &str, to: &Path) -> Result<(), HfError> {
     let adapters = model.adapters();
     if adapters.is_empty() {
@@ -49,10 +52,11 @@ pub fn save_adapters(model: &Decoder, config: &LoraConfig, base: &str, to: &Path
             })
         })
         .collect();
-    let io = |source| HfError::Io { path: to.to_owned(), source };
-    fs::create_dir_all(to).map_err(io)?;
-    fs::write(to.join(CONFIG), format!("{description:#}\n")).map_err(io)?;
-    write(&tensors, &to.join(WEIGHTS))
+    write_whole(to, |part| {
+        let io = |source| HfError::Io { path: to.to_owned(), source };
+        fs::write(part.join(CONFIG), format!("{description:#}\n")).map_err(io)?;
+        write(&tensors, &part.join(WEIGHTS))
+    })
 }
 
 fn module(target: LoraTarget) -> &'static str {
