@@ -28,7 +28,7 @@ impl Decode for Decoder {
         }
         check_vocabulary(prompts.iter().flat_map(|prompt| prompt.iter().copied()), self.config().vocabulary)?;
         let read = prompts.iter().map(|prompt| prompt.len() as u64).sum();
-        if let Some(kernels) = self.kernels().filter(|kernels| capacity <= kernels.context() && columns <= capacity) {
+        if let Some(kernels) = self.kernels_to_decode().filter(|kernels| capacity <= kernels.context() && columns <= capacity) {
             let passes = kernels.decoder();
             let (cache, states) = passes.prefill(prompts, samples, capacity);
             let logits = passes.logits(&cache, &states);
@@ -76,7 +76,7 @@ impl Decode for Decoder {
         let parts = match &mut cache.kept {
             Kept::Tensors(parts) => parts,
             Kept::Slices(slices) => {
-                let kernels = self.kernels().expect("a cache is extended by the model that began it");
+                let kernels = self.kernels_to_decode().expect("a cache is extended by the model that began it");
                 let longest = rows.iter().map(|&row| slices.lengths()[row] + new).max().unwrap_or(0);
                 assert!(longest <= capacity, "{longest} tokens exceed the cache's capacity of {capacity}");
                 let passes = kernels.decoder();

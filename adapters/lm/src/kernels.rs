@@ -34,7 +34,12 @@ impl Decoder {
     /// This model for `palinode_kernels`: where all its numbers are f32 on the CPU device `flex`, it has no adapters, and nobody asked for tensor
     /// operations ([`Decoder::with_kernels`]) or recomputation ([`Decoder::with_recomputation`]).
     pub fn kernels(&self) -> Option<Kernels> {
-        if !self.kernels || self.recompute {
+        if self.recompute { None } else { self.kernels_to_decode() }
+    }
+
+    /// The same for decoding, which has nothing to recompute.
+    pub(crate) fn kernels_to_decode(&self) -> Option<Kernels> {
+        if !self.kernels {
             return None;
         }
         Numbers::of(Param::val(&self.embedding))?;
@@ -47,6 +52,9 @@ impl Decoder {
 }
 
 impl Kernels {
+    /// Most tokens of a row that these passes take, whatever the model's context.
+    pub const LONGEST: usize = crate::rotary::KEPT;
+
     /// The decoder whose passes are to be run.
     ///
     /// # Panics

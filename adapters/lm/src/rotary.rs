@@ -7,8 +7,9 @@ use palinode_core::precision::widen;
 
 use crate::config::{DecoderConfig, RopeScaling};
 
-/// Positions whose cosines and sines are kept; those of later ones are computed when they are asked for.
-const KEPT: usize = 4096;
+/// Positions whose cosines and sines are kept; those of later ones are computed when they are asked for. The passes of `palinode_kernels` take rows up to
+/// this long ([`crate::Decoder::kernels`]), and longer ones go by tensor operations.
+pub(crate) const KEPT: usize = 4096;
 
 /// Cosines and sines of positions, made on the host and sent where they are needed.
 ///

@@ -1,12 +1,12 @@
 //! Weights as safetensors, named by their path in the model.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, fs, path::Path};
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     tensor::{Device, Tensor, TensorData},
 };
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensors, View};
 
 use crate::{
     config::DecoderConfig,
@@ -53,18 +53,9 @@ impl Decoder {
     }
 
     fn bytes(&self, keep: impl Fn(&str) -> bool) -> Result<Vec<u8>, LmError> {
-        let mut tensors = BTreeMap::new();
-        self.read_parameters(|name, data| {
-            if keep(name) {
-                let bytes: Vec<u8> = data.iter::<f32>().flat_map(f32::to_le_bytes).collect();
-                tensors.insert(name.to_owned(), (data.shape().to_vec(), bytes));
-            }
-        });
-        let views: Result<Vec<_>, _> = tensors
-            .iter()
-            .map(|(name, (shape, bytes))| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view)))
-            .collect();
-        let bytes = views.and_then(|views| safetensors::serialize(views, None));
+        let mut found = FindKept { path: Vec::new(), keep, kept: Vec::new() };
+        self.visit(&mut found);
+        let bytes = safetensors::serialize(found.kept, None);
         bytes.map_err(|e| LmError::Format { path: "<memory>".into(), reason: e.to_string() })
     }
 
@@ -171,6 +162,55 @@ impl<F: FnMut(&str, TensorData)> ModuleVisitor for Reader<F> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         (self.read)(&self.path.join("."), param.val().into_data());
+    }
+}
+
+/// Finds what a file is to hold.
+struct FindKept<F> {
+    path: Vec<String>,
+    keep: F,
+    kept: Vec<(String, Late)>,
+}
+
+impl<F: Fn(&str) -> bool> ModuleVisitor for FindKept<F> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let name = self.path.join(".");
+        if (self.keep)(&name) {
+            let tensor = param.val();
+            self.kept.push((name, Late { shape: tensor.dims().to_vec(), read: Box::new(move || tensor.to_data()) }));
+        }
+    }
+}
+
+/// A tensor whose bytes are made when they are written: not of all tensors at once.
+struct Late {
+    shape: Vec<usize>,
+    read: Box<dyn Fn() -> TensorData>,
+}
+
+impl View for Late {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Owned((self.read)().iter::<f32>().flat_map(f32::to_le_bytes).collect())
+    }
+
+    fn data_len(&self) -> usize {
+        size_of::<f32>() * self.shape.iter().product::<usize>()
     }
 }
 
