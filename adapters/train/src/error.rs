@@ -88,8 +88,19 @@ pub enum TrainError {
     /// The trained model could not be written.
     #[error("the trained model can't be written: {0}")]
     Write(String),
-    /// A checkpoint was written by a newer version.
-    #[error("{}: written by a newer palinode (checkpoint format {found}; this one reads {known}): use that version, or a newer one", path.display())]
+    /// What receives a run's events failed, and why.
+    #[error("{0}")]
+    Sink(String),
+    /// Something that palinode did not make stands where a run is to be written.
+    #[error("{}: {reason}; palinode replaces nothing that it did not make", path.display())]
+    Foreign {
+        /// What is in the way.
+        path: PathBuf,
+        /// Why it is not taken for ours.
+        reason: String,
+    },
+    /// A checkpoint, or another file of a run, was written by a newer version.
+    #[error("{}: written by a newer palinode (format {found}; this one reads {known}): use that version, or a newer one", path.display())]
     Newer {
         /// The checkpoint.
         path: PathBuf,

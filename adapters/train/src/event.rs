@@ -183,6 +183,8 @@ pub enum WarningKind {
     Truncated,
     /// The reward has not risen for long.
     Flat,
+    /// The run goes on with other inputs than it began with, as somebody insisted.
+    ChangedInputs,
 }
 
 /// The measures of an RL step; fractions in `[0, 1]`, one entry an attempt where there are several.

@@ -19,6 +19,7 @@
 //! | [`guard`], [`diagnosis`] | sandbagging, no signal, collapse, not-a-number; why a reward does not rise |
 //! | [`keep`], [`progress`] | the state from which a run goes on |
 //! | [`event`], [`run_folder`], [`checkpoint`], [`files`] | what is said, and what is kept |
+//! | [`occupancy`] | whether a folder may be taken for a run |
 
 pub mod arm;
 pub mod by_hand;
@@ -35,6 +36,7 @@ pub mod guard;
 pub mod keep;
 pub mod learner;
 mod masters;
+pub mod occupancy;
 mod optimizer;
 pub mod play;
 pub mod progress;

@@ -3,14 +3,14 @@
 //! The rule is burn's. Its container keeps moments by process-wide ids and puts them on the default device when they are read back; here they go by
 //! the parameters' paths, and to the parameters' device.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     optim::{AdamW as Rule, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer as _},
     tensor::{Device, Tensor, TensorData},
 };
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensors, View};
 
 /// AdamW's settings (Loshchilov & Hutter 2019, arXiv 1711.05101).
 #[derive(Debug, Clone, Copy)]
@@ -59,22 +59,15 @@ impl Optimizer {
 
     /// All moments as a safetensors file: `PATH.first` and `PATH.second` in f32, `PATH.steps` in u64.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, String> {
-        let mut tensors: BTreeMap<String, (Dtype, Vec<u8>)> = BTreeMap::new();
-        for (path, Moments { steps, first, second }) in &self.moments {
-            for (name, moment) in [("first", first), ("second", second)] {
-                let bytes = moment.to_data().iter::<f32>().flat_map(f32::to_le_bytes).collect();
-                tensors.insert(format!("{path}.{name}"), (Dtype::F32, bytes));
-            }
-            tensors.insert(format!("{path}.steps"), (Dtype::U64, (*steps as u64).to_le_bytes().to_vec()));
-        }
-        let views: Result<Vec<_>, _> = tensors
-            .iter()
-            .map(|(name, (dtype, bytes))| {
-                let length = bytes.len() * 8 / dtype.bitsize();
-                TensorView::new(*dtype, vec![length], bytes).map(|view| (name, view))
-            })
-            .collect();
-        views.and_then(|views| safetensors::serialize(views, None)).map_err(|error| error.to_string())
+        let tensors = self.moments.iter().flat_map(|(path, Moments { steps, first, second })| {
+            [
+                ("first", first.dims(), Of::Moment(first)),
+                ("second", second.dims(), Of::Moment(second)),
+                ("steps", [1], Of::Steps(*steps)),
+            ]
+            .map(|(name, length, of)| (format!("{path}.{name}"), Late { length, of }))
+        });
+        safetensors::serialize(tensors, None).map_err(|error| error.to_string())
     }
 
     /// Takes the moments of such a file for the parameters of a model.
@@ -93,6 +86,41 @@ impl Optimizer {
         }
         self.moments = found.moments;
         Ok(())
+    }
+}
+
+/// Numbers whose bytes are made when they are written: not those of all moments at once.
+struct Late<'a> {
+    length: [usize; 1],
+    of: Of<'a>,
+}
+
+enum Of<'a> {
+    Moment(&'a Tensor<1>),
+    Steps(usize),
+}
+
+impl View for Late<'_> {
+    fn dtype(&self) -> Dtype {
+        match self.of {
+            Of::Moment(_) => Dtype::F32,
+            Of::Steps(_) => Dtype::U64,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.length
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(match self.of {
+            Of::Moment(moment) => moment.to_data().iter::<f32>().flat_map(f32::to_le_bytes).collect(),
+            Of::Steps(steps) => (steps as u64).to_le_bytes().to_vec(),
+        })
+    }
+
+    fn data_len(&self) -> usize {
+        self.length[0] * self.dtype().bitsize() / 8
     }
 }
 

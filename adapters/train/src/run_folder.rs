@@ -1,5 +1,5 @@
-//! The folder a run leaves: `config.toml`, `metrics.jsonl`, `episodes.jsonl`, `times.jsonl`, `checkpoints/`, `lock`, and
-//! later `report.html`.
+//! The folder a run leaves: `config.toml`, `inputs.json`, `metrics.jsonl`, `episodes.jsonl`, `times.jsonl`, `checkpoints/`, `lock`, and
+//! later `report.html`. What else lies in it is never touched.
 //!
 //! `metrics.jsonl` and `episodes.jsonl` are the same bytes whenever the same run is repeated on the same CPU. Wall-clock time is not, and has a file of its
 //! own: for each event that has a time, its line in `metrics.jsonl` (from 1) and the seconds since the start of the run.
@@ -21,12 +21,15 @@ use crate::{
     event::{Event, Sink},
     files::{Disk, Files as _},
     keep::{Keep, State, Wish},
+    occupancy::occupancy,
 };
 
 /// Everything that happened, but for episodes and times.
 pub const METRICS: &str = "metrics.jsonl";
 /// Sampled episodes, a few of every few steps.
 pub const EPISODES: &str = "episodes.jsonl";
+/// Fingerprints of what a run depends on, where whoever began it keeps them.
+pub const INPUTS: &str = "inputs.json";
 /// When things happened.
 pub const TIMES: &str = "times.jsonl";
 
@@ -93,16 +96,20 @@ pub struct RunFolder {
 type Ask = dyn Fn() -> Wish + Send + Sync;
 
 impl RunFolder {
-    /// Makes the folder for a new run and proves that it can be written.
+    /// Makes the folder for a new run and proves that it can be written. An earlier run in this place is replaced.
     ///
     /// # Errors
-    /// [`TrainError::Io`] names what can't be written.
+    /// [`TrainError::Foreign`] for a folder that holds anything else ([`occupancy`]); [`TrainError::Io`] names what can't be written.
     pub fn create(lock: RunLock, config: &str, card: &ModelCard) -> Result<Self, TrainError> {
         let path = lock.path.clone();
+        occupancy(&path)?;
         // What an earlier run in this place left must not be taken for this one's.
         Checkpoints::of(&path).create(card)?;
-        let (report, config_file) = (path.join("report.html"), path.join("config.toml"));
-        Disk.remove_file(&report).map_err(|source| TrainError::Io { path: report, source })?;
+        for name in ["report.html", INPUTS] {
+            let file = path.join(name);
+            Disk.remove_file(&file).map_err(|source| TrainError::Io { path: file, source })?;
+        }
+        let config_file = path.join("config.toml");
         Disk.write(&config_file, config.as_bytes()).map_err(|source| TrainError::Io { path: config_file, source })?;
         Self::open(lock, Written::default())
     }
@@ -110,8 +117,10 @@ impl RunFolder {
     /// Continues a run behind what was stored; what was written after it is dropped.
     ///
     /// # Errors
-    /// [`TrainError::Io`].
+    /// [`TrainError::Io`], [`TrainError::Damaged`] where there is no run.
     pub fn resume(lock: RunLock, written: Written) -> Result<Self, TrainError> {
+        // Files are about to be cut: they must be a run's.
+        Checkpoints::of(&lock.path).card()?;
         Self::open(lock, written)
     }
 

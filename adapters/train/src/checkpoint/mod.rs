@@ -35,8 +35,8 @@ pub use self::{
     saved::{Saved, Written},
 };
 use self::{
-    manifest::{Draft, Sealed, at, folders, is_draft, remove, remove_drafts},
-    saved::{STEP, SavedInside, WARM, name_of},
+    manifest::{Draft, Sealed, at, folders, is_own, remove, remove_drafts},
+    saved::{STEP, SavedInside, WARM, is_name, name_of},
 };
 use crate::{
     error::TrainError,
@@ -51,6 +51,8 @@ const OPTIMIZER: &str = "optimizer.safetensors";
 const MASTERS: &str = "masters.safetensors";
 const REFERENCE: &str = "reference.safetensors";
 const STATE: &str = "state.json";
+/// Longest `model.json` that is read: characters of a vocabulary, and two dozen numbers.
+const LONGEST_CARD: u64 = 1 << 24;
 
 /// The `checkpoints` folder of a run.
 #[derive(Debug, Clone)]
@@ -136,19 +138,50 @@ impl Checkpoints {
         Ok(Self { origin: Some(origin), ..self })
     }
 
-    /// Makes the folder, without any checkpoint, and writes the model card.
+    /// As [`Checkpoints::starting_from`], but with whatever model there is now, which the run starts from henceforth.
     ///
     /// # Errors
-    /// [`TrainError::Io`].
+    /// [`TrainError::Io`], [`TrainError::Damaged`] for the card.
+    pub fn starting_anew_from(self, origin: Decoder, fingerprint: &str) -> Result<Self, TrainError> {
+        self.write_card(&ModelCard { origin: Some(fingerprint.to_owned()), ..self.card()? })?;
+        Ok(Self { origin: Some(origin), ..self })
+    }
+
+    /// Makes the folder, without any checkpoint of ours, and writes the model card. What is not ours stays.
+    ///
+    /// # Errors
+    /// [`TrainError::Foreign`] for what is not ours under a name that a checkpoint has; [`TrainError::Io`].
     pub fn create(&self, card: &ModelCard) -> Result<(), TrainError> {
-        for name in folders(&self.folder)? {
-            remove(&*self.disk, &self.folder.join(name))?;
+        self.require_own()?;
+        remove_drafts(&*self.disk, &self.folder)?;
+        for path in self.named()? {
+            remove(&*self.disk, &path)?;
         }
         self.disk.create_folder(&self.folder).map_err(|source| at(&self.folder, source))?;
+        self.write_card(card)
+    }
+
+    fn write_card(&self, card: &ModelCard) -> Result<(), TrainError> {
         let (path, draft) = (self.card_file(), self.folder.join("model.json.draft"));
         let text = serde_json::to_vec_pretty(card).map_err(|error| at(&path, error.into()))?;
         let written = self.disk.write(&draft, &text).and_then(|()| self.disk.rename(&draft, &path));
         written.and_then(|()| self.disk.sync_folder(&self.folder)).map_err(|source| at(&path, source))
+    }
+
+    /// Whether this is the folder of a run, whole or not: it holds the model card that nothing else writes.
+    pub fn are_of_a_run(&self) -> bool {
+        self.card().is_ok()
+    }
+
+    /// Refuses folders that have the name of a checkpoint and are none that palinode made.
+    pub(crate) fn require_own(&self) -> Result<(), TrainError> {
+        let foreign = |path| TrainError::Foreign { path, reason: "is no checkpoint of a run".into() };
+        self.named()?.into_iter().find(|path| !is_own(path)).map_or(Ok(()), |path| Err(foreign(path)))
+    }
+
+    /// Folders by names that checkpoints have.
+    fn named(&self) -> Result<Vec<PathBuf>, TrainError> {
+        Ok(folders(&self.folder)?.into_iter().filter(|name| is_name(name)).map(|name| self.folder.join(name)).collect())
     }
 
     /// Stores a state, reads it back, and then removes older ones within stages but for the last `last` and the best.
@@ -162,7 +195,7 @@ impl Checkpoints {
             draft.add(MODEL, &state.model.trained_bytes()?)?;
         }
         if let Some(inside) = &state.inside {
-            draft.add(OPTIMIZER, &inside.learner.optimizer_bytes().map_err(TrainError::Write)?)?;
+            draft.add(OPTIMIZER, &inside.learner.optimizer_bytes().map_err(|reason| self.unfit(reason))?)?;
             if let Some(masters) = inside.learner.masters() {
                 draft.add(MASTERS, &masters.trained_bytes()?)?;
             }
@@ -180,7 +213,7 @@ impl Checkpoints {
     fn prune(&self, last: usize) -> Result<(), TrainError> {
         remove_drafts(&*self.disk, &self.folder)?;
         let (mut within, unreadable) = self.list()?;
-        for Skipped { path, .. } in unreadable.iter().filter(|skipped| is_within(&skipped.path)) {
+        for Skipped { path, .. } in unreadable.iter().filter(|skipped| is_within(&skipped.path) && is_own(&skipped.path)) {
             remove(&*self.disk, path)?;
         }
         within.retain(|entry| entry.saved.inside.is_some());
@@ -199,8 +232,7 @@ impl Checkpoints {
     /// Every checkpoint, the oldest first, and those whose state can't be read.
     fn list(&self) -> Result<(Vec<Entry>, Vec<Skipped>), TrainError> {
         let (mut found, mut skipped) = (Vec::new(), Vec::new());
-        for name in folders(&self.folder)?.into_iter().filter(|name| !is_draft(name)) {
-            let path = self.folder.join(name);
+        for path in self.named()? {
             match Entry::open(path.clone()) {
                 Ok(entry) => found.push(entry),
                 Err(error) => skipped.push(skip(path, error)?),
@@ -212,7 +244,7 @@ impl Checkpoints {
 
     /// Whether there is a checkpoint, whole or not.
     pub fn exist(&self) -> bool {
-        folders(&self.folder).is_ok_and(|names| names.iter().any(|name| !is_draft(name)))
+        self.named().is_ok_and(|found| !found.is_empty())
     }
 
     /// The newest model that is whole, the folder it lies in, and newer ones that are not.
@@ -312,9 +344,21 @@ impl Checkpoints {
         })
     }
 
-    fn card(&self) -> Result<ModelCard, TrainError> {
+    /// What the checkpoints' weights belong to.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`], [`TrainError::Damaged`].
+    pub fn card(&self) -> Result<ModelCard, TrainError> {
         let path = self.card_file();
+        let length = fs::metadata(&path).map_err(|source| at(&path, source))?.len();
+        if length > LONGEST_CARD {
+            return Err(TrainError::Damaged { path, reason: format!("has {length} bytes, which no model card has") });
+        }
         parse(&fs::read(&path).map_err(|source| at(&path, source))?, &path)
+    }
+
+    fn unfit(&self, reason: String) -> TrainError {
+        TrainError::Io { path: self.folder.join(OPTIMIZER), source: std::io::Error::other(reason) }
     }
 
     fn card_file(&self) -> PathBuf {

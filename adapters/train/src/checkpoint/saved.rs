@@ -89,6 +89,14 @@ pub(super) fn name_of(saved: &Saved) -> String {
     }
 }
 
+/// Whether a name is one that [`name_of`] gives.
+pub(super) fn is_name(name: &str) -> bool {
+    let numbered = |begin: &str, digits: usize| {
+        name.strip_prefix(begin).is_some_and(|n| n.len() >= digits && n.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    name == "base" || numbered("stage-", 1) || numbered(WARM, 6) || numbered(STEP, 6)
+}
+
 impl Written {
     /// Refuses a run whose files are shorter than this.
     ///

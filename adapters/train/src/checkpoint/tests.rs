@@ -280,3 +280,40 @@ fn warm_start_comes_before_everything_else() {
     store_base(&checkpoints);
     assert!(checkpoints.newest(&palinode_flex::device()).unwrap().2.ends_with("base"));
 }
+
+/// Folders and files of others among the checkpoints, by names of ours and by others.
+#[test]
+fn what_others_put_among_the_checkpoints_is_never_removed() {
+    let (_folder, checkpoints) = run();
+    store_base(&checkpoints);
+    store(&checkpoints, 1, None, 1).unwrap();
+    let others = [
+        "epoch-1/model.bin",
+        "step-000002/pytorch_model.bin",
+        "step-000001.old/x",
+        "warm-000007/model.safetensors",
+        ".draft-x/y",
+    ];
+    for name in others {
+        let path = checkpoints.folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "theirs").unwrap();
+    }
+    // What has the name that a new checkpoint gets is set aside.
+    store(&checkpoints, 2, None, 1).unwrap();
+    assert_eq!(newest(&checkpoints), 2);
+    store(&checkpoints, 3, None, 1).unwrap();
+    for name in others {
+        let path = checkpoints.folder.join(name.replace("step-000002/", "step-000002.aside-1/"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs", "{name}");
+    }
+    // And a new run in this place asks for them to be moved away, before it removes anything.
+    let before = names(&checkpoints);
+    let error = checkpoints.create(&ModelCard { model: sizes(), vocabulary: None, origin: None }).unwrap_err();
+    assert!(matches!(error, TrainError::Foreign { .. }) && error.to_string().contains("warm-000007"), "{error}");
+    assert_eq!(names(&checkpoints), before);
+    fs::rename(checkpoints.folder.join("warm-000007"), checkpoints.folder.join("mine")).unwrap();
+    checkpoints.create(&ModelCard { model: sizes(), vocabulary: None, origin: None }).unwrap();
+    assert!(!names(&checkpoints).iter().any(|name| is_name(name)), "{:?}", names(&checkpoints));
+    assert!(!checkpoints.exist() && checkpoints.folder.join("epoch-1/model.bin").is_file());
+}
