@@ -171,7 +171,9 @@ impl Work {
         let written = |episode: &Trajectory| episode.attempts().iter().map(|attempt| attempt.tokens().len()).sum::<usize>();
         let tokens = [episodes.iter().map(|e| written(e)).sum(), episodes.iter().map(|e| e.tokens().len()).sum()];
 
-        let stage = Arm::Score.stages(&self.train)?.pop().ok_or(TrainError::Reference)?;
+        let stage = Arm::Score.stages(&self.train)?.pop();
+        let none = || TrainError::Config { name: "stages", expected: "at least 1".into(), got: "0".into() };
+        let stage = stage.ok_or_else(none)?;
         let steps = Reinforce::new(self.task.as_ref(), &stage, &self.train, &model, workers, &opened.device)?;
         let rollout = timed(opened, tokens[0], repeat, |i| sample(i).map(drop))?;
         // One optimiser at a time: each holds several times what the model does.

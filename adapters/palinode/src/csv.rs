@@ -42,13 +42,25 @@ pub fn write(run: &Path, table: Table, out: &mut dyn Write) -> Result<u64, CsvEr
     let mut csv = Csv { core: csv_core::Writer::new(), out, rows: 0 };
     match table {
         Table::Steps => steps(run, &mut csv)?,
-        Table::Evals => events(run, "eval", &["stage", "rl_step", "final", SECONDS], &mut csv)?,
-        Table::Warm => events(run, "warm", &["phase", "step", SECONDS], &mut csv)?,
+        Table::Evals => events(run, "eval", EVALS, &mut csv)?,
+        Table::Warm => events(run, "warm", WARM, &mut csv)?,
         Table::Episodes => episodes(run, &mut csv)?,
     }
     csv.out.flush()?;
     Ok(csv.rows - 1)
 }
+
+/// Whether a text begins as a table that [`write`] wrote.
+pub fn is_table(text: &str) -> bool {
+    let axes = [STEPS, EVALS, WARM, EPISODE].map(|axes| axes.join(","));
+    axes.iter().any(|axes| text.strip_prefix(axes.as_str()).is_some_and(|rest| rest.starts_with([',', '\n'])))
+}
+
+/// The first columns of each table.
+const STEPS: &[&str] = &["stage", "step", "rl_step", SECONDS];
+const EVALS: &[&str] = &["stage", "rl_step", "final", SECONDS];
+const WARM: &[&str] = &["phase", "step", SECONDS];
+const EPISODE: &[&str] = &["stage", "step", "rl_step", "problem", "sample", "prompt", "reference"];
 
 /// Why a table could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -77,9 +89,8 @@ fn events(run: &Path, kind: &str, axes: &[&str], csv: &mut Csv<'_>) -> Result<()
 
 /// One row for each RL step, with the evaluation that followed it.
 fn steps(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
-    const AXES: &[&str] = &["stage", "step", "rl_step", SECONDS];
     let (of_step, of_eval) = (figures(run, "step")?, figures(run, "eval")?);
-    let header = AXES.iter().map(|&axis| axis.to_owned()).chain(of_step.iter().cloned());
+    let header = STEPS.iter().map(|&axis| axis.to_owned()).chain(of_step.iter().cloned());
     csv.row(header.chain(of_eval.iter().map(|name| format!("eval_{name}"))))?;
     let mut log = RunLog::open(run)?;
     let mut open: Option<Step> = None;
@@ -93,7 +104,7 @@ fn steps(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
         // The base model is evaluated without a step.
         if !evaluated || open.as_ref().is_none_or(|step| step.rl_step != rl_step) {
             let measured = if evaluated { vec![String::new(); of_step.len()] } else { cells(&logged, &of_step) };
-            let began = Step { rl_step, measured: [place(&logged, AXES), measured].concat(), eval: None };
+            let began = Step { rl_step, measured: [place(&logged, STEPS), measured].concat(), eval: None };
             if let Some(step) = open.replace(began) {
                 csv.row(step.row(of_eval.len()))?;
             }
@@ -124,9 +135,8 @@ impl Step {
 
 /// One row for each attempt of each episode.
 fn episodes(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
-    const AXES: [&str; 7] = ["stage", "step", "rl_step", "problem", "sample", "prompt", "reference"];
     const OF_ATTEMPT: [&str; 4] = ["text", "reward", "verdict", "stop"];
-    let header = AXES.iter().chain(&["attempt"]).chain(&OF_ATTEMPT).chain(&["tokens", "sampling_logprob"]);
+    let header = EPISODE.iter().chain(&["attempt"]).chain(&OF_ATTEMPT).chain(&["tokens", "sampling_logprob"]);
     let mut lines = Lines::<Record>::open(&run.join(EPISODES))?;
     csv.row(header)?;
     while let Some(episode) = lines.next()? {
@@ -135,7 +145,7 @@ fn episodes(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
         for (number, attempt) in (1..).zip(&attempts) {
             let tokens = attempt.list::<u32>("ids").map_or_else(String::new, |ids| ids.len().to_string());
             let logprob = attempt.list::<f64>("logprobs").map_or_else(String::new, |all| all.iter().sum::<f64>().to_string());
-            let row = AXES.iter().map(|axis| episode.text(axis)).chain([number.to_string()]);
+            let row = EPISODE.iter().map(|axis| episode.text(axis)).chain([number.to_string()]);
             csv.row(row.chain(OF_ATTEMPT.iter().map(|key| attempt.text(key))).chain([tokens, logprob]))?;
         }
     }

@@ -1,7 +1,7 @@
 //! palinode: language models that learn to take back a wrong first answer.
 //!
 //! The facade of the workspace. It re-exports the method ([`core`]), a transformer policy ([`lm`]), model folders in Hugging Face layout ([`hf`]), tasks ([`tasks`]) and the training loop
-//! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`], [`pretrained`]), what it stands for ([`setup`], [`problems`]) and will need ([`plan`]), device names ([`device`]), the
+//! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`], [`pretrained`]), what it stands for ([`setup`], [`problems`]) and will need ([`plan`]), what a run depends on ([`inputs`]), device names ([`device`]), the
 //! report ([`report`]), and a run's log for other programs ([`csv`], [`tensorboard`]).
 //!
 //! ```no_run
@@ -28,6 +28,7 @@ pub mod bench;
 pub mod config;
 pub mod csv;
 pub mod device;
+pub mod inputs;
 pub mod plan;
 pub mod preset;
 pub mod pretrained;

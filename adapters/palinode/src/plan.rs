@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, FloatDType, Tensor};
-use palinode_lm::{Decoder, DecoderConfig, LmError};
+use palinode_lm::{Decoder, DecoderConfig, Kernels, LmError};
 use palinode_train::{chunked::chunk_of, play, workers::Workers};
 use serde::Serialize;
 
@@ -53,6 +53,8 @@ pub struct Plan {
     pub micro_batches: usize,
     /// Threads that each work on one of them.
     pub threads: usize,
+    /// Whether playing, and scoring, are passes that are written out for the CPU.
+    pub written_out: [bool; 2],
     /// Bytes held throughout.
     pub held: Vec<(&'static str, u64)>,
     /// Bytes held in turn; only the largest counts.
@@ -95,6 +97,7 @@ impl Plan {
         held.push(("optimiser", trained * (8 + if half { 4 } else { 0 })));
         let parallel = threads.min(micro_batches) as u64;
         held.push(("gradients", trained * 4 * (parallel + 1)));
+        let written_out = Passes::of(config, setup, opened, episode);
 
         let scored = (micro_batch * attempts * answer) as f64;
         let chunk = (chunk_of(task.dialogue().tokenizer().len()) as f64).min(scored);
@@ -106,9 +109,13 @@ impl Plan {
         let cache =
             OF_CACHE * together * episode as f64 * (2 * sizes.kv_heads * sizes.head_width() * sizes.layers) as f64 * bytes as f64;
         let playing = threads.min(episodes.div_ceil(together as usize)) as f64;
+        // Every thread packs the matrices anew for the episodes that it decodes together.
+        let packed = if written_out.playing { counted.multiplied as f64 * 4.0 } else { 0.0 };
         let mut in_turn = vec![
-            ("playing (KV cache)", (cache * playing) as u64),
+            ("playing (KV cache, packed weights)", ((cache + packed) * playing) as u64),
             ("scoring (activations, logits)", ((activations + logits) * parallel as f64) as u64),
+            // AdamW's moments as one file's bytes; weights and f32 copies are smaller, and written one after another.
+            ("storing a checkpoint (moments as bytes)", trained * 8 + counted.largest * 8),
         ];
         if setup.settings().is_some() && lora.is_none() {
             in_turn.push(("rounding at a stage's end", counted.all * 10));
@@ -130,6 +137,7 @@ impl Plan {
             episodes,
             micro_batches,
             threads,
+            written_out: [written_out.playing, written_out.scoring],
             held,
             in_turn,
             available: opened.backend.capabilities(&opened.device).memory,
@@ -156,11 +164,59 @@ impl Plan {
     }
 }
 
+/// Which of a run's passes are written out for the CPU (`palinode_kernels`); the others are tensor operations, which take two to three times as long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Passes {
+    playing: bool,
+    scoring: bool,
+}
+
+impl Passes {
+    fn of(config: &RunConfig, setup: &Setup, opened: &Opened, episode: usize) -> Self {
+        let settings = setup.settings();
+        let (lora, recompute) = settings.map_or((false, false), |own| (own.lora.is_some(), own.gradient_checkpointing));
+        let playing = may_be_written_out(config, setup, opened) && !lora && episode <= Kernels::LONGEST;
+        Self { playing, scoring: playing && !recompute }
+    }
+}
+
+/// Whether the device and the type of the weights allow it, and nobody asked for tensor operations.
+fn may_be_written_out(config: &RunConfig, setup: &Setup, opened: &Opened) -> bool {
+    config.machine.kernels && opened.backend.name() == "flex" && setup.dtype() == FloatDType::F32
+}
+
+/// Why a run on the CPU takes longer than it might: what of it is computed by tensor operations, where settings decide that.
+///
+/// # Errors
+/// [`SetupError::Train`] as [`Plan::of`].
+pub fn slower(config: &RunConfig, setup: &Setup, opened: &Opened) -> Result<Option<String>, SetupError> {
+    if !may_be_written_out(config, setup, opened) {
+        return Ok(None);
+    }
+    let episode = play::context(setup.task.as_ref(), config.train.attempts).map_err(palinode_train::TrainError::from)?;
+    let settings = setup.settings();
+    let (what, why) = if episode > Kernels::LONGEST {
+        let why = format!("episodes may have {episode} tokens, and the CPU's own passes take up to {}", Kernels::LONGEST);
+        ("sampling and updates are", why)
+    } else if settings.is_some_and(|settings| settings.lora.is_some()) {
+        ("sampling and updates are", "the CPU's own passes know no adapters".to_owned())
+    } else if settings.is_some_and(|settings| settings.gradient_checkpointing) {
+        ("updates are", "the CPU's own passes hold what --gradient-checkpointing computes again".to_owned())
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(format!("{why}: {what} computed by tensor operations, which takes two to three times as long")))
+}
+
 /// Numbers of a model, by what they cost.
 struct Counted {
     all: u64,
     /// In matrices that every token goes through.
     body: f64,
+    /// In those and the one that makes logits.
+    multiplied: u64,
+    /// In the largest parameter.
+    largest: u64,
 }
 
 impl Counted {
@@ -169,8 +225,11 @@ impl Counted {
         let count = |shape: &[usize]| shape.iter().product::<usize>() as u64;
         let inner = |name: &str| name != "embedding" && name != "output";
         let body = parameters.iter().filter(|parameter| inner(&parameter.name) && parameter.shape.len() == 2);
+        let body: u64 = body.map(|parameter| count(&parameter.shape)).sum();
         Ok(Self {
-            body: body.map(|parameter| count(&parameter.shape) as f64).sum(),
+            body: body as f64,
+            multiplied: body + (sizes.vocabulary * sizes.width) as u64,
+            largest: parameters.iter().map(|parameter| count(&parameter.shape)).max().unwrap_or(0),
             all: parameters.iter().map(|parameter| count(&parameter.shape)).sum(),
         })
     }

@@ -12,18 +12,30 @@ use crate::{config::RunConfig, device::Opened, setup::SetupError};
 /// Longest answer, in tokens, of a folder's model, where nothing else is asked for and its context has room for that.
 const ANSWER: usize = 256;
 
-/// The problems that these settings name, and the longest prompt, in tokens, that leaves room for all attempts, where a context is known: that of the model
-/// folder, or of `[model]`. Unlike [`Setup::open`](crate::setup::Setup::open) this does not refuse longer ones, and loads no weights.
+/// Problems that were opened to be looked at.
+pub struct Problems {
+    /// The problems.
+    pub task: FileTask,
+    /// The longest prompt, in tokens, that leaves room for all attempts, where a context is known: that of the model folder, or of `[model]`.
+    pub room: Option<usize>,
+    /// What a person should know of the model and its chat.
+    pub notes: Vec<String>,
+}
+
+/// The problems that these settings name. Unlike [`Setup::open`](crate::setup::Setup::open) this does not refuse those that are too long, and loads no
+/// weights.
 ///
 /// # Errors
 /// [`SetupError`]; [`SetupError::Settings`] when they name no file.
-pub fn problems(config: &RunConfig, opened: &Opened) -> Result<(FileTask, Option<usize>), SetupError> {
+pub fn problems(config: &RunConfig, opened: &Opened) -> Result<Problems, SetupError> {
     config.train.check()?;
     let Some(path) = &config.task.data else { return Err(SetupError::Settings("no file of problems is given".into())) };
+    let mut notes = Vec::new();
     let (task, context) = match &config.pretrained {
         Some(settings) => {
             let folder = Folder::open(&settings.path, &opened.device)?;
             let (chat, context) = (Chat::of(&folder, settings.chat.clone())?, folder.config().context);
+            notes.extend(model_notes(&folder, &chat));
             let task = in_chat(path, config, Arc::new(chat))?;
             // By the context alone: an outlier among the prompts is to be found, not to be made room for.
             let answer = config.task.max_answer.unwrap_or((context / (2 * config.train.attempts)).clamp(1, ANSWER));
@@ -33,7 +45,14 @@ pub fn problems(config: &RunConfig, opened: &Opened) -> Result<(FileTask, Option
     };
     let attempts = rollout_config(&task, config.train.attempts, 1, Sampling::Greedy).map_err(palinode_train::TrainError::from)?;
     let room = context.map(|context| context.saturating_sub(attempts.capacity(0)));
-    Ok((task, room))
+    Ok(Problems { task, room, notes })
+}
+
+/// What a person should know of a model folder and its chat before problems are put to it: every command that opens both says it.
+pub(crate) fn model_notes(folder: &Folder, chat: &Chat) -> Vec<String> {
+    let kept = "here every attempt stays as it was sampled, and what serves the trained model should keep it too";
+    let of_chat = chat.rewritten().map(|how| format!("{how}; {kept}"));
+    folder.notes().into_iter().chain(of_chat).collect()
 }
 
 /// The problems of a file in the chat of a model.

@@ -7,7 +7,7 @@ use std::{
 
 use burn::tensor::{Device, FloatDType};
 use palinode_core::task::Split;
-use palinode_hf::{Chat, Folder, HfError, save_adapters};
+use palinode_hf::{Chat, Folder, HfError, may_be_written, remove_written, save_adapters};
 use palinode_lm::{Decoder, DecoderConfig, LmError};
 use palinode_tasks::{FileTask, Ledger, Sorting, TaskError, TextTask, Vocabulary};
 use palinode_train::{
@@ -24,8 +24,12 @@ use crate::{
     config::{RunConfig, TaskConfig},
     device::Opened,
     pretrained::PretrainedConfig,
-    problems::{in_characters, in_chat, remarks, with_room},
+    problems::{in_characters, in_chat, model_notes, remarks, with_room},
 };
+
+/// What a run leaves for others to load.
+const MODEL: &str = "model";
+const ADAPTER: &str = "adapter";
 
 /// What settings stand for, opened and found to fit together.
 pub struct Setup {
@@ -35,6 +39,8 @@ pub struct Setup {
     pub sizes: DecoderConfig,
     /// What a person should know before anything runs.
     pub notes: Vec<String>,
+    /// Attempts an episode.
+    pub attempts: usize,
     origin: Option<Origin>,
     seed: u64,
     device: Device,
@@ -107,7 +113,7 @@ impl Setup {
         sizes.feed_forward = model.feed_forward.unwrap_or(sizes.feed_forward);
         sizes.tied = model.tied;
         sizes.check()?;
-        Ok(Self { task, sizes, notes, origin: None, seed: config.train.seed, device: opened.device.clone() })
+        Ok(Self { task, sizes, notes, attempts, origin: None, seed: config.train.seed, device: opened.device.clone() })
     }
 
     /// A folder's model, and problems of a file in its chat.
@@ -124,10 +130,7 @@ impl Setup {
         let dtype = settings.dtype.on(opened)?;
         let folder = Folder::open(&settings.path, &opened.device)?;
         let chat = Chat::of(&folder, settings.chat.clone())?;
-        let mut notes: Vec<String> = folder.notes();
-        notes.extend(chat.rewritten().map(|how| {
-            format!("{how}; here every attempt stays as it was sampled, and what serves the trained model should keep it too")
-        }));
+        let mut notes = model_notes(&folder, &chat);
         let (attempts, sizes) = (config.train.attempts, folder.config().clone());
         let task = match &config.task.data {
             Some(path) => in_chat(path, config, Arc::new(chat))?,
@@ -138,7 +141,7 @@ impl Setup {
         check_context(&task, attempts, sizes.context)?;
         let origin = Origin { folder, settings: settings.clone(), dtype };
         let (seed, device) = (config.train.seed, opened.device.clone());
-        Ok(Self { task: Box::new(task), sizes, notes, origin: Some(origin), seed, device })
+        Ok(Self { task: Box::new(task), sizes, notes, attempts, origin: Some(origin), seed, device })
     }
 
     /// The model's sizes, for people.
@@ -226,6 +229,15 @@ impl Setup {
         Ok(checkpoints.starting_from(model, &fingerprint.unwrap_or_default())?)
     }
 
+    /// As [`Setup::checkpoints`], with whatever weights the model's folder holds now: the run starts from them henceforth.
+    ///
+    /// # Errors
+    /// As [`Setup::model`]; [`SetupError::Train`] for the run's model card.
+    pub fn checkpoints_from_other_weights(&self, run: &Path) -> Result<Checkpoints, SetupError> {
+        let (model, fingerprint) = self.model()?;
+        Ok(Checkpoints::of(run).starting_anew_from(model, &fingerprint.unwrap_or_default())?)
+    }
+
     /// Keeps the models of a run.
     pub fn kept(&self, run: RunFolder) -> Kept<'_> {
         Kept { run, setup: self }
@@ -242,13 +254,15 @@ impl Setup {
     }
 
     /// Writes what a run trained for others to load: `model/`, a folder like the one it started from, or `adapter/`, in PEFT layout. A model of our
-    /// own is in the checkpoints already.
+    /// own is in the checkpoints already. Where something stands that palinode did not write, the next free one of `model-2/`, … is taken.
     ///
     /// # Errors
     /// Those of [`Folder::save`] and [`save_adapters`]: adapters that change nothing are refused.
     pub fn export(&self, model: &Decoder, run: &Path) -> Result<Option<PathBuf>, SetupError> {
         let Some(Origin { folder, settings, .. }) = &self.origin else { return Ok(None) };
-        let path = run.join(if settings.lora.is_some() { "adapter" } else { "model" });
+        let name = if settings.lora.is_some() { ADAPTER } else { MODEL };
+        let others = (2..).map(|n| run.join(format!("{name}-{n}")));
+        let path = std::iter::once(run.join(name)).chain(others).find(|path| self.may_export_to(path)).unwrap_or_default();
         match &settings.lora {
             Some(lora) => {
                 let known_as = settings.source.as_deref().and_then(|source| source.split('@').next());
@@ -259,6 +273,20 @@ impl Setup {
         }
         Ok(Some(path))
     }
+
+    /// Whether the trained model may stand there: not in the place of the one that the run started from, nor of what palinode did not write.
+    fn may_export_to(&self, path: &Path) -> bool {
+        let given = self.origin.as_ref().and_then(|origin| origin.settings.path.canonicalize().ok());
+        may_be_written(path).is_ok() && (given.is_none() || path.canonicalize().ok() != given)
+    }
+}
+
+/// Removes what an earlier run in this place exported, as far as palinode wrote it: it must not be taken for this run's.
+///
+/// # Errors
+/// [`HfError::Io`].
+pub fn remove_exports(run: &Path) -> Result<(), HfError> {
+    [MODEL, ADAPTER].into_iter().try_for_each(|name| remove_written(&run.join(name)))
 }
 
 /// A run's folder, and the types in which its model will be written.

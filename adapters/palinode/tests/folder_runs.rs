@@ -210,3 +210,56 @@ fn wrong_input_is_answered_before_anything_runs() {
     typed.write_stdin(long);
     assert!(fail(typed, 3).contains("has at most 256 tokens"));
 }
+
+#[test]
+fn every_command_that_opens_a_chat_says_what_it_does_to_earlier_answers() {
+    let at = tempfile::tempdir().unwrap();
+    let model = at.path().join("model");
+    fs::create_dir(&model).unwrap();
+    for entry in fs::read_dir(MODEL).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, model.join(path.file_name().unwrap())).unwrap();
+    }
+    let template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{{ m.content.split('</think>')[-1] }}\
+        {% else %}{{ m.content }}{% endif %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    fs::write(model.join("chat_template.jinja"), template).unwrap();
+    let few = ["--max-answer", "4"];
+    for arguments in [
+        &["data", DATA, "--model", "model"][..],
+        &["plan", "--model", "model", "--data", DATA],
+        &["train", "--model", "model", "--data", DATA, "--dry-run"],
+        &["eval", "--model", "model", "--data", DATA, "--problems", "1"],
+    ] {
+        let output = palinode(at.path(), &[arguments, &few].concat()).output().unwrap();
+        let messages = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.success() && messages.contains("note: the chat template drops the thinking"),
+            "{arguments:?}: {messages}"
+        );
+    }
+    let found = json(palinode(at.path(), &["data", DATA, "--model", "model", "--json"]));
+    assert!(found["notes"][0].as_str().unwrap().contains("drops the thinking"), "{found}");
+}
+
+#[test]
+fn settings_that_leave_the_fast_passes_are_told() {
+    let at = tempfile::tempdir().unwrap();
+    let plan = |more: &[&str]| {
+        let plan = json(palinode(at.path(), &[&["plan", "--model", MODEL, "--data", DATA, "--json"], &STEPS[..], more].concat()));
+        let notes = plan["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap().to_owned()).collect::<String>();
+        (plan["plan"]["written_out"].clone(), notes)
+    };
+    assert_eq!(plan(&[]), (Value::from(vec![true, true]), String::new()));
+    let (passes, notes) = plan(&["--gradient-checkpointing"]);
+    assert!(passes == Value::from(vec![true, false]) && notes.contains("--gradient-checkpointing"), "{passes} {notes}");
+    let (passes, notes) = plan(&["--lora-rank", "2"]);
+    assert!(passes == Value::from(vec![false, false]) && notes.contains("adapters"), "{passes} {notes}");
+    assert_eq!(plan(&["--no-kernels", "--gradient-checkpointing"]).1, "");
+    let told = train(at.path(), &["--gradient-checkpointing", "--out", "run", "-q"]).output().unwrap();
+    assert!(String::from_utf8(told.stderr).unwrap().contains("updates are computed by tensor operations"));
+    // Longer than the passes that are written out can hold.
+    let long = ["--task", "ledger", "--json", "--config", "long.toml"];
+    fs::write(at.path().join("long.toml"), "[task]\ndigits = 2100\n[model]\nwidth = 8\nheads = 2\n").unwrap();
+    let plan = json(palinode(at.path(), &[&["plan"], &long[..]].concat()));
+    assert!(plan["notes"].to_string().contains("up to 4096"), "{plan}");
+}

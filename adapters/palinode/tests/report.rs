@@ -104,7 +104,13 @@ fn what_cannot_be_compared_is_refused_before_anything_is_written() {
     assert!(fail(palinode(at.path(), &["report", "a", "./a"]), 2).contains("given twice"));
     assert!(fail(palinode(at.path(), &["report", "a", "b", "--svg", "--out", "x.svg"]), 2).contains("one run"));
     fail(palinode(at.path(), &["report"]), 2);
-    run(at.path(), "b", "score", 0, 70.0);
+    run(at.path(), "b", "score", 1, 70.0);
+    // A page of somebody's by the name that a comparison has when nothing else is asked for.
+    let page = at.path().join("comparison.html");
+    fs::write(&page, "<!doctype html><title>mine</title>").unwrap();
+    assert!(fail(palinode(at.path(), &["report", "a", "b"]), 2).contains("--force"));
+    assert!(fs::read_to_string(&page).unwrap().contains("mine"));
+    fs::remove_file(page).unwrap();
     fs::write(at.path().join("b/metrics.jsonl"), "{\"event\":\"run\"}\nnot json\n").unwrap();
     assert!(fail(palinode(at.path(), &["report", "a", "b"]), 3).contains("line 2"));
     assert_eq!(fs::read_dir(at.path()).unwrap().count(), 2);

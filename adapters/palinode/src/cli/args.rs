@@ -159,7 +159,10 @@ pub(crate) struct TrainArgs {
     /// Go on with the run in --out behind its newest checkpoint, as if it had never stopped
     #[arg(long, requires = "out", conflicts_with = "force")]
     pub(crate) resume: bool,
-    /// Overwrite the run in --out
+    /// With --resume: go on although the data, the model folder's texts or weights, or the settings are not those that the run began with
+    #[arg(long, requires = "resume")]
+    pub(crate) accept_changed_inputs: bool,
+    /// Overwrite the run in --out; what palinode did not make is never touched
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
     /// Steps between two checkpoints, besides those at the ends of stages; 0 for none [default: 25]
@@ -321,6 +324,9 @@ pub(crate) struct ReportArgs {
     /// Write the figure of accuracy per attempt alone, as SVG
     #[arg(long, requires = "out")]
     pub(crate) svg: bool,
+    /// Overwrite a file that is there, whatever it is; without this, only one that palinode wrote
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Print what was written, and the figures in it, as one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,7 +7,7 @@ use palinode::{
     config::RunConfig,
     core::task::Split,
     device,
-    problems::problems,
+    problems::{Problems, problems},
     setup::SetupError,
     tasks::{Doubtful, FileTask, Inspection, Lengths, TextTask, one_line, verifiers::MAX_TEXT},
 };
@@ -36,7 +36,7 @@ pub(crate) fn data(args: &DataCommandArgs) -> Result<(), Failure> {
     apply_layout(&args.layout, &mut run)?;
     apply_folder(&args.folder, &mut run)?;
     let layout = run.task.layout()?;
-    let (task, room) = problems(&run, &device::open(&run.machine.device)?)?;
+    let Problems { task, room, notes } = problems(&run, &device::open(&run.machine.device)?)?;
     let inspection = Inspection::of(&task, room);
     if args.json {
         let listed = |doubtful: &[Doubtful]| -> Vec<_> {
@@ -46,8 +46,10 @@ pub(crate) fn data(args: &DataCommandArgs) -> Result<(), Failure> {
             "file": args.file.display().to_string(), "layout": layout, "problems": inspection, "judged": inspection.judged(),
             "unjudged": listed(task.unjudged()), "not_answers": listed(task.not_answers()),
             "longest_answer_allowed": task.answer_limit().max_tokens(), "longest_prompt_allowed": room,
+            "notes": notes,
         }));
     }
+    progress::print_notes(&notes);
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
     anstream::println!("{bold}{}{bold:#}", clean(&args.file.display().to_string()));
     print_counts(&inspection);

@@ -9,7 +9,7 @@ use std::{
 use clap::{ArgGroup, Args};
 use palinode::{
     csv::{self, CsvError, Table},
-    tensorboard::EventFile,
+    tensorboard::{self, EventFile},
 };
 use serde_json::{Value, json};
 
@@ -41,6 +41,9 @@ pub(crate) struct ExportArgs {
     /// The table of kept episodes, a row for each attempt
     #[arg(long, requires = "csv")]
     pub(crate) episodes: bool,
+    /// Overwrite a file that is there, whatever it is; without this, only one that palinode wrote
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Print what was written as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -76,6 +79,8 @@ pub(crate) fn run(args: &ExportArgs) -> Result<(), Failure> {
 
 /// Writes an event file, and says where.
 fn event_file(args: &ExportArgs, folder: &Path) -> Result<Value, Failure> {
+    // The name of the file is ours, and so is its first record.
+    output::require_ours(&folder.join(tensorboard::FILE), args.force, |text| text.contains("brain.Event:2"))?;
     let written = EventFile::of_run(&args.run, folder).map_err(|error| Failure::new(INPUT, error.to_string()))?;
     let (file, numbers) = (written.path().display().to_string(), written.scalars());
     if !args.json {
@@ -95,6 +100,7 @@ fn table(args: &ExportArgs, path: &Path) -> Result<Value, Failure> {
             other => Failure::new(INPUT, other.to_string()),
         })
     };
+    output::require_ours(path, args.force, csv::is_table)?;
     // First into nothing: a damaged log must not empty a file that is there.
     write(&mut io::sink())?;
     let rows = write(&mut BufWriter::new(File::create(path).map_err(failure)?))?;

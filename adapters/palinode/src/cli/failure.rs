@@ -144,6 +144,7 @@ impl From<TrainError> for Failure {
             | TrainError::Damaged { .. }
             | TrainError::Newer { .. }
             | TrainError::Write(_)
+            | TrainError::Sink(_)
             | TrainError::Origin { .. } => INPUT,
             _ => USAGE,
         };

@@ -1,6 +1,7 @@
 //! The command line. Data goes to stdout, messages to stderr.
 
 mod args;
+mod begin;
 mod bench;
 mod chat;
 mod data;
@@ -18,6 +19,7 @@ mod output;
 mod plan;
 mod progress;
 mod report;
+mod resume;
 mod settings;
 mod shell;
 mod steering;

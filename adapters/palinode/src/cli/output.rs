@@ -1,11 +1,33 @@
-//! What goes to stdout.
+//! What goes to stdout, and what may be written over.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::{
+    fs::File,
+    io::{self, ErrorKind, IsTerminal, Read, Write},
+    path::Path,
+};
 
 use super::{
     Failure,
-    failure::{INPUT, clean},
+    failure::{INPUT, USAGE, clean},
 };
+
+/// How much of a file tells who wrote it.
+const BEGINNING: u64 = 8192;
+
+/// Refuses to write over a file that palinode did not write, as its beginning tells, unless somebody insists.
+pub(crate) fn require_ours(path: &Path, force: bool, ours: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    if force || !path.is_file() {
+        return Ok(());
+    }
+    let mut begin = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut begin));
+    read.map_err(|error| Failure::new(INPUT, format!("{}: {error}", path.display())))?;
+    if begin.is_empty() || ours(&String::from_utf8_lossy(&begin)) {
+        return Ok(());
+    }
+    let message = format!("{}: is there already, and is nothing that this command wrote", path.display());
+    Err(Failure::new(USAGE, message).with_help("give another file, or --force to overwrite this one"))
+}
 
 /// Writes text that is the result.
 pub(crate) fn emit(text: &[u8]) -> Result<(), Failure> {

@@ -1,7 +1,13 @@
 //! `palinode plan`, and `palinode train --dry-run`.
 
 use anstyle::{AnsiColor, Style};
-use palinode::{config::RunConfig, device, plan::Plan, setup::Setup, train::arm::StageName};
+use palinode::{
+    config::RunConfig,
+    device,
+    plan::{Plan, slower},
+    setup::Setup,
+    train::arm::StageName,
+};
 use serde_json::json;
 
 use super::{Failure, args::PlanArgs, progress, settings::settings};
@@ -13,13 +19,14 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     setup.require_problems()?;
     let workers = run.machine.workers()?;
     let plan = Plan::of(&run, &setup, &opened, &workers)?;
+    let notes = notes(&run, &setup, &opened)?;
     let seconds = plan.seconds_a_step(&setup.sizes, &workers, &opened.device, setup.dtype());
     if args.json {
         return progress::print_json(&json!({
-            "plan": plan, "peak": plan.peak(), "exceeds": plan.exceeds(), "seconds_a_step": seconds, "notes": setup.notes,
+            "plan": plan, "peak": plan.peak(), "exceeds": plan.exceeds(), "seconds_a_step": seconds, "notes": notes,
         }));
     }
-    progress::print_notes(&setup.notes);
+    progress::print_notes(&notes);
     print(&plan, &setup.sizes_in_words());
     anstream::println!(
         "time      about {} a step if answers are as long as they may, {} for all {}; evaluations come on top",
@@ -30,19 +37,25 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What a person should know before a run of these settings.
+pub(crate) fn notes(run: &RunConfig, setup: &Setup, opened: &device::Opened) -> Result<Vec<String>, Failure> {
+    Ok(setup.notes.iter().cloned().chain(slower(run, setup, opened)?).collect())
+}
+
 /// What would run, and its settings.
 pub(crate) fn dry_run(run: &RunConfig, setup: &Setup, opened: &device::Opened, json: bool) -> Result<(), Failure> {
     let plan = Plan::of(run, setup, opened, &run.machine.workers()?)?;
     let stages = run.train.arm.stages(&run.train)?;
+    let notes = notes(run, setup, opened)?;
     if json {
         let stages: Vec<_> =
             stages.iter().map(|s| json!({"stage": s.name.name(), "steps": s.steps, "attempts": s.attempts})).collect();
         return progress::print_json(&json!({
             "plan": plan, "peak": plan.peak(), "exceeds": plan.exceeds(), "warm_steps": run.train.warm.steps(), "stages": stages,
-            "settings": run, "notes": setup.notes,
+            "settings": run, "notes": notes,
         }));
     }
-    progress::print_notes(&setup.notes);
+    progress::print_notes(&notes);
     print(&plan, &setup.sizes_in_words());
     let warm = run.train.warm.steps();
     let first = if warm > 0 { format!("a warm start of at most {warm} steps") } else { "the model as it is".to_owned() };

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{
     Failure, ReportArgs,
     failure::{INPUT, USAGE},
-    progress,
+    output, progress,
 };
 
 pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
         runs => (render_comparison(runs).map_err(refused)?, PathBuf::from("comparison.html")),
     };
     let out = args.out.as_ref().unwrap_or(&default);
+    output::require_ours(out, args.force, is_ours)?;
     write(out, &text)?;
     if args.json {
         let runs = args.runs.iter().map(|run| summarize(run)).collect::<Result<Vec<_>, _>>()?;
@@ -29,6 +30,12 @@ pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
     }
     anstream::println!("{}", out.display());
     Ok(())
+}
+
+/// Whether a file begins as a report or a figure of ours.
+fn is_ours(text: &str) -> bool {
+    let page = text.starts_with("<!doctype html>") && text.contains("<title>palinode: ");
+    page || (text.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart") && text.contains("<style>"))
 }
 
 /// Writes the report into the run's folder.

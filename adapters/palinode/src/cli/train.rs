@@ -1,26 +1,18 @@
 //! `palinode train`.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, io::ErrorKind, path::Path, sync::Arc};
 
 use palinode::{
     config::RunConfig,
-    device,
     lm::Decoder,
     setup::Setup,
     tensorboard::{self, EventFile},
     train::{
         Outcome, TrainError,
         arm::StageName,
-        checkpoint::{Checkpoints, Found, Skipped},
         event::{Event, Sink},
         progress::Start,
-        run_folder::{RunFolder, RunLock},
-        schedule::check_fit,
+        run_folder::RunFolder,
         train,
     },
 };
@@ -29,28 +21,31 @@ use serde_json::json;
 use super::{
     Failure,
     args::TrainArgs,
-    failure::{INPUT, USAGE},
-    interrupt, plan,
+    begin::begin,
+    failure::INPUT,
+    interrupt,
     progress::{self, Progress},
     report,
-    settings::{apply, apply_machine, find_again, settings},
+    resume::resume,
     steering::Steering,
     view::{self, Live},
 };
 
 /// A run that can begin, or go on.
-struct Prepared {
-    run: RunConfig,
-    setup: Setup,
-    start: Start<Decoder>,
-    folder: RunFolder,
-    notes: Vec<String>,
+pub(super) struct Prepared {
+    pub(super) run: RunConfig,
+    pub(super) setup: Setup,
+    pub(super) start: Start<Decoder>,
+    pub(super) folder: RunFolder,
+    /// What a person should know.
+    pub(super) notes: Vec<String>,
+    /// What the log is to say first.
+    pub(super) events: Vec<Event>,
 }
 
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
-    let prepared = if args.resume { resume(args)? } else { begin(args)? };
-    let Some(Prepared { run, setup, start, folder, notes }) = prepared else { return Ok(()) };
-    progress::print_notes(&setup.notes);
+    let prepared = if args.resume { Some(resume(args)?) } else { begin(args)? };
+    let Some(Prepared { run, setup, start, folder, notes, events }) = prepared else { return Ok(()) };
     progress::print_notes(&notes);
     let workers = run.machine.workers()?;
     let start = start.map(|model| model.with_kernels(run.machine.kernels));
@@ -62,6 +57,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let board = event_file(args, folder.path())?;
     let live = if args.tui { live(folder.path(), &steering) } else { None };
     let mut sink = Both { folder: folder.clone(), board, progress: Progress::new(args.quiet, &run.train), live, steering };
+    for event in &events {
+        sink.receive(event)?;
+    }
     let outcome = train(start, setup.task.as_ref(), &run.train, &workers, &mut kept, &mut sink);
     sink.progress.finish();
     // The terminal is given back before anything else is said.
@@ -72,105 +70,17 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     conclude(args, &run, setup.task.name(), folder.path(), exported.as_deref(), &outcome)
 }
 
-/// A new run: everything that can be wrong is found before training. `None` when it was only to be looked at.
-fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
-    let mut run = settings(&args.settings)?;
-    if args.base.is_some() {
-        run.train.set_warm_steps(0);
-    }
-    let opened = device::open(&run.machine.device)?;
-    let mut setup = Setup::open(&run, &opened)?;
-    setup.require_problems()?;
-    if args.dry_run {
-        return plan::dry_run(&run, &setup, &opened, args.json).map(|()| None);
-    }
-    let path = match &args.out {
-        Some(path) => path.clone(),
-        None => free_folder(&format!("runs/{}-{}-seed{}", setup.name(), run.train.arm, run.train.seed)),
-    };
-    if RunFolder::holds_run(&path) && !args.force {
-        let error = Failure::new(USAGE, format!("{}: already holds a run", path.display()));
-        return Err(error.with_help("--resume continues it, --force overwrites it, another --out leaves it alone"));
-    }
-    let (model, origin) = match &args.base {
-        None => setup.model()?,
-        Some(other) => {
-            let (card, model) = Checkpoints::of(other).base(&opened.device)?;
-            if card.vocabulary.as_ref() != setup.vocabulary() {
-                return Err(Failure::new(USAGE, format!("{}: its base model was made for another vocabulary", other.display())));
-            }
-            check_fit(setup.task.as_ref(), run.train.attempts, card.model.context)?;
-            setup.sizes = card.model;
-            (model, None)
-        }
-    };
-    apply_keeping(args, &mut run);
-    let lock = RunLock::take(&path)?;
-    let folder = RunFolder::create(lock, &run.to_toml()?, &setup.card(origin))?;
-    Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder, notes: Vec::new() }))
-}
-
-/// The run in `--out`, behind its newest checkpoint. Its own settings count; flags that would change them are refused.
-fn resume(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
-    let path = args.out.clone().unwrap_or_default();
-    if !RunFolder::holds_run(&path) {
-        return Err(Failure::new(
-            INPUT,
-            format!("{}: there is no run to go on with; leave --resume out to begin one", path.display()),
-        ));
-    }
-    let lock = RunLock::take(&path)?;
-    if args.settings.config.is_some() {
-        return Err(Failure::new(USAGE, "--resume takes the settings of the run").with_help("leave --config out"));
-    }
-    let (mut run, given) = RunConfig::read_as_given(&path.join("config.toml"))?;
-    run.fill(&given);
-    find_again(&mut run)?;
-    let asked = apply(&args.settings, run.clone(), &given)?;
-    // What it runs on may be another machine.
-    if (RunConfig { machine: run.machine.clone(), checkpoints: run.checkpoints, ..asked }) != run {
-        let error = Failure::new(USAGE, "--resume takes the settings of the run, and flags differ from them");
-        return Err(error.with_help("leave those flags out; `palinode config show --config RUN/config.toml` prints the settings"));
-    }
-    apply_machine(&args.settings.machine, &mut run.machine);
-    apply_keeping(args, &mut run);
-    let opened = device::open(&run.machine.device)?;
-    let setup = Setup::open(&run, &opened)?;
-    let checkpoints = setup.checkpoints(&path)?;
-    if !checkpoints.exist() {
-        let folder = RunFolder::resume(lock, Default::default())?;
-        let (model, _) = setup.model()?;
-        let notes = vec!["this run was stopped before its first checkpoint: it begins again".into()];
-        return Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder, notes }));
-    }
-    let Found { start, saved, path, skipped } = checkpoints.start(&opened.device)?;
-    let folder = RunFolder::resume(lock, saved.written)?;
-    let mut notes: Vec<String> =
-        skipped.iter().map(|Skipped { path, reason }| format!("{}: skipped: {reason}", path.display())).collect();
-    notes.push(format!("going on behind {}", path.display()));
-    Ok(Some(Prepared { run, setup, start, folder, notes }))
-}
-
-fn apply_keeping(args: &TrainArgs, run: &mut RunConfig) {
+/// Flags over the intervals of checkpoints.
+pub(super) fn apply_keeping(args: &TrainArgs, run: &mut RunConfig) {
     run.checkpoints.every = args.checkpoint_every.unwrap_or(run.checkpoints.every);
     run.checkpoints.last = args.checkpoint_keep.map_or(run.checkpoints.last, usize::from);
 }
 
 /// What stopped a run, and how to go on.
 fn stopped(error: TrainError, run: &Path) -> Failure {
-    let kept = matches!(error, TrainError::Interrupted | TrainError::Io { .. } | TrainError::Write(_));
+    let kept = matches!(error, TrainError::Interrupted | TrainError::Io { .. } | TrainError::Write(_) | TrainError::Sink(_));
     let failure = Failure::from(error);
     if kept { failure.with_help(format!("go on with `palinode train --resume --out {}`", run.display())) } else { failure }
-}
-
-/// `name`, or the first of `name-2`, `name-3`, … that is free.
-fn free_folder(name: &str) -> PathBuf {
-    let taken = |path: &Path| path.exists();
-    let first = PathBuf::from(name);
-    if !taken(&first) {
-        return first;
-    }
-    (2..).map(|i| PathBuf::from(format!("{name}-{i}"))).find(|path| !taken(path)).unwrap_or(first)
 }
 
 /// The run's event file, where one is asked for, or was before the run was resumed. What another run in this place left is removed.
@@ -251,7 +161,7 @@ fn conclude(
     progress::print_table(&rows);
     anstream::println!("\nreport: {}", folder.join("report.html").display());
     if let Some(path) = exported {
-        let what = if path.ends_with("adapter") { "adapter" } else { "model" };
+        let what = if run.pretrained.as_ref().is_some_and(|pretrained| pretrained.lora.is_some()) { "adapter" } else { "model" };
         anstream::println!("{what}: {}", path.display());
     }
     anstream::println!("next:   palinode try {}", folder.display());
