@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(Pattern::before_number("layers").unwrap().number(name).unwrap(), Some(1));
         assert!(Pattern::whole("(q_proj").unwrap_err().contains("can't be read"));
         assert!(Pattern::whole("[[a]").unwrap_err().contains("read differently"));
-        let slow = Pattern::whole(&format!("(?=x)?(?:{})*b", "(?:a*)*a*(?!c)")).unwrap();
-        assert!(slow.matches(&"a".repeat(2000)).is_err_and(|reason| reason.contains("can't be matched")));
+        let slow = Pattern::whole("(a|b|ab)*(?=c)").unwrap();
+        assert!(slow.matches(&"ab".repeat(100)).is_err_and(|reason| reason.contains("can't be matched")));
     }
 }
