@@ -1,4 +1,4 @@
-//! Markdown around an answer: emphasis, code, headings, and pictures in a line of text.
+//! Marks around an answer: emphasis, code and headings of Markdown, tags, and pictures in a line of text.
 
 /// Marks of emphasis and code, the longer ones first.
 const MARKS: [&str; 8] = ["***", "**", "__", "```", "``", "*", "_", "`"];
@@ -9,7 +9,7 @@ pub(crate) fn undressed(text: &str) -> &str {
     loop {
         let mut next = rest.trim_matches(is_picture).trim();
         next = heading(next).unwrap_or(next);
-        next = emphasised(next).unwrap_or(next).trim();
+        next = emphasised(next).or_else(|| tagged(next)).unwrap_or(next).trim();
         if next.len() == rest.len() {
             return rest;
         }
@@ -29,6 +29,14 @@ fn emphasised(text: &str) -> Option<&str> {
         let inner = text.strip_prefix(mark)?.strip_suffix(mark)?;
         (!inner.trim().is_empty() && !inner.contains(mark)).then_some(inner)
     })
+}
+
+/// What stands in a pair of tags that encloses all of a text: `<answer>42</answer>`.
+fn tagged(text: &str) -> Option<&str> {
+    const TAGS: [&str; 8] = ["answer", "final_answer", "b", "strong", "i", "em", "code", "p"];
+    let (name, rest) = text.strip_prefix('<')?.split_once('>')?;
+    let inner = rest.strip_suffix('>')?.strip_suffix(name)?.strip_suffix("</")?;
+    (TAGS.contains(&name) && !inner.trim().is_empty() && !inner.contains('<')).then_some(inner)
 }
 
 /// Whether a sign is only there to be looked at: an emoji, a bullet, or what selects their look; a cross says that something is wrong.
@@ -107,6 +115,10 @@ mod tests {
             ("### 42", "42"),
             ("✅ **73** 🎉", "73"),
             ("**1** and **2**", "**1** and **2**"),
+            ("<answer> 42 </answer>", "42"),
+            ("<b>42</b>", "42"),
+            ("<answer>42", "<answer>42"),
+            ("1<x>2", "1<x>2"),
             ("2**3", "2**3"),
             ("#5", "#5"),
             ("**", "**"),

@@ -104,7 +104,10 @@ impl Number {
             whole => whole,
         };
         let ascii = script::ascii_digits(text);
-        if let Some(number) = latex::last_span(&ascii).and_then(|span| Self::read(span).ok()) {
+        if let Some((before, span)) = latex::last_span(&ascii)
+            && !context::is_operand(&latex::plain(before))
+            && let Ok(number) = Self::read(span)
+        {
             return Ok(number);
         }
         let plain = emphasis::without_marks(&latex::plain(&ascii));

@@ -22,7 +22,7 @@ const RELATIONS: [char; 6] = ['<', '>', '!', '≤', '≥', '≠'];
 /// Words that change the number behind them.
 const BEFORE: [&str; 8] = ["minus", "negative", "plus", "times", "than", "not", "isn't", "cannot"];
 /// Words that join a number to one before it.
-const JOINING: [&str; 9] = ["or", "to", "and", "of", "over", "by", "x", "less", "mod"];
+const JOINING: [&str; 11] = ["or", "to", "and", "of", "over", "by", "x", "less", "mod", "per", "into"];
 /// Shares, of which the number behind `of` is the whole.
 const SHARES: [&str; 8] = ["half", "third", "thirds", "quarter", "quarters", "percent", "fifth", "tenth"];
 /// Lone letters behind a number that may be factors or powers of ten.
@@ -67,9 +67,13 @@ fn is_ordinal(number: &str, letters: &str, rest: &str) -> bool {
 }
 
 /// Whether an operator or a word before a number makes an operand of it.
-fn is_operand(before: &str) -> bool {
-    if before.ends_with(|c| matches!(c, '(' | '[')) && before[..before.len() - 1].ends_with(is_letter) {
-        return true;
+pub(super) fn is_operand(before: &str) -> bool {
+    // `f(5)` and `log2(8)`
+    if let Some(name) = before.strip_suffix(['(', '[']) {
+        let start = name.trim_end_matches(|c: char| is_letter(c) || c.is_ascii_digit()).len();
+        if name[start..].contains(is_letter) {
+            return true;
+        }
     }
     let opening = |c: char| matches!(c, '(' | '[' | '{' | ' ' | '\u{a0}') || CURRENCIES.contains(&c);
     let before = before.trim_end_matches(opening);
@@ -81,8 +85,11 @@ fn is_operand(before: &str) -> bool {
         return rest.ends_with(|c| is_letter(c) || is_end(c));
     }
     if RELATIONS.contains(&sign) {
-        // The head of an arrow relates nothing.
-        return rest.ends_with(|c| is_letter(c) || is_end(c)) && !before.ends_with("->") && !before.ends_with("=>");
+        // The head of an arrow relates nothing, and neither does the end of a tag such as `<answer>`.
+        let tag = rest
+            .rsplit_once('<')
+            .is_some_and(|(_, name)| name.trim_start_matches('/').chars().all(|c| c.is_ascii_alphanumeric()));
+        return rest.ends_with(|c| is_letter(c) || is_end(c)) && !tag && !before.ends_with("->") && !before.ends_with("=>");
     }
     if DASHES.contains(&sign) {
         return ends_in_operand(rest);
@@ -92,11 +99,11 @@ fn is_operand(before: &str) -> bool {
     }
     let word = last_word(before);
     let lower = word.to_lowercase();
-    let ahead = before[..before.len() - word.len()].trim_end();
+    let ahead = before[..before.len() - word.len()].trim_end_matches([' ', '(', ',', '$']);
     BEFORE.contains(&lower.as_str())
         || JOINING.contains(&lower.as_str()) && ends_in_number(ahead)
         || lower == "of" && (SHARES.contains(&last_word(ahead).to_lowercase().as_str()) || ahead.ends_with('%'))
-        || lower == "by" && matches!(last_word(ahead), "divided" | "multiplied")
+        || matches!(lower.as_str(), "by" | "into") && matches!(last_word(ahead), "divided" | "multiplied")
 }
 
 /// Whether what stands before a dash can have something taken from it: a number, perhaps with its unit, a lone letter, or what is in brackets.

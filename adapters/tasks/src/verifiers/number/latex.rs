@@ -73,8 +73,9 @@ fn starts_with_command(text: &str, command: &str) -> bool {
     text.strip_prefix(command).is_some_and(|rest| !longer(rest))
 }
 
-/// The last piece of mathematics in a text, `$...$`, `\(...\)` or `\[...\]`, where no digit follows it.
-pub(super) fn last_span(text: &str) -> Option<&str> {
+/// The last piece of mathematics in a text, `$...$`, `\(...\)` or `\[...\]`, and what is before it: one that reads otherwise than plain text, where no
+/// digit follows it.
+pub(super) fn last_span(text: &str) -> Option<(&str, &str)> {
     let spans = [("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$")].into_iter().filter_map(|(open, close)| {
         let end = text.rfind(close)?;
         let start = text[..end].rfind(open)? + open.len();
@@ -82,7 +83,8 @@ pub(super) fn last_span(text: &str) -> Option<&str> {
         let is_last = inside.len() <= MAX_SPAN && !behind.contains(|c: char| c.is_ascii_digit());
         // Odd signs are those of money.
         let paired = open != "$" || text.matches('$').count() % 2 == 0;
-        (is_last && paired && inside.contains(|c: char| c.is_ascii_digit()) && !continues(behind)).then_some(inside)
+        let reads = inside.contains(['\\', '=']) && inside.contains(|c: char| c.is_ascii_digit());
+        (is_last && paired && reads && !continues(behind)).then_some((&text[..start - open.len()], inside))
     });
     spans.into_iter().next()
 }
@@ -106,8 +108,9 @@ mod tests {
 
     #[test]
     fn the_last_mathematics_is_found() {
-        assert_eq!(last_span(r"so $x$ is $\frac{3}{4}$."), Some(r"\frac{3}{4}"));
-        assert_eq!(last_span(r"thus \(42\)"), Some("42"));
+        assert_eq!(last_span(r"so $x$ is $\frac{3}{4}$."), Some(("so $x$ is ", r"\frac{3}{4}")));
+        assert_eq!(last_span(r"thus \(x=42\)"), Some(("thus ", "x=42")));
+        assert_eq!(last_span(r"thus \(42\)"), None);
         assert_eq!(last_span("it costs $5 and $10."), None);
         assert_eq!(last_span("$5$ of 10"), None);
     }
