@@ -58,22 +58,8 @@ impl Template {
         source.map(|source| Self::parse(source, tokens, path)).transpose()
     }
 
-    fn parse(source: String, tokens: Variables, path: PathBuf) -> Result<Self, HfError> {
-        let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build()
-            .map_err(|error| HfError::Template { path: path.clone(), reason: error.to_string() })?;
-        environment.set_syntax(syntax);
-        environment.set_fuel(Some(FUEL));
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_filter("tojson", tojson);
-        environment.add_function("raise_exception", |message: String| -> Result<Jinja, Error> {
-            Err(Error::new(ErrorKind::InvalidOperation, message))
-        });
-        environment
-            .add_template_owned(NAME, without_generation(&source))
+    fn parse(source: &str, tokens: Variables, path: PathBuf) -> Result<Self, HfError> {
+        let environment = jinja::environment(NAME, source, FUEL)
             .map_err(|error| HfError::Template { path: path.clone(), reason: explain(&error) })?;
         Ok(Self { environment, tokens, path })
     }
@@ -159,35 +145,4 @@ fn explain(error: &Error) -> String {
 fn strftime(format: &str, today: Date) -> Result<String, Error> {
     jiff::fmt::strtime::format(format, today.at(0, 0, 0, 0))
         .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("strftime_now: {error}")))
-}
-
-/// `{% generation %}` marks what an assistant wrote, and opens a scope. It changes no text, and minijinja does not know it: `{% with %}` opens a
-/// scope too.
-fn without_generation(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(at) = rest.find("{%").into_iter().chain(rest.find("{#")).min() {
-        let comment = rest[at..].starts_with("{#");
-        let (before, tag) = rest.split_at(at);
-        out.push_str(before);
-        let end = tag.find(if comment { "#}" } else { "%}" }).map_or(tag.len(), |end| end + 2);
-        let (tag, behind) = tag.split_at(end);
-        let inner = tag.trim_start_matches("{%").trim_end_matches("%}").trim_matches(['-', '+']).trim();
-        match inner {
-            "generation" => out.push_str(&tag.replace("generation", "with")),
-            "endgeneration" => out.push_str(&tag.replace("endgeneration", "endwith")),
-            "raw" => {
-                // Nothing is a tag until the raw block ends.
-                let length = behind.find("endraw").unwrap_or(behind.len());
-                out.push_str(tag);
-                out.push_str(&behind[..length]);
-                rest = &behind[length..];
-                continue;
-            }
-            _ => out.push_str(tag),
-        }
-        rest = behind;
-    }
-    out.push_str(rest);
-    out
 }
