@@ -26,6 +26,11 @@ impl<'a> Fields<'a> {
         self.fields.keys().map(String::as_str)
     }
 
+    /// All of them, also those that are `null`.
+    pub(crate) fn all(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     pub(crate) fn value(&self, name: &str) -> Option<&Value> {
         self.fields.get(name).filter(|value| !value.is_null())
     }

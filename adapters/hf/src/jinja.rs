@@ -42,7 +42,7 @@ pub(crate) fn environment(name: &'static str, source: &str, fuel: u64) -> Result
     environment.add_function("raise_exception", |message: Value| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, message.to_string()))
     });
-    environment.add_template_owned(name, without_generation(&with_line_feeds(source)))?;
+    environment.add_template_owned(name, for_minijinja(&with_line_feeds(source)))?;
     Ok(environment)
 }
 
@@ -90,9 +90,7 @@ impl View {
         let values: Vec<Value> = match name {
             "keys" => keys.collect(),
             "values" => keys.map(|key| map.get_item(&key)).collect::<Result<_, _>>()?,
-            _ => keys
-                .map(|key| Ok(Tuple::new(vec![key.clone(), map.get_item(&key)?]).into()))
-                .collect::<Result<_, Error>>()?,
+            _ => keys.map(|key| Ok(Tuple::new(vec![key.clone(), map.get_item(&key)?]).into())).collect::<Result<_, Error>>()?,
         };
         state.consume_fuel(values.len() as u64)?;
         Ok(Value::from_object(Self { name: format!("dict_{name}"), values }))
@@ -160,9 +158,9 @@ fn with_line_feeds(source: &str) -> String {
     source.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// `{% generation %}` marks what an assistant wrote, and opens a scope. It changes no text, and minijinja does not know it: `{% with %}` opens a
-/// scope too.
-fn without_generation(source: &str) -> String {
+/// A template in the words of minijinja. `{% generation %}` marks what an assistant wrote, and opens a scope; it changes no text, and minijinja
+/// does not know it: `{% with %}` opens a scope too.
+fn for_minijinja(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(at) = rest.find("{%").into_iter().chain(rest.find("{#")).min() {
@@ -178,7 +176,11 @@ fn without_generation(source: &str) -> String {
             "raw" => {
                 // Nothing is a tag until the raw block ends.
                 let length = behind.find("endraw").unwrap_or(behind.len());
-                out.push_str(tag);
+                // Jinja keeps a line end behind this one tag, minijinja drops it unless it is told to.
+                match tag.strip_suffix("%}").filter(|tag| !tag.ends_with(['-', '+'])) {
+                    Some(tag) => out.extend([tag, "+%}"]),
+                    None => out.push_str(tag),
+                }
                 out.push_str(&behind[..length]);
                 rest = &behind[length..];
                 continue;

@@ -17,20 +17,25 @@
 //! | `adapter` | adapters in PEFT's layout, in and out |
 //! | `rounding` | what a folder's types lose of what an adapter adds |
 //! | `tokenizer` | `tokenizer.json`, bounded before it is parsed |
-//! | `template`, `python_json` | chat templates, with a limit on what they may do |
+//! | `special`, `class` | special tokens by name and added tokens; what transformers 5 reads otherwise |
+//! | `template`, `jinja`, `python_json`, `python_text` | chat templates, with a limit on what they may do |
 //! | `chat` | the ids of a prompt, and those between two attempts |
 
 mod adapter;
 mod chat;
+mod class;
 mod error;
 mod fields;
 mod folder;
+mod jinja;
 mod layout;
 mod python_json;
+mod python_text;
 mod rounding;
 mod save;
 mod shards;
 pub mod spec;
+mod special;
 mod template;
 mod tokenizer;
 mod whole;

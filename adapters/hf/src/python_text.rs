@@ -153,10 +153,15 @@ fn split<'t>(call: &Call<'_>, text: &'t str) -> Result<Vec<&'t str>, Error> {
             let between = separator(call, between)?;
             if from_end { text.rsplitn(most + 1, &between).collect() } else { text.splitn(most + 1, &between).collect() }
         }
-        None if from_end => words(text, most, |text| text.trim_end_matches(white), |text| {
-            let at = text.rfind(white).map(|at| at + text[at..].chars().next().map_or(0, char::len_utf8));
-            at.map(|at| (&text[at..], &text[..at]))
-        }),
+        None if from_end => words(
+            text,
+            most,
+            |text| text.trim_end_matches(white),
+            |text| {
+                let at = text.rfind(white).map(|at| at + text[at..].chars().next().map_or(0, char::len_utf8));
+                at.map(|at| (&text[at..], &text[..at]))
+            },
+        ),
         None => words(text, most, |text| text.trim_start_matches(white), |text| text.find(white).map(|at| text.split_at(at))),
     };
     if from_end {
@@ -188,7 +193,8 @@ fn lines(text: &str, keep_ends: bool) -> impl Iterator<Item = Value> {
         if rest.is_empty() {
             return None;
         }
-        let ends = |letter: char| matches!(letter, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
+        let ends =
+            |letter: char| matches!(letter, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
         let end = rest.find(ends).unwrap_or(rest.len());
         let letter = rest[end..].chars().next().map_or(0, char::len_utf8);
         let length = if rest[end..].starts_with("\r\n") { 2 } else { letter };
@@ -205,9 +211,10 @@ fn join(state: &State, call: &Call<'_>, between: &str) -> Result<String, Error> 
     }
     let mut joined = String::new();
     for (at, part) in list.try_iter()?.enumerate() {
-        let part = part.as_str().map(str::to_owned).ok_or_else(|| {
-            call.refuse(format!("item {at} is a {}, and a string is expected", part.kind()))
-        })?;
+        let part = part
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| call.refuse(format!("item {at} is a {}, and a string is expected", part.kind())))?;
         let between = if at == 0 { "" } else { between };
         pay(state, between.len() + part.len())?;
         joined.push_str(between);

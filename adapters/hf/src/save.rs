@@ -18,11 +18,12 @@ use crate::{
     folder::{Folder, LONGEST_CONFIG},
     layout::{Piece, pieces, transpose},
     shards::{bounded_text, floats},
+    template::default_file,
     whole::{MARK, write_whole},
 };
 
 /// Files that belong to a model besides its weights, copied as they are.
-pub(crate) const COPIED: [&str; 10] = [
+pub(crate) const COPIED: [&str; 11] = [
     "config.json",
     "generation_config.json",
     "tokenizer.json",
@@ -33,6 +34,7 @@ pub(crate) const COPIED: [&str; 10] = [
     "merges.txt",
     "tokenizer.model",
     "chat_template.jinja",
+    "chat_template.json",
 ];
 
 /// The weights.
@@ -110,6 +112,11 @@ impl Folder {
                 if from.is_file() {
                     copy(&from, &part.join(name))?;
                 }
+            }
+            // The one of several that counts; without the others it needs no folder.
+            let default = default_file(self.path());
+            if default.is_file() {
+                copy(&default, &part.join("chat_template.jinja"))?;
             }
             if let Some(config) = &untied {
                 let path = part.join("config.json");

@@ -9,16 +9,23 @@ use std::{
 };
 
 use jiff::civil::Date;
-use minijinja::{Environment, Error, ErrorKind, Value as Jinja, syntax::SyntaxConfig, value::Serde};
+use minijinja::{Environment, Error, ErrorKind, Value as Jinja, value::Serde};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{error::HfError, fields::Fields, python_json::tojson, shards::bounded_text};
+use crate::{
+    class::Class,
+    error::HfError,
+    fields::Fields,
+    jinja,
+    shards::{bounded, bounded_text},
+    special::{LONGEST, Special},
+};
 
-/// Longest file that may hold a template.
-const LONGEST: u64 = 1 << 20;
 /// What one rendering may use: an instruction costs 1, and so do 64 bytes.
 const FUEL: u64 = 500_000;
+/// The folder of templates by name.
+const TEMPLATES: &str = "additional_chat_templates";
 /// The name under which the one template is kept.
 const NAME: &str = "chat_template";
 
@@ -34,28 +41,19 @@ pub struct Template {
 }
 
 impl Template {
-    /// The template of a folder, if it has one: `chat_template.jinja`, or `chat_template` in `tokenizer_config.json`; of several, the one called
-    /// `default`.
+    /// The template of a folder, if it has one, by the precedence of transformers 5.24: `additional_chat_templates/default.jinja`,
+    /// `chat_template.jinja`, `chat_template` in `tokenizer_config.json` (a text, or several by name), and last of all that of
+    /// `chat_template.json`, which transformers reads for processors alone. Of several, the one called `default`.
     ///
     /// # Errors
-    /// [`HfError::Io`], [`HfError::Format`], [`HfError::Field`] for files that are damaged; [`HfError::Template`] with the line of a mistake in it.
+    /// [`HfError::Io`], [`HfError::Format`], [`HfError::Field`] for files that are damaged; [`HfError::Template`] with the line of a mistake in
+    /// it, or where there are several and none is the default.
     pub fn of(folder: &Path) -> Result<Option<Self>, HfError> {
-        let (config_path, own) = (folder.join("tokenizer_config.json"), folder.join("chat_template.jinja"));
-        let text = if config_path.is_file() { bounded_text(&config_path, LONGEST)? } else { "{}".into() };
-        let config = Fields::parse(&text, &config_path)?;
-        let mut tokens = Variables::new();
-        for name in ["bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"] {
-            if let Some(token) = token(&config, name)? {
-                tokens.insert(name.to_owned(), token.into());
-            }
-        }
-        let (path, source) = if own.is_file() {
-            let text = bounded_text(&own, LONGEST)?;
-            (own, Some(text))
-        } else {
-            (config_path.clone(), listed(&config)?)
-        };
-        source.map(|source| Self::parse(source, tokens, path)).transpose()
+        let Some((path, source)) = find(folder)? else { return Ok(None) };
+        let tokenizer = bounded(&folder.join("tokenizer.json"), crate::tokenizer::LONGEST).unwrap_or_default();
+        let special = Special::of(folder, &Class::of(folder, &tokenizer)?)?;
+        let tokens = special.names().map(|(name, text)| (name.to_owned(), text.into())).collect();
+        Self::parse(&source, tokens, path).map(Some)
     }
 
     fn parse(source: &str, tokens: Variables, path: PathBuf) -> Result<Self, HfError> {
@@ -101,31 +99,52 @@ impl Template {
     }
 }
 
-/// A special token: a string, or an object that holds it.
-fn token(config: &Fields<'_>, name: &str) -> Result<Option<String>, HfError> {
-    match config.value(name) {
-        None => Ok(None),
-        Some(Value::String(token)) => Ok(Some(token.clone())),
-        Some(Value::Object(token)) if token.get("content").is_some_and(Value::is_string) => {
-            Ok(token["content"].as_str().map(str::to_owned))
+/// The file that holds the template, and its source.
+fn find(folder: &Path) -> Result<Option<(PathBuf, String)>, HfError> {
+    let read = |path: PathBuf| Ok(Some((path.clone(), bounded_text(&path, LONGEST)?)));
+    for own in [default_file(folder), folder.join("chat_template.jinja")] {
+        if own.is_file() {
+            return read(own);
         }
-        Some(_) => Err(config.wrong(name, "must be a string, or an object with a string `content`")),
     }
+    // Templates of another name hide what tokenizer_config.json holds.
+    let named = folder.join(TEMPLATES).read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+    if let Some(named) = named.into_iter().find(|path| path.extension().is_some_and(|end| end == "jinja")) {
+        let reason =
+            "there are chat templates by name, and none is called `default`: name one default.jinja, or add chat_template.jinja";
+        return Err(HfError::Template { path: named, reason: reason.into() });
+    }
+    for name in ["tokenizer_config.json", "chat_template.json"] {
+        let path = folder.join(name);
+        if path.is_file() {
+            let text = bounded_text(&path, LONGEST)?;
+            if let Some(source) = listed(&Fields::parse(&text, &path)?)? {
+                return Ok(Some((path, source)));
+            }
+        }
+    }
+    Ok(None)
 }
 
-/// `chat_template`: a string, or a list of templates with names.
+/// The template that counts where there are several, each in a file of its own.
+pub(crate) fn default_file(folder: &Path) -> PathBuf {
+    folder.join(TEMPLATES).join("default.jinja")
+}
+
+/// `chat_template`: a text, or several with names, as a list or an object.
 fn listed(config: &Fields<'_>) -> Result<Option<String>, HfError> {
-    match config.value("chat_template") {
-        None => Ok(None),
-        Some(Value::String(template)) => Ok(Some(template.clone())),
+    let default = match config.value("chat_template") {
+        None => return Ok(None),
+        Some(Value::String(template)) => Some(template.as_str()),
         Some(Value::Array(list)) => {
-            let default = list.iter().find(|entry| entry["name"] == "default").and_then(|entry| entry["template"].as_str());
-            default.map(|template| Some(template.to_owned())).ok_or_else(|| {
-                config.wrong("chat_template", "lists templates, and none is called \"default\" and holds a string `template`")
-            })
+            // As in a Python dictionary, the last of a name counts.
+            list.iter().rfind(|entry| entry["name"] == "default").and_then(|entry| entry["template"].as_str())
         }
-        Some(_) => Err(config.wrong("chat_template", "must be a string, or a list of objects with `name` and `template`")),
-    }
+        Some(Value::Object(named)) => named.get("default").and_then(Value::as_str),
+        Some(_) => return Err(config.wrong("chat_template", "must be a string, or templates with names")),
+    };
+    let none = || config.wrong("chat_template", "holds templates with names, and none is called `default` and is a string");
+    default.map(|template| Some(template.to_owned())).ok_or_else(none)
 }
 
 /// The message of the error that came first, with its line.

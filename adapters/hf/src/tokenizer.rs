@@ -5,6 +5,7 @@
 
 use std::{
     cell::Cell,
+    collections::HashMap,
     fmt,
     panic::{self, AssertUnwindSafe},
     path::Path,
@@ -17,11 +18,17 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
+use tokenizers::AddedToken;
 
-use crate::{error::HfError, shards::bounded};
+use crate::{
+    class::{Class, Parts},
+    error::HfError,
+    shards::bounded,
+    special::Special,
+};
 
 /// Longest `tokenizer.json` that is read; those of Gemma have 34 MB.
-const LONGEST: u64 = 1 << 26;
+pub(crate) const LONGEST: u64 = 1 << 26;
 /// Entries that the parts beside the vocabulary may have together.
 const MOST_PARTS: u64 = 100_000;
 /// How many times longer a text may become before it is cut into tokens.
@@ -34,21 +41,26 @@ const LONGEST_TEXT: usize = 1 << 20;
 pub struct FolderTokenizer {
     inner: tokenizers::Tokenizer,
     vocabulary: usize,
+    differences: Vec<String>,
 }
 
 impl FolderTokenizer {
-    /// Reads `tokenizer.json` for a model of this many token ids.
+    /// Reads `tokenizer.json` for a model of this many token ids, and the special tokens that the files beside it add.
     ///
     /// # Errors
-    /// [`HfError::Io`]; [`HfError::Format`] says what is wrong with the file: damaged, contradictory, larger than the model, or random.
+    /// [`HfError::Io`]; [`HfError::Field`] for the files beside it; [`HfError::Format`] says what is wrong with a file: damaged, contradictory
+    /// in the ids of added tokens, larger than the model, or random.
     pub fn load(path: &Path, vocabulary: usize) -> Result<Self, HfError> {
         let format = |reason: String| HfError::Format { path: path.to_owned(), reason };
         let bytes = bounded(path, LONGEST)?;
-        check(&bytes, vocabulary).map_err(format)?;
+        let parts = check(&bytes, vocabulary).map_err(format)?;
         let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| error.to_string()))
             .map_err(|reason| format(format!("not a usable tokenizer: {reason}")))?;
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| format(error.to_string()))?;
+        for token in &parts.added_tokens {
+            same_id(&inner, &token.content, token.id, "it").map_err(format)?;
+        }
         // Tokens that were added later, such as a padding token, may lie behind the model's last: a text that holds one is refused.
         let found = inner.get_vocab_size(false);
         if found > vocabulary {
@@ -57,7 +69,19 @@ impl FolderTokenizer {
         if let Some((token, id)) = inner.get_vocab(false).into_iter().find(|(_, id)| *id as usize >= vocabulary) {
             return Err(format(format!("token {token:?} has id {id}, and the model has {vocabulary}")));
         }
-        Ok(Self { inner, vocabulary })
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let class = Class::of(folder, &bytes)?;
+        add(&mut inner, &Special::of(folder, &class)?).map_err(format)?;
+        let mut tokenizer = Self { inner, vocabulary, differences: Vec::new() };
+        let begins = tokenizer.ids("a", true).ok().zip(tokenizer.ids("a", false).ok());
+        let begins = begins.is_some_and(|(special, plain)| special.first() != plain.first());
+        tokenizer.differences = class.differences(&Parts([parts.normalizer, parts.pre_tokenizer, parts.decoder]), begins);
+        Ok(tokenizer)
+    }
+
+    /// What transformers 5 reads otherwise in this folder; here the file is followed.
+    pub fn differences(&self) -> &[String] {
+        &self.differences
     }
 
     /// The id of a token by its exact text.
@@ -107,7 +131,7 @@ impl Tokenizer for FolderTokenizer {
 }
 
 /// Refuses what no honest file has, without building anything of it.
-fn check(bytes: &[u8], vocabulary: usize) -> Result<(), String> {
+fn check(bytes: &[u8], vocabulary: usize) -> Result<Contents, String> {
     let sizes: Sizes = serde_json::from_slice(bytes).map_err(|error| format!("not a tokenizer: {error}"))?;
     let Sizes { normalizer, pre_tokenizer, post_processor, decoder, added_tokens, model } = sizes;
     let parts = normalizer.0 + pre_tokenizer.0 + post_processor.0 + decoder.0;
@@ -128,14 +152,41 @@ fn check(bytes: &[u8], vocabulary: usize) -> Result<(), String> {
     if model.dropout.is_some_and(|dropout| dropout != 0.0) {
         return Err("its `dropout` makes the ids of a text random; set it to null".into());
     }
-    let parts: Parts = serde_json::from_slice(bytes).map_err(|error| format!("not a tokenizer: {error}"))?;
+    let parts: Contents = serde_json::from_slice(bytes).map_err(|error| format!("not a tokenizer: {error}"))?;
     for part in [&parts.normalizer, &parts.decoder] {
         let growth = growth(part);
         if growth > MOST_GROWTH {
             return Err(format!("its replacements make a text up to {growth:.0} times longer"));
         }
     }
-    Ok(())
+    Ok(parts)
+}
+
+/// Adds the tokens that other files list or name.
+fn add(inner: &mut tokenizers::Tokenizer, special: &Special) -> Result<(), String> {
+    let known = inner.get_added_tokens_decoder();
+    let by_text: HashMap<&str, &AddedToken> = known.values().map(|token| (token.content.as_str(), token)).collect();
+    let missing = special.missing(&|text| by_text.get(text).copied());
+    let most = inner.get_vocab_size(true) + 1024;
+    if missing.len() > most {
+        return Err(format!("the files beside it add {} tokens; at most {most} make sense", missing.len()));
+    }
+    if !missing.is_empty() {
+        guarded(|| inner.add_tokens(missing).map_err(|error| error.to_string()))?;
+    }
+    inner.set_encode_special_tokens(special.split);
+    special.listed.iter().try_for_each(|listed| same_id(inner, &listed.token.content, listed.id, listed.file))
+}
+
+/// Refuses a token whose id is not the one that a file says.
+fn same_id(inner: &tokenizers::Tokenizer, token: &str, id: u32, file: &str) -> Result<(), String> {
+    match inner.token_to_id(token) {
+        Some(found) if found == id => Ok(()),
+        found => {
+            let found = found.map_or_else(|| "none".into(), |found| found.to_string());
+            Err(format!("contradictory: {file} says that added token {token:?} has id {id}, and the tokenizer gives it {found}"))
+        }
+    }
 }
 
 /// By how much the replacements of a normalizer or decoder, one after another, can stretch a text.
@@ -185,13 +236,24 @@ struct ModelSizes {
     dropout: Option<f64>,
 }
 
-/// The parts that may let a text grow.
+/// The parts that may let a text grow, or that classes of transformers build anew, and the tokens that were added.
 #[derive(Deserialize)]
-struct Parts {
+struct Contents {
     #[serde(default)]
     normalizer: Value,
     #[serde(default)]
+    pre_tokenizer: Value,
+    #[serde(default)]
     decoder: Value,
+    #[serde(default)]
+    added_tokens: Vec<Added>,
+}
+
+/// An added token's text and id.
+#[derive(Deserialize)]
+struct Added {
+    id: u32,
+    content: String,
 }
 
 /// The number of scalars in a piece of JSON; a long string counts for several.

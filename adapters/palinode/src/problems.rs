@@ -52,7 +52,8 @@ pub fn problems(config: &RunConfig, opened: &Opened) -> Result<Problems, SetupEr
 pub(crate) fn model_notes(folder: &Folder, chat: &Chat) -> Vec<String> {
     let kept = "here every attempt stays as it was sampled, and what serves the trained model should keep it too";
     let of_chat = chat.rewritten().map(|how| format!("{how}; {kept}"));
-    folder.notes().into_iter().chain(of_chat).collect()
+    let read_otherwise = chat.tokenizer().differences().iter().cloned();
+    folder.notes().into_iter().chain(read_otherwise).chain(of_chat).collect()
 }
 
 /// The problems of a file in the chat of a model.

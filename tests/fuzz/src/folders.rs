@@ -71,10 +71,11 @@ pub fn adapters(input: &[u8], folder: &Path) {
     }
 }
 
-/// `tokenizer.json`, and behind a zero a text.
+/// `tokenizer.json`, and behind zeros a text and the files that stand around it, where they are not empty.
 pub fn tokenizer(input: &[u8], folder: &Path) {
-    let [file, text] = parts(input);
+    let [file, text, around @ ..]: [&[u8]; 5] = parts(input);
     put(folder, "tokenizer.json", file);
+    surround(folder, around);
     let Ok(tokenizer) = FolderTokenizer::load(&folder.join("tokenizer.json"), VOCABULARY) else { return };
     let text = String::from_utf8_lossy(text);
     for text in [&*text, "", "Hello, 12 + 3 = ?\n", "<|im_end|>é 漢字\u{200d}\u{0}"] {
@@ -87,17 +88,35 @@ pub fn tokenizer(input: &[u8], folder: &Path) {
     let _ = tokenizer.id(&text);
 }
 
-/// A chat template, or `tokenizer_config.json` where the input begins with a brace alone, and what chats make of it.
+/// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`; an empty one is none.
+fn surround(folder: &Path, contents: [&[u8]; 3]) {
+    for (name, content) in ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"].into_iter().zip(contents) {
+        let _ = std::fs::remove_file(folder.join(name));
+        if !content.is_empty() {
+            put(folder, name, content);
+        }
+    }
+}
+
+/// A chat template, or where the input begins with a brace alone `tokenizer_config.json` and behind zeros the files that came before it, and
+/// what tokenizers and chats make of it.
 pub fn template(input: &[u8], folder: &Path) {
     static PARTS: OnceLock<FolderTokenizer> = OnceLock::new();
     const OWN: &str = "chat_template.jinja";
+    const CONFIG: &[u8] = br#"{"bos_token": "<s>", "eos_token": {"content": "</s>"}}"#;
     let _ = std::fs::remove_file(folder.join(OWN));
+    put(folder, "tokenizer.json", TOKENIZER);
     // Templates begin with a brace too, but with another behind it.
     let is_config =
         input.starts_with(b"{") && !input.starts_with(b"{%") && !input.starts_with(b"{{") && !input.starts_with(b"{#");
-    put(folder, if is_config { "tokenizer_config.json" } else { OWN }, input);
-    if !is_config {
-        put(folder, "tokenizer_config.json", r#"{"bos_token": "<s>", "eos_token": {"content": "</s>"}}"#);
+    if is_config {
+        surround(folder, parts(input));
+        let tokenizer = FolderTokenizer::load(&folder.join("tokenizer.json"), VOCABULARY).ok();
+        let ids = tokenizer.and_then(|tokenizer| tokenizer.encode("<s> 1 + 1 </s>").ok()).unwrap_or_default();
+        assert!(ids.iter().all(|&id| (id as usize) < VOCABULARY));
+    } else {
+        put(folder, OWN, input);
+        surround(folder, [CONFIG, b"", b""]);
     }
     let Ok(Some(template)) = Template::of(folder) else { return };
     let messages = json!([{"role": "system", "content": "Be short."}, {"role": "user", "content": "2 + 2 </s> {{ 1 }}"}]);
@@ -105,8 +124,10 @@ pub fn template(input: &[u8], folder: &Path) {
     let render = || template.render(&messages, true, &Variables::new(), today).map_err(|error| error.to_string());
     assert_eq!(render(), render(), "pure");
     let tokenizer = PARTS.get_or_init(|| {
-        put(folder, "tokenizer.json", TOKENIZER);
-        FolderTokenizer::load(&folder.join("tokenizer.json"), VOCABULARY).expect("a tokenizer of the tests")
+        let plain = folder.join("plain");
+        std::fs::create_dir_all(&plain).expect("a temporary folder can be made");
+        put(&plain, "tokenizer.json", TOKENIZER);
+        FolderTokenizer::load(&plain.join("tokenizer.json"), VOCABULARY).expect("a tokenizer of the tests")
     });
     if let Ok(chat) = Chat::new(tokenizer.clone(), Some(template), &[], ChatConfig::default()) {
         assert!(!chat.ends().is_empty());
