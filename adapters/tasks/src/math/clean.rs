@@ -126,13 +126,16 @@ pub(super) fn is_words(text: &str) -> bool {
     is_order(text) || are_words(text)
 }
 
-/// Whether a cleaned answer is a list with words in it, as `ant, bee` or `3, none`: their order counts, as that of letters in a word does.
+/// Whether a cleaned answer is a list or a sentence with words in it, as `ant, bee`, `3, none` or `Look there!`: their order counts, as that of letters
+/// in a word does.
 pub(super) fn is_list_of_words(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b',' | b'-' | b'\'' | b'.');
+    const PUNCTUATION: [char; 6] = [',', '!', '?', ';', ':', '.'];
+    let plain = |c: char| c.is_ascii_alphanumeric() || PUNCTUATION.contains(&c) || matches!(c, ' ' | '-' | '\'' | '"');
     let is_long =
         |item: &str| item.split([' ', '-', '\'']).any(|run| run.len() > 2 && run.contains(|c: char| c.is_ascii_lowercase()));
-    let has_word = || text.split(',').map(str::trim).any(|item| is_long(item) && are_words(item));
-    text.contains(',') && text.bytes().all(plain) && has_word()
+    let has_word =
+        || text.split(PUNCTUATION).map(|item| item.trim_matches([' ', '"'])).any(|item| is_long(item) && are_words(item));
+    text.contains(PUNCTUATION) && text.chars().all(plain) && has_word()
 }
 
 fn are_words(text: &str) -> bool {
