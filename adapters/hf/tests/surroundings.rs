@@ -157,3 +157,23 @@ fn what_transformers_5_reads_otherwise_is_said() {
     let beginning = notes("chatml", json!({"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": true}));
     assert!(beginning.contains("add_bos_token") && beginning.contains("transformers 4"), "{beginning}");
 }
+
+/// The same pattern in other letters is no difference; another pattern is one.
+#[test]
+fn a_pattern_may_be_spelled_otherwise() {
+    let notes = |pattern: &str| {
+        let folder = folder("chatml", [("tokenizer_config.json", r#"{"tokenizer_class": "Qwen2Tokenizer"}"#)]);
+        let path = folder.path().join("tokenizer.json");
+        let mut tokenizer: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let split = json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
+        let bytes = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false});
+        tokenizer["normalizer"] = json!({"type": "NFC"});
+        tokenizer["pre_tokenizer"] = json!({"type": "Sequence", "pretokenizers": [split, bytes]});
+        fs::write(&path, tokenizer.to_string()).unwrap();
+        FolderTokenizer::load(&path, 512).unwrap().differences().join("\n")
+    };
+    let rest = r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    assert_eq!(notes(&format!("(?i:'s|'t|'re|'ve|'m|'ll|'d){rest}")), "");
+    assert_eq!(notes(&format!("(?i:'(?:s|t|re|ve|m|ll|d)){rest}")), "");
+    assert!(notes(&format!("(?i:'s){rest}")).contains("pre-tokenizer"));
+}
