@@ -1,6 +1,6 @@
 //! Baselines: how much better an attempt did than its siblings.
 
-use burn_tensor::{Bool, Tensor};
+use burn_tensor::{Bool, FloatDType, Tensor};
 
 /// What is subtracted from an attempt's return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,8 +80,8 @@ pub fn conditioned_on_first(returns: Tensor<3>, rewards: Tensor<3>) -> Tensor<3>
     let first = rewards.narrow(2, 0, 1); // [P, G, 1]
     let same: Tensor<3, Bool> =
         first.clone().expand([problems, samples, samples]).equal(first.swap_dims(1, 2).expand([problems, samples, samples]));
-    let others = Tensor::<2>::eye(samples, &device).neg().add_scalar(1.0).unsqueeze_dim::<3>(0).cast(returns.dtype());
-    let siblings = same.float().cast(returns.dtype()) * others; // [P, G, G]
+    let others = Tensor::<2>::eye(samples, &device).cast(returns.dtype()).neg().add_scalar(1.0).unsqueeze_dim::<3>(0);
+    let siblings = same.cast(FloatDType::from(returns.dtype())) * others; // [P, G, G]
     let count = siblings.clone().sum_dim(2); // [P, G, 1]
     let mean = siblings.matmul(returns.clone()) / count.clone().clamp_min(1.0);
     let alone = count.equal_scalar(0.0).expand([problems, samples, attempts]);

@@ -29,7 +29,8 @@ impl Attempt {
     /// An attempt of at least one token, with the log-probability each had when it was sampled (nats).
     ///
     /// # Errors
-    /// [`Error::Empty`] without tokens, [`Error::Length`] when the log-probabilities are not one a token.
+    /// [`Error::Empty`] without tokens, [`Error::Length`] when the log-probabilities are not one a token, [`Error::OutOfRange`] for partial credit outside
+    /// of `[0, 1]`.
     pub fn new(tokens: Vec<u32>, sampling_logprobs: Vec<f32>, stop: StopReason, verdict: Verdict) -> Result<Self, Error> {
         if tokens.is_empty() {
             return Err(Error::Empty("an attempt"));
@@ -41,7 +42,7 @@ impl Attempt {
                 got: sampling_logprobs.len(),
             });
         }
-        Ok(Self { tokens, sampling_logprobs, stop, verdict })
+        Ok(Self { tokens, sampling_logprobs, stop, verdict: verdict.check()? })
     }
 
     /// The sampled token ids, the end token included.

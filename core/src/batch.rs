@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use burn_tensor::{Device, Int, Tensor, TensorData};
+use burn_tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::{error::Error, trajectory::Trajectory};
 
@@ -104,7 +104,7 @@ impl TokenBatch {
     /// Gives each scored token the value of its (episode, attempt).
     ///
     /// # Shapes
-    /// `values: B·K` numbers; returns `[N]`.
+    /// `values: B·K` numbers; returns `[N]` in f32.
     ///
     /// # Errors
     /// [`Error::Length`] when there are not B·K values.
@@ -114,7 +114,7 @@ impl TokenBatch {
             return Err(Error::Length { what: "values, one an attempt", expected, got: values.len() });
         }
         let spread: Vec<f32> = self.slots.iter().map(|&slot| values[slot]).collect();
-        Ok(Tensor::from_data(TensorData::new(spread, [self.slots.len()]), &self.tokens.device()))
+        Ok(Tensor::from_data(TensorData::new(spread, [self.slots.len()]), (&self.tokens.device(), DType::F32)))
     }
 
     /// Gives each scored token the weight of its attempt, the same in every episode: the KL weights of an objective, say.

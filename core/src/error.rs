@@ -36,6 +36,14 @@ pub enum Error {
         /// The id.
         got: u32,
     },
+    /// A token id below the vocabulary size that no token has: a row of a vocabulary that was padded.
+    #[error("{what}: token id {got} is one that no token has")]
+    NoToken {
+        /// Where the id stood.
+        what: &'static str,
+        /// The id.
+        got: u32,
+    },
     /// Something that must not be empty is.
     #[error("{0} must not be empty")]
     Empty(&'static str),

@@ -9,6 +9,8 @@
 //! | [`KlEstimator::K2`] | d²/2 | loss | that of reverse KL, in expectation |
 //! | [`KlEstimator::K3`] | e^(−d) − 1 + d | loss, with K2's gradient | that of reverse KL, in expectation |
 //!
+//! Tokens that both forbid (log π = −∞) count as nothing in each of them.
+//!
 //! Each estimator has one role, so the wrong combinations can't be written: K1 as a loss has zero expected gradient, and K3's own
 //! gradient as a loss is that of forward KL. All of them treat the context as given; the effect of earlier tokens on later contexts is not
 //! part of a per-token term.
@@ -55,12 +57,19 @@ impl KlEstimator {
     }
 }
 
-/// Σ_v π(v) (log π(v) − log π_ref(v)).
+/// Σ_v π(v) (log π(v) − log π_ref(v)), where 0 log 0 = 0: a token that the policy forbids (log π = −∞, or below what its type holds) adds nothing, and
+/// nothing to the gradient, whatever the reference thinks of it.
+///
+/// A token that the reference forbids and the policy does not is a divergence of +∞, as it is by definition; training stops there by name, since no
+/// step leads back. Policy and reference of one run forbid the same tokens.
 ///
 /// # Shapes
 /// `policy, reference: [N, V]` log-probabilities; returns `[N]`.
 pub fn exact(policy: Tensor<2>, reference: Tensor<2>) -> Tensor<1> {
-    (policy.clone().exp() * (policy - reference)).sum_dim(1).squeeze_dim(1)
+    let probability = policy.clone().exp();
+    let forbidden = probability.clone().equal_scalar(0.0);
+    let d = (policy - reference).mask_fill(forbidden, 0.0);
+    (probability * d).sum_dim(1).squeeze_dim(1)
 }
 
 /// d: unbiased, of either sign.
@@ -107,6 +116,18 @@ mod tests {
         let policy = Tensor::<2>::from_data([[0.75f32.ln(), 0.25f32.ln()]], &device);
         let reference = Tensor::<2>::from_data([[0.5f32.ln(), 0.5f32.ln()]], &device);
         close(exact(policy, reference), &[0.130_812]);
+    }
+
+    #[test]
+    fn a_forbidden_token_adds_nothing_and_one_that_only_the_reference_forbids_adds_everything() {
+        let device = Device::flex();
+        let row = |values: [f32; 3]| Tensor::<2>::from_data([values], &device);
+        let never = f32::NEG_INFINITY;
+        let (coin, other) = ([0.75f32.ln(), never, 0.25f32.ln()], [0.5f32.ln(), never, 0.5f32.ln()]);
+        close(exact(row(coin), row(other)), &[0.130_812]);
+        close(exact(row(coin), row([0.25f32.ln(), 0.5f32.ln(), 0.25f32.ln()])), &[0.823_959_2]);
+        let infinite: Vec<f32> = exact(row(other), row([0.5f32.ln(), 0.5f32.ln(), never])).into_data().iter::<f32>().collect();
+        assert_eq!(infinite, [f32::INFINITY]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use burn_tensor::{Int, Tensor, activation::log_softmax};
+use burn_tensor::{DType, Int, Tensor, activation::log_softmax};
 
 use crate::{batch::TokenBatch, kl::KlEstimator, policy::Policy, precision::widen};
 
@@ -102,6 +102,6 @@ pub fn score_tokens<P: Policy, R: Policy>(
         if parts.len() == 1 { parts.pop() } else { (!parts.is_empty()).then(|| Tensor::cat(parts, 0)) }
     };
     let kl = join(kls);
-    let logprob = join(logprobs).unwrap_or_else(|| Tensor::zeros([0], &batch.tokens().device()));
+    let logprob = join(logprobs).unwrap_or_else(|| Tensor::zeros([0], (&batch.tokens().device(), DType::F32)));
     TokenScores { logprob, kl }
 }

@@ -60,7 +60,8 @@ pub trait Decode {
     /// Returns the cache and the logits of the next token, `[P·samples, V]`.
     ///
     /// # Errors
-    /// [`Error::Context`] when `capacity` tokens a row are more than the model can hold.
+    /// [`Error::Context`] when `capacity` tokens a row are more than the model can hold; [`Error::Token`] for an id that is not below V, where reading it
+    /// would go wrong: callers learn V from the logits.
     fn start(&self, prompts: &[&[u32]], samples: usize, capacity: usize) -> Result<(Self::Cache, Tensor<2>), Error>;
 
     /// Appends `tokens[i]` to row `rows[i]`; `rows` ascend, and all `tokens[i]` have one length, at least 1.

@@ -26,7 +26,7 @@ pub enum Stream {
     Dropout = 8,
 }
 
-/// Names one random number: (seed, stage, step, problem, sample, attempt, token).
+/// Names one random number: (seed, stage, step, problem and its occurrence, sample, attempt, token).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RandomKey {
     /// Seed of the run.
@@ -43,18 +43,29 @@ pub struct RandomKey {
     pub attempt: u8,
     /// Token within the attempt.
     pub token: u32,
+    /// How often the problem came before in the same step.
+    pub occurrence: u32,
 }
 
 impl RandomKey {
     /// The first key of a purpose: every counter zero.
     pub fn new(seed: u64, stream: Stream) -> Self {
-        Self { seed, stream, step: 0, problem: 0, sample: 0, attempt: 0, token: 0 }
+        Self { seed, stream, step: 0, problem: 0, sample: 0, attempt: 0, token: 0, occurrence: 0 }
     }
 
     /// Four independent words, a pure function of the key.
     pub fn words(self) -> [u32; 4] {
         let tag = u32::from(self.stream as u8) | u32::from(self.attempt) << 8 | u32::from(self.sample) << 16;
-        philox4x32([self.token, self.problem, self.step, tag], [self.seed as u32, (self.seed >> 32) as u32])
+        let seed = [self.seed as u32, (self.seed >> 32) as u32];
+        // The counter is full. A problem that comes again has a key of its own, drawn from the seed.
+        let seed = match self.occurrence {
+            0 => seed,
+            again => {
+                let [low, high, ..] = philox4x32([again, 0, 0, u32::MAX], seed);
+                [low, high]
+            }
+        };
+        philox4x32([self.token, self.problem, self.step, tag], seed)
     }
 
     /// A uniform number in `[0, 1)`, exact in f32 (24 bits).
@@ -120,6 +131,8 @@ mod tests {
             RandomKey { sample: 1, ..key },
             RandomKey { attempt: 1, ..key },
             RandomKey { token: 1, ..key },
+            RandomKey { occurrence: 1, ..key },
+            RandomKey { occurrence: 2, ..key },
         ];
         for (i, a) in variants.iter().enumerate() {
             assert_ne!(a.words(), key.words(), "variant {i}");

@@ -1,6 +1,6 @@
 //! Playing K attempts at each problem, over any policy that decodes.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use burn_tensor::{Int, Tensor, TensorData};
 
@@ -70,7 +70,8 @@ impl RolloutConfig {
     /// revision instruction that stands between two attempts.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] when `attempts` is not within 1..=255, `samples` not within 1..=65536, or an answer may hold no token;
+    /// [`Error::OutOfRange`] when `attempts` is not within 1..=255, `samples` not within 1..=65536, or `answer tokens` not within 1..=2²⁴, more than any
+    /// context holds, or for a temperature that [`Sampling::temperature`] refuses;
     /// [`Error::Empty`] when answers end and no id ends them.
     pub fn new(
         attempts: usize,
@@ -82,7 +83,7 @@ impl RolloutConfig {
         for (name, expected, value, high) in [
             ("attempts", "within 1..=255", attempts, 255),
             ("samples", "within 1..=65536", samples, 65536),
-            ("answer tokens", "at least 1", limit.max_tokens(), usize::MAX),
+            ("answer tokens", "within 1..=16777216", limit.max_tokens(), 1 << 24),
         ] {
             if value == 0 || value > high {
                 return Err(Error::out_of_range(name, expected, value));
@@ -91,7 +92,7 @@ impl RolloutConfig {
         if matches!(&limit, AnswerLimit::Ended { ends, .. } if ends.is_empty()) {
             return Err(Error::Empty("the ids that end an answer"));
         }
-        Ok(Self { attempts, samples, sampling, limit, revision })
+        Ok(Self { attempts, samples, sampling: sampling.check()?, limit, revision })
     }
 
     /// Attempts an episode.
@@ -109,10 +110,48 @@ impl RolloutConfig {
         self.sampling
     }
 
-    /// Tokens that an episode over a prompt of this length can reach.
+    /// Tokens that an episode over a prompt of this length can reach; `usize::MAX` for more than that.
     pub fn capacity(&self, prompt: usize) -> usize {
-        let between = self.revision.len() + usize::from(self.limit.closing().is_some());
-        prompt + self.attempts * self.limit.max_tokens() + (self.attempts - 1) * between
+        let between = self.revision.len().saturating_add(usize::from(self.limit.closing().is_some()));
+        let answers = self.attempts.saturating_mul(self.limit.max_tokens());
+        prompt.saturating_add(answers).saturating_add((self.attempts - 1).saturating_mul(between))
+    }
+
+    /// Refuses ids that are put before the policy, or wait for it to write them, and are not below the width of its logits.
+    fn check_tokens(&self, prompts: &[&[u32]], vocabulary: usize) -> Result<(), Error> {
+        let ends = match &self.limit {
+            AnswerLimit::Fixed(_) => &[],
+            AnswerLimit::Ended { ends, .. } => ends.as_slice(),
+        };
+        let fixed = [("the ids that end an answer", ends), ("the revision instruction", &self.revision)];
+        for (what, ids) in fixed.into_iter().chain(prompts.iter().map(|prompt| ("a prompt", *prompt))) {
+            if let Some(&got) = ids.iter().find(|&&id| id as usize >= vocabulary) {
+                return Err(Error::Token { what, expected: vocabulary, got });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A problem among those of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draw<'a> {
+    /// The problem.
+    pub problem: &'a Problem,
+    /// How many of the step's problems before it have the same id: it keys other random numbers each time.
+    pub occurrence: u32,
+}
+
+impl<'a> Draw<'a> {
+    /// All problems of a step, in order.
+    pub fn all(problems: &'a [Problem]) -> Vec<Self> {
+        let mut seen = BTreeMap::new();
+        let draw = |problem: &'a Problem| {
+            let times: &mut u32 = seen.entry(problem.id()).or_default();
+            *times += 1;
+            Self { problem, occurrence: *times - 1 }
+        };
+        problems.iter().map(draw).collect()
     }
 }
 
@@ -120,11 +159,12 @@ impl RolloutConfig {
 ///
 /// Attempt k + 1 continues on what attempt k left in the cache; its context is the ids of the prompt, of the attempts before
 /// it, and of the revision instruction (and, behind an attempt that was cut off, the id that closes it). The random number of a token is keyed by
-/// (seed, stage, step, problem, sample, attempt, token): it does not depend on which other episodes are in the batch. A truncated attempt is judged
-/// [`Verdict::Truncated`] without asking the verifier.
+/// (seed, stage, step, problem, sample, attempt, token): it does not depend on which other problems are in the batch. A problem that stands there more
+/// than once is another draw each time ([`Draw`]). A truncated attempt is judged [`Verdict::Truncated`] without asking the verifier.
 ///
 /// # Errors
-/// Those of [`Decode::start`] and of [`choose`].
+/// Those of [`Decode::start`] and of [`choose`]; [`Error::Token`] when an id of a prompt, of the revision instruction, or that ends an answer is not below
+/// the width of the logits.
 ///
 /// # Source
 /// Kumar et al. 2024, arXiv 2409.12917, section 3 (x2 = [x1, y1, p1]).
@@ -135,13 +175,28 @@ pub fn rollout<D: Decode, V: Verifier>(
     config: &RolloutConfig,
     key: RandomKey,
 ) -> Result<Vec<Group>, Error> {
-    if problems.is_empty() {
+    rollout_draws(policy, verifier, &Draw::all(problems), config, key)
+}
+
+/// As [`rollout`], of some of a step's problems: which part of the step is played together does not show.
+///
+/// # Errors
+/// As [`rollout`].
+pub fn rollout_draws<D: Decode, V: Verifier>(
+    policy: &D,
+    verifier: &V,
+    draws: &[Draw<'_>],
+    config: &RolloutConfig,
+    key: RandomKey,
+) -> Result<Vec<Group>, Error> {
+    if draws.is_empty() {
         return Ok(Vec::new());
     }
-    let prompts: Vec<&[u32]> = problems.iter().map(Problem::prompt).collect();
+    let prompts: Vec<&[u32]> = draws.iter().map(|draw| draw.problem.prompt()).collect();
     let longest = prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
     let (mut cache, mut logits) = policy.start(&prompts, config.samples, config.capacity(longest))?;
-    let rows = problems.len() * config.samples;
+    config.check_tokens(&prompts, logits.dims()[1])?;
+    let rows = draws.len() * config.samples;
     let all_rows: Vec<usize> = (0..rows).collect();
     let mut played: Vec<Vec<Attempt>> = (0..rows).map(|_| Vec::with_capacity(config.attempts)).collect();
 
@@ -151,7 +206,8 @@ pub fn rollout<D: Decode, V: Verifier>(
             logits = cross(policy, &mut cache, &endings, config);
         }
         let key_of = |row: usize, token: usize| RandomKey {
-            problem: problems[row / config.samples].id(),
+            problem: draws[row / config.samples].problem.id(),
+            occurrence: draws[row / config.samples].occurrence,
             sample: (row % config.samples) as u16,
             attempt: attempt as u8,
             token: token as u32,
@@ -159,14 +215,14 @@ pub fn rollout<D: Decode, V: Verifier>(
         };
         let drafts = play_attempt(policy, &mut cache, logits.clone(), &all_rows, config, key_of)?;
         for (row, draft) in drafts.into_iter().enumerate() {
-            played[row].push(draft.judge(verifier, &problems[row / config.samples])?);
+            played[row].push(draft.judge(verifier, draws[row / config.samples].problem)?);
         }
     }
 
     let mut played = played.into_iter();
-    problems
+    draws
         .iter()
-        .map(|problem| {
+        .map(|Draw { problem, .. }| {
             let trajectories = played
                 .by_ref()
                 .take(config.samples)
@@ -175,7 +231,7 @@ pub fn rollout<D: Decode, V: Verifier>(
                     Ok::<_, Error>(played.closed_by(config.limit.closing()))
                 })
                 .collect::<Result<_, _>>()?;
-            Group::new(problem.clone(), trajectories)
+            Group::new((*problem).clone(), trajectories)
         })
         .collect()
 }
@@ -260,7 +316,8 @@ impl Draft {
         };
         let verdict = match stop {
             StopReason::Truncated => Verdict::Truncated,
-            StopReason::EndToken | StopReason::FixedLength => verifier.verify(problem, answer),
+            // Credit outside of [0, 1] is no verdict.
+            StopReason::EndToken | StopReason::FixedLength => verifier.verify(problem, answer).check().unwrap_or(Verdict::Failed),
         };
         Attempt::new(self.tokens, self.logprobs, stop, verdict)
     }

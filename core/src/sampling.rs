@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use burn_tensor::{Int, Tensor, TensorData};
+use burn_tensor::{DType, Int, IntDType, Tensor, TensorData, Transaction};
 
 use crate::{
     error::{Error, check_range},
@@ -25,6 +25,14 @@ impl Sampling {
     /// [`Error::OutOfRange`] outside of it; temperature 0 is [`Sampling::Greedy`].
     pub fn temperature(temperature: f64) -> Result<Self, Error> {
         check_range("temperature", "within [0.01, 100] (use greedy for 0)", temperature, 0.01, 100.0).map(Self::Temperature)
+    }
+
+    /// Refuses a temperature that [`Sampling::temperature`] would refuse.
+    pub(crate) fn check(self) -> Result<Self, Error> {
+        match self {
+            Self::Greedy => Ok(self),
+            Self::Temperature(temperature) => Self::temperature(temperature),
+        }
     }
 
     /// The temperature at which log-probabilities are taken.
@@ -54,33 +62,35 @@ pub struct Choice {
 /// `logits: [R, V]`; `uniforms: R` numbers in `[0, 1)` (not read when greedy); returns `R` choices.
 ///
 /// # Errors
-/// [`Error::Length`] when `uniforms` are not one a row; [`Error::NotFinite`] when the logits hold NaN.
+/// [`Error::OutOfRange`] for a temperature that [`Sampling::temperature`] refuses; [`Error::Length`] when `uniforms` are not one a row;
+/// [`Error::NotFinite`] when the logits hold NaN, or forbid every token.
 pub fn choose(logits: Tensor<2>, sampling: Sampling, uniforms: &[f32]) -> Result<Vec<Choice>, Error> {
     let [rows, vocabulary] = logits.dims();
-    // In f32 at least: half precision can neither hold token ids nor a cumulative sum.
-    let logprobs = log_distribution(logits, sampling.scoring_temperature());
+    // In f32 at least, whatever the device makes by default: half precision can neither hold token ids nor a cumulative sum.
+    let logprobs = log_distribution(logits, sampling.check()?.scoring_temperature());
     let tokens = match sampling {
         Sampling::Greedy => logprobs.clone().argmax(1),
         Sampling::Temperature(_) => {
             if uniforms.len() != rows {
                 return Err(Error::Length { what: "uniform numbers, one a row", expected: rows, got: uniforms.len() });
             }
-            let uniforms =
-                Tensor::<2>::from_data(TensorData::new(uniforms.to_vec(), [rows, 1]), &logprobs.device()).cast(logprobs.dtype());
+            let options = (&logprobs.device(), DType::F32);
+            let uniforms = Tensor::<2>::from_data(TensorData::new(uniforms.to_vec(), [rows, 1]), options).cast(logprobs.dtype());
             let cumulative = logprobs.clone().exp().cumsum(1);
             let total = cumulative.clone().narrow(1, vocabulary - 1, 1);
-            let below: Tensor<2, Int> = (cumulative - uniforms * total).lower_equal_scalar(0.0).int().sum_dim(1);
+            let below: Tensor<2, Int> = (cumulative - uniforms * total).lower_equal_scalar(0.0).cast(IntDType::I32).sum_dim(1);
             below.clamp_max(vocabulary as i64 - 1)
         }
     };
     let chosen = logprobs.gather(1, tokens.clone());
-    let packed = Tensor::cat(alloc::vec![tokens.float().cast(chosen.dtype()), chosen], 1);
-    let packed: Vec<f32> = packed.into_data().iter::<f32>().collect();
-    packed
-        .chunks_exact(2)
-        .map(|pair| {
-            if pair[1].is_finite() {
-                Ok(Choice { token: pair[0] as u32, logprob: pair[1] })
+    let read = Transaction::default().register(tokens).register(chosen).execute();
+    let [tokens, logprobs] = &read[..] else { return Err(Error::Length { what: "tensors read", expected: 2, got: read.len() }) };
+    tokens
+        .iter::<i64>()
+        .zip(logprobs.iter::<f32>())
+        .map(|(token, logprob)| {
+            if logprob.is_finite() {
+                Ok(Choice { token: token as u32, logprob })
             } else {
                 Err(Error::NotFinite("log-probability of a sampled token"))
             }
@@ -124,6 +134,14 @@ mod tests {
         let row = [f32::NEG_INFINITY, 1.0, f32::NEG_INFINITY];
         for u in [0.0, 0.5, 1.0 - f32::EPSILON / 2.0] {
             assert_eq!(choose(logits([row, row]), Sampling::Temperature(1.0), &[u, u]).unwrap()[0].token, 1);
+        }
+    }
+
+    #[test]
+    fn no_temperature_outside_of_the_range_is_used() {
+        for wrong in [-1.0, 0.0, f64::NAN, f64::INFINITY] {
+            let refused = choose(logits([[0.0; 3]; 2]), Sampling::Temperature(wrong), &[0.0, 0.0]);
+            assert!(matches!(refused, Err(Error::OutOfRange { name: "temperature", .. })), "{wrong}");
         }
     }
 

@@ -58,7 +58,7 @@ impl Shaping {
 /// Kumar et al. 2024, arXiv 2409.12917, section 5.2 (unnumbered); for more than two attempts, the ICLR version's appendix A.1.
 pub fn progress_bonus(rewards: Tensor<3>, alpha: f64) -> Tensor<3> {
     let [problems, samples, attempts] = rewards.dims();
-    let none = Tensor::<3>::zeros([problems, samples, 1], &rewards.device()).cast(rewards.dtype());
+    let none = Tensor::<3>::zeros([problems, samples, 1], (&rewards.device(), rewards.dtype()));
     if attempts < 2 {
         return none;
     }

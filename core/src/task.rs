@@ -84,6 +84,10 @@ impl<T: Task + ?Sized> Task for &T {
     fn len(&self, split: Split) -> Option<u64> {
         (**self).len(split)
     }
+
+    fn is_empty(&self, split: Split) -> bool {
+        (**self).is_empty(split)
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +107,19 @@ mod tests {
         }
     }
 
+    /// One that knows it is empty without counting.
+    struct Closed;
+
+    impl Task for Closed {
+        fn problem(&self, _: u64, _: Split, _: u64) -> Problem {
+            Problem::new(0, alloc::vec![1], Vec::new()).unwrap()
+        }
+
+        fn is_empty(&self, _: Split) -> bool {
+            true
+        }
+    }
+
     struct Endless;
 
     impl Task for Endless {
@@ -117,6 +134,7 @@ mod tests {
         let three = &Three;
         assert_eq!((Task::len(&three, Split::Train), Task::is_empty(&three, Split::Train)), (Some(3), false));
         assert!(Task::is_empty(&three, Split::HeldOut));
+        assert!(Task::is_empty(&&Closed, Split::Train), "what a task says itself is not lost behind a reference");
         assert_eq!(Task::problem(&three, 0, Split::Train, 4).id(), 1);
     }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use burn_tensor::{Device, Tensor, TensorData};
+use burn_tensor::{DType, Device, Tensor, TensorData};
 
 use crate::{
     attempt::{Attempt, StopReason},
@@ -136,6 +136,9 @@ impl Group {
     }
 
     /// Whether every episode earned the same at attempt `k`: such a group carries no signal for it.
+    ///
+    /// # Panics
+    /// When there is no attempt `k`.
     pub fn has_zero_spread(&self, k: usize) -> bool {
         let mut rewards = self.trajectories.iter().map(|t| t.attempts()[k].reward());
         let first = rewards.next();
@@ -146,7 +149,7 @@ impl Group {
 /// The task rewards r of every attempt.
 ///
 /// # Shapes
-/// Returns `[P, G, K]`, in `[0, 1]`.
+/// Returns `[P, G, K]` in f32, in `[0, 1]`.
 ///
 /// # Errors
 /// [`Error::Empty`] without groups; [`Error::Length`] when groups differ in their number of episodes or of attempts.
@@ -164,7 +167,7 @@ pub fn rewards(groups: &[Group], device: &Device) -> Result<Tensor<3>, Error> {
     }
     let values: Vec<f32> =
         groups.iter().flat_map(Group::trajectories).flat_map(Trajectory::attempts).map(Attempt::reward).collect();
-    Ok(Tensor::from_data(TensorData::new(values, [groups.len(), samples, attempts]), device))
+    Ok(Tensor::from_data(TensorData::new(values, [groups.len(), samples, attempts]), (device, DType::F32)))
 }
 
 #[cfg(test)]

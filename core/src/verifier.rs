@@ -10,7 +10,8 @@ pub enum Verdict {
     Right,
     /// The answer is wrong: reward 0.
     Wrong,
-    /// The answer deserves part of the reward; made by [`Verdict::partial`].
+    /// The answer deserves part of the reward, in `[0, 1]`; made by [`Verdict::partial`]. A rollout takes another number for [`Verdict::Failed`], and no
+    /// attempt is made of one.
     Partial(f32),
     /// No answer could be read out of the attempt: reward 0, counted apart.
     Unparseable,
@@ -28,6 +29,14 @@ impl Verdict {
     pub fn partial(credit: f32) -> Result<Self, Error> {
         crate::error::check_range("partial credit", "within [0, 1]", f64::from(credit), 0.0, 1.0)?;
         Ok(Self::Partial(credit))
+    }
+
+    /// Itself, unless it is a [`Verdict::Partial`] that was not made by [`Verdict::partial`] and lies outside of `[0, 1]`.
+    pub(crate) fn check(self) -> Result<Self, Error> {
+        match self {
+            Self::Partial(credit) => Self::partial(credit),
+            _ => Ok(self),
+        }
     }
 
     /// The reward r in `[0, 1]`.

@@ -2,7 +2,7 @@
 //! checks of `palinode doctor`. Shapes are small: on a software GPU every new one costs a shader.
 
 use burn::module::Module;
-use burn_tensor::{Device, FloatDType, Tensor};
+use burn_tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use palinode_core::{
     backend::Backend,
     kl::KlEstimator,
@@ -25,7 +25,10 @@ use palinode_train::{
 /// The first device of a backend; a backend under test must have one.
 fn device(backend: &dyn Backend) -> Device {
     match backend.open(backend.name()) {
-        Ok(device) => device,
+        Ok(mut device) => {
+            crate::prepare(&mut device);
+            device
+        }
         Err(error) => panic!("{error}"),
     }
 }
@@ -79,14 +82,17 @@ pub(crate) fn objectives_are_the_recorded(backend: &dyn Backend) {
 /// Cached decoding = full forward, sampler = trainer, gradients beside frozen parameters (LoRA's case), the same gradients twice.
 pub(crate) fn checks_pass(backend: &dyn Backend) {
     let (task, device) = (Ledger::new(3, 0.5).unwrap(), device(backend));
-    let sizes = DecoderConfig {
-        kv_heads: 1,
-        ..DecoderConfig::small(task.dialogue().tokenizer().len(), 8, 2, 2, context(&task, 2).unwrap())
-    };
+    let tokens = task.dialogue().tokenizer().len();
+    let sizes =
+        |vocabulary| DecoderConfig { kv_heads: 1, ..DecoderConfig::small(vocabulary, 8, 2, 2, context(&task, 2).unwrap()) };
     for dtype in dtypes(backend, &device) {
-        let model = Decoder::new(&sizes, 1, &device).unwrap().cast(dtype);
-        for check in Checks::new(&model, &task, 2, 0.7).unwrap().all(backend.tolerance(dtype)).unwrap() {
-            assert!(check.passes(), "{dtype:?} {check:?}");
+        let whole = Decoder::new(&sizes(tokens), 1, &device).unwrap().cast(dtype);
+        // And one whose vocabulary is padded with ids that no token has.
+        let padded = Decoder::new(&sizes(16), 1, &device).unwrap().cast(dtype).with_unused(tokens as u32..16).unwrap();
+        for model in [whole, padded] {
+            for check in Checks::new(&model, &task, 2, 0.7).unwrap().all(backend.tolerance(dtype)).unwrap() {
+                assert!(check.passes(), "{dtype:?} {} unused: {check:?}", model.unused().len());
+            }
         }
     }
 }
@@ -123,6 +129,35 @@ pub(crate) fn impossible_tokens_are_never_sampled(backend: &dyn Backend) {
         assert!(chosen.iter().all(|choice| choice.token == 1 || choice.token == 3), "{dtype:?} {chosen:?}");
         assert!(chosen.windows(2).all(|pair| pair[0].token <= pair[1].token), "larger numbers choose later tokens");
         assert_eq!((chosen[0].token, chosen[15].token), (1, 3));
+    }
+}
+
+/// The token that comes back is the one whose log-probability comes back, and the one that the uniform number names: half precision holds neither
+/// ids above a few hundred nor such numbers.
+pub(crate) fn large_vocabularies_are_drawn_exactly(backend: &dyn Backend) {
+    const VOCABULARY: usize = 3000;
+    let device = device(backend);
+    let logits: Vec<f32> = (0..VOCABULARY).map(|id| ((id * 7919) % 64) as f32 / 16.0).collect();
+    let total: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
+    let edges: Vec<f64> = logits
+        .iter()
+        .scan(0.0, |below, &x| {
+            *below += f64::from(x).exp() / total;
+            Some(*below)
+        })
+        .collect();
+    let uniforms: Vec<f32> = (0..32).map(|i| ((i * 37 % 32) as f32 + 0.37) / 32.0).collect();
+    let rows = Tensor::<2>::from_data(TensorData::new(logits.repeat(32), [32, VOCABULARY]), (&device, DType::F32));
+    let chosen = choose(rows.clone(), Sampling::temperature(1.0).unwrap(), &uniforms).unwrap();
+    let best = choose(rows, Sampling::Greedy, &[]).unwrap();
+    let tolerance = backend.tolerance(FloatDType::F32).logprob;
+    for (choice, &uniform) in chosen.iter().zip(&uniforms) {
+        let below = |offset: f64| edges.partition_point(|&edge| edge <= f64::from(uniform) + offset) as u32;
+        assert!((below(-1e-5)..=below(1e-5)).contains(&choice.token), "{uniform}: {choice:?}, expected {}", below(0.0));
+    }
+    for choice in chosen.iter().chain(&best) {
+        let expected = f64::from(logits[choice.token as usize]) - total.ln();
+        assert!((f64::from(choice.logprob) - expected).abs() <= f64::from(tolerance), "{choice:?}, expected {expected}");
     }
 }
 

@@ -59,6 +59,41 @@ proptest! {
         prop_assert!(close(&terms, &[expected; VOCABULARY], 1e-5));
     }
 
+    /// A token that both forbid might as well not be there: 0 log 0 = 0, in the value and in the gradient (which nothing else than the laws of
+    /// [`palinode_core::policy::Policy`] promises: they allow −∞).
+    #[test]
+    fn forbidden_tokens_add_nothing_to_exact_kl((p, q) in pair(), mask in prop::collection::vec(any::<bool>(), VOCABULARY), other: bool) {
+        prop_assume!(mask.contains(&false));
+        let forbid = |logits: &[f32]| -> Vec<f32> {
+            logits.iter().zip(&mask).map(|(&logit, &forbidden)| if forbidden { f32::NEG_INFINITY } else { logit }).collect()
+        };
+        let allowed = |logits: &[f32]| -> Vec<f32> {
+            logits.iter().zip(&mask).filter(|(_, forbidden)| !**forbidden).map(|(&logit, _)| logit).collect()
+        };
+        // The reference may well allow what the policy forbids.
+        let reference = if other { q.clone() } else { forbid(&q) };
+        let whole = |logits: &[f32]| -> f64 { logits.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln() };
+        let lost = if other { whole(&q) - whole(&allowed(&q)) } else { 0.0 };
+        let expected = (enumerated(&allowed(&p), &allowed(&q)) + lost) as f32;
+
+        let reference = FreeLogits::from_values(reference, &device());
+        let policy = FreeLogits::from_values(forbid(&p), &device()).tracked();
+        let terms = KlEstimator::Exact.per_token(repeated(&policy), repeated(&reference), every_token());
+        prop_assert!(close(&values(terms.clone()), &[expected; VOCABULARY], 1e-5), "{} {}", terms, expected);
+
+        // The gradient of the allowed logits is that without the others, and the others have none.
+        let found = policy.gradient(&terms.narrow(0, 0, 1));
+        prop_assert!(found.iter().all(|g| g.is_finite()), "{:?}", found);
+        prop_assert!(found.iter().zip(&mask).all(|(g, forbidden)| !forbidden || *g == 0.0), "{:?}", found);
+        let (log_p, log_q) = (whole(&allowed(&p)), whole(&allowed(&q)));
+        for ((&g, (&p, &q)), _) in found.iter().zip(p.iter().zip(&q)).zip(&mask).filter(|(_, forbidden)| !**forbidden) {
+            // p (d − KL), where what the reference gives to forbidden tokens is in d and in KL alike.
+            let d = (f64::from(p) - log_p) - (f64::from(q) - log_q) + lost;
+            let slope = (f64::from(p) - log_p).exp() * (d - f64::from(expected));
+            prop_assert!((f64::from(g) - slope).abs() < 1e-5 * (1.0 + slope.abs()), "{} {}", g, slope);
+        }
+    }
+
     /// K1 and K3 are unbiased under samples from the policy (Schulman 2020); K2 is not, and is never called so.
     #[test]
     fn k1_and_k3_have_the_expectation_of_kl((p, q) in pair()) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use burn::{module::Module, optim::GradientsParams};
-use burn_tensor::{Device, FloatDType, Tensor, TensorData};
+use burn_tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use palinode_core::{
     advantage::Baseline,
     attempt::{Attempt, StopReason},
@@ -226,7 +226,7 @@ impl Fixture {
         let rewards = rewards(&case.groups(), device).expect("groups of one size");
         let penalty = (kl == KlEstimator::K1).then(|| {
             let d = scores.kl.clone().expect("scored against a reference");
-            Tensor::from_data(TensorData::new(kl_penalty(objective, &batch, d), rewards.dims()), device)
+            Tensor::from_data(TensorData::new(kl_penalty(objective, &batch, d), rewards.dims()), (device, DType::F32))
         });
         let gains = values(advantages(objective, rewards, penalty, Baseline::LeaveOneOut, false));
         let loss = batch_loss(objective, kl, &batch, &scores, &gains, batch.episodes()).expect("one advantage an attempt");

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::HfError,
+    fields::beyond,
     folder::Folder,
     template::{Template, Variables},
     tokenizer::FolderTokenizer,
@@ -116,6 +117,10 @@ impl Chat {
             let reason = "no token is known that ends an answer: config.json has no `eos_token_id`";
             return Err(TaskError::Inexpressible(reason.into()).into());
         }
+        let vocabulary = chat.tokenizer.len();
+        if let Some(&id) = chat.ends.iter().chain(&chat.revision).find(|&&id| id as usize >= vocabulary) {
+            return Err(TaskError::Inexpressible(format!("what ends an answer {}", beyond(id, vocabulary))).into());
+        }
         Ok(chat)
     }
 
@@ -123,6 +128,9 @@ impl Chat {
     fn learn(&mut self, template: &Template) -> Result<(), HfError> {
         let refuse = |reason: &str| HfError::Template { path: template.path().to_owned(), reason: reason.to_owned() };
         if let Some(end) = template.end_token().and_then(|token| self.tokenizer.id(token)) {
+            if end as usize >= self.tokenizer.len() {
+                return Err(refuse(&format!("`eos_token` {}", beyond(end, self.tokenizer.len()))));
+            }
             self.ends.retain(|&id| id != end);
             self.ends.push(end);
         }
@@ -146,7 +154,8 @@ impl Chat {
             }
             between = Some(behind.to_owned());
         }
-        let ids = self.tokenizer.encode(&between.unwrap_or_default())?;
+        let ids = self.tokenizer.encode(&between.unwrap_or_default());
+        let ids = ids.map_err(|error| refuse(&format!("what the chat template puts behind an answer: {error}")))?;
         // The turn's end is the attempt's last token, which the policy writes; white space before it belongs to nobody.
         let end = ids.iter().position(|id| self.ends.contains(id)).or_else(|| {
             // Some templates end turns with a token that no configuration names: it is the first of what follows an answer.

@@ -12,6 +12,15 @@ pub(crate) struct Fields<'a> {
     path: &'a Path,
 }
 
+/// Why an id can't be used, and what to do about it.
+pub(crate) fn beyond(id: u32, vocabulary: usize) -> String {
+    format!(
+        "is token id {id}, and the model has {vocabulary} ids (0 to {}): a token was added, and the embeddings were not resized to hold it; resize \
+         them (resize_token_embeddings in transformers), or name a token that the model has",
+        vocabulary - 1
+    )
+}
+
 impl<'a> Fields<'a> {
     pub(crate) fn parse(text: &str, path: &'a Path) -> Result<Self, HfError> {
         let format = |reason: String| HfError::Format { path: path.to_owned(), reason };
@@ -80,6 +89,15 @@ impl<'a> Fields<'a> {
             Some(value) => id(value).map(|id| vec![id]),
         };
         found.ok_or_else(|| self.wrong(name, "must be a token id, or a list of them"))
+    }
+
+    /// Token ids of a model that has `vocabulary` of them.
+    pub(crate) fn ids_below(&self, name: &str, vocabulary: usize) -> Result<Vec<u32>, HfError> {
+        let ids = self.ids(name)?;
+        match ids.iter().find(|&&id| id as usize >= vocabulary) {
+            None => Ok(ids),
+            Some(id) => Err(self.wrong(name, &beyond(*id, vocabulary))),
+        }
     }
 
     pub(crate) fn wrong(&self, field: &str, reason: &str) -> HfError {

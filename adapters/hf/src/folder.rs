@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use palinode_lm::{Decoder, DecoderConfig, LmError, Parameter, WeightSource};
 use safetensors::Dtype;
 
@@ -15,6 +15,7 @@ use crate::{
     layout::{may_be_left, pieces, transpose},
     shards::{Shards, bounded, bounded_text},
     spec::{self, Spec},
+    tokenizer::FolderTokenizer,
 };
 
 /// Longest `config.json` that is read.
@@ -30,6 +31,7 @@ pub struct Folder {
     /// Whether `config.json` says that the head is the embeddings.
     flagged_tied: bool,
     adaptation: Option<Adaptation>,
+    unused: Vec<u32>,
 }
 
 /// The embeddings, and the head that may be the same.
@@ -48,7 +50,8 @@ impl Folder {
         let mut spec = spec::parse(&text, &config_path)?;
         let generation = path.join("generation_config.json");
         if generation.is_file() {
-            let ends = spec::end_tokens(&String::from_utf8_lossy(&bounded(&generation, LONGEST_CONFIG)?), &generation)?;
+            let text = bounded(&generation, LONGEST_CONFIG)?;
+            let ends = spec::end_tokens(&String::from_utf8_lossy(&text), &generation, spec.config.vocabulary)?;
             spec.end_tokens.extend(ends);
             spec.end_tokens.sort_unstable();
             spec.end_tokens.dedup();
@@ -58,7 +61,8 @@ impl Folder {
         // A head of its own beside the embeddings wins over the flag, as in transformers 5.
         spec.config.tied = flagged_tied && shards.same(EMBEDDINGS, HEAD)?;
         let parameters = Decoder::parameters(&spec.config, device)?;
-        let folder = Self { path: path.to_owned(), spec, shards, parameters, flagged_tied, adaptation: None };
+        let unused = Vec::new();
+        let folder = Self { path: path.to_owned(), spec, shards, parameters, flagged_tied, adaptation: None, unused };
         folder.compare()?;
         Ok(folder)
     }
@@ -145,6 +149,18 @@ impl Folder {
         self.flagged_tied && !self.spec.config.tied
     }
 
+    /// The same folder, whose models know which of their ids have no token in this tokenizer ([`Decoder::with_unused`]). Ids that end an answer mean
+    /// something to the model, and are kept.
+    pub fn with_tokens_of(self, tokenizer: &FolderTokenizer) -> Self {
+        let unused = tokenizer.unused().into_iter().filter(|id| !self.end_tokens().contains(id)).collect();
+        Self { unused, ..self }
+    }
+
+    /// Ids that no token has; none before [`Folder::with_tokens_of`].
+    pub fn unused(&self) -> &[u32] {
+        &self.unused
+    }
+
     /// The parameters of the decoder, in its order.
     pub(crate) fn parameters(&self) -> &[Parameter] {
         &self.parameters
@@ -189,7 +205,8 @@ impl Folder {
 
     /// A model whose tensors, by the folder's names, come from `read`.
     pub(crate) fn assemble(&self, device: &Device, read: &dyn Fn(&str) -> Result<Vec<f32>, HfError>) -> Result<Decoder, HfError> {
-        Decoder::from_source(&self.spec.config, &mut Source { config: &self.spec.config, read, device })
+        let model = Decoder::from_source(&self.spec.config, &mut Source { config: &self.spec.config, read, device })?;
+        Ok(model.with_unused(self.unused.iter().copied())?)
     }
 }
 
@@ -216,10 +233,10 @@ impl WeightSource for Source<'_> {
     type Error = HfError;
 
     fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>, HfError> {
-        Ok(Tensor::from_data(TensorData::new(self.read(name, &shape)?, shape), self.device))
+        Ok(Tensor::from_data(TensorData::new(self.read(name, &shape)?, shape), (self.device, DType::F32)))
     }
 
     fn vector(&mut self, name: &str, length: usize, _: f32) -> Result<Tensor<1>, HfError> {
-        Ok(Tensor::from_data(TensorData::new(self.read(name, &[length])?, [length]), self.device))
+        Ok(Tensor::from_data(TensorData::new(self.read(name, &[length])?, [length]), (self.device, DType::F32)))
     }
 }

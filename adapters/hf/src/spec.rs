@@ -26,7 +26,7 @@ pub struct Spec {
 ///
 /// # Errors
 /// [`HfError::Format`] when it is no JSON object; [`HfError::Unsupported`] for another family, rope, activation or quantisation;
-/// [`HfError::Field`] for a field that is missing or of the wrong kind; [`HfError::Lm`] for sizes that make no model.
+/// [`HfError::Field`] for a field that is missing or of the wrong kind, or for a token id beyond the vocabulary; [`HfError::Lm`] for sizes that make no model.
 pub fn parse(text: &str, path: &Path) -> Result<Spec, HfError> {
     let fields = Fields::parse(text, path)?;
     let family = fields.text("model_type")?.ok_or_else(|| fields.wrong("model_type", "is missing"))?;
@@ -45,12 +45,23 @@ pub fn parse(text: &str, path: &Path) -> Result<Spec, HfError> {
     }
     let config = decoder(family, &fields)?;
     config.check()?;
-    Ok(Spec { dtype: dtype(&fields)?, end_tokens: fields.ids("eos_token_id")?, config })
+    Ok(Spec { dtype: dtype(&fields)?, end_tokens: end_tokens_of(&fields, config.vocabulary)?, config })
 }
 
 /// The `eos_token_id` of a `generation_config.json`.
-pub(crate) fn end_tokens(text: &str, path: &Path) -> Result<Vec<u32>, HfError> {
-    Fields::parse(text, path)?.ids("eos_token_id")
+pub(crate) fn end_tokens(text: &str, path: &Path, vocabulary: usize) -> Result<Vec<u32>, HfError> {
+    end_tokens_of(&Fields::parse(text, path)?, vocabulary)
+}
+
+/// `eos_token_id`; neither it nor the other ids beside it may lie beyond the vocabulary.
+fn end_tokens_of(fields: &Fields<'_>, vocabulary: usize) -> Result<Vec<u32>, HfError> {
+    for name in ["bos_token_id", "pad_token_id"] {
+        // Many files say -1 where there is none.
+        if fields.value(name).and_then(Value::as_i64).is_none_or(|id| id >= 0) {
+            fields.ids_below(name, vocabulary)?;
+        }
+    }
+    fields.ids_below("eos_token_id", vocabulary)
 }
 
 /// What the families share, and where they differ. Defaults are those of transformers' configuration classes.

@@ -23,6 +23,7 @@ use tokenizers::AddedToken;
 use crate::{
     class::{Class, Parts},
     error::HfError,
+    fields::beyond,
     shards::bounded,
     special::Special,
 };
@@ -89,6 +90,18 @@ impl FolderTokenizer {
         self.inner.token_to_id(token)
     }
 
+    /// Ids of the model that no token has, ascending: those behind the last token, where a vocabulary was padded to a multiple of 64 or so, and
+    /// holes.
+    pub fn unused(&self) -> Vec<u32> {
+        let mut used = vec![false; self.vocabulary];
+        for id in self.inner.get_vocab(true).into_values() {
+            if let Some(used) = used.get_mut(id as usize) {
+                *used = true;
+            }
+        }
+        used.iter().zip(0..).filter(|(used, _)| !**used).map(|(_, id)| id).collect()
+    }
+
     /// Ids of a text, and of what the tokenizer puts before or behind one, such as a mark of its beginning.
     ///
     /// # Errors
@@ -108,8 +121,9 @@ impl FolderTokenizer {
         .map_err(|reason| TaskError::Inexpressible(format!("the tokenizer failed: {reason}")))?;
         match ids.iter().find(|&&id| id as usize >= self.vocabulary) {
             None => Ok(ids),
-            Some(id) => {
-                Err(TaskError::Inexpressible(format!("the tokenizer gives id {id}, and the model has {}", self.vocabulary)))
+            Some(&id) => {
+                let token = self.inner.id_to_token(id).unwrap_or_default();
+                Err(TaskError::Inexpressible(format!("the token {token:?} of the tokenizer {}", beyond(id, self.vocabulary))))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use burn::{
     module::Param,
-    tensor::{Device, Int, Tensor, TensorData},
+    tensor::{DType, Device, Int, Tensor, TensorData},
 };
 use palinode_core::{
     error::Error,
@@ -26,7 +26,7 @@ impl Decode for Decoder {
         if prompts.iter().any(|prompt| prompt.is_empty()) || columns == 0 {
             return Err(Error::Empty("a prompt"));
         }
-        check_vocabulary(prompts.iter().flat_map(|prompt| prompt.iter().copied()), self.config().vocabulary)?;
+        self.check_tokens(prompts.iter().flat_map(|prompt| prompt.iter().copied()))?;
         let read = prompts.iter().map(|prompt| prompt.len() as u64).sum();
         if let Some(kernels) = self.kernels_to_decode().filter(|kernels| capacity <= kernels.context() && columns <= capacity) {
             let passes = kernels.decoder();
@@ -126,11 +126,20 @@ impl Decode for Decoder {
 }
 
 impl Decoder {
+    fn check_tokens(&self, mut tokens: impl Iterator<Item = u32>) -> Result<(), Error> {
+        let (what, expected) = ("a prompt", self.config().vocabulary);
+        tokens.try_for_each(|got| match got as usize >= expected {
+            true => Err(Error::Token { what, expected, got }),
+            false if self.unused().binary_search(&got).is_ok() => Err(Error::NoToken { what, got }),
+            false => Ok(()),
+        })
+    }
+
     /// `[N, V]`.
     fn logits_tensor(&self, logits: Vec<f32>) -> Tensor<2> {
         let vocabulary = self.config().vocabulary;
         let rows = logits.len() / vocabulary;
-        Tensor::from_data(TensorData::new(logits, [rows, vocabulary]), &self.device())
+        Tensor::from_data(TensorData::new(logits, [rows, vocabulary]), (&self.device(), DType::F32))
     }
 
     fn device(&self) -> Device {
@@ -171,15 +180,6 @@ impl Decoder {
         }
         Some(additive(seen.into_iter(), [rows, 1, group * new, columns], device))
     }
-}
-
-fn check_vocabulary(tokens: impl Iterator<Item = u32>, vocabulary: usize) -> Result<(), Error> {
-    for token in tokens {
-        if token as usize >= vocabulary {
-            return Err(Error::Token { what: "a prompt", expected: vocabulary, got: token });
-        }
-    }
-    Ok(())
 }
 
 fn token_tensor(tokens: impl Iterator<Item = u32>, rows: usize, columns: usize, device: &Device) -> Tensor<2, Int> {

@@ -1,8 +1,10 @@
 //! The model.
 
+use std::sync::Arc;
+
 use burn::{
     module::{Module, ModuleMapper, Param},
-    tensor::{Device, FloatDType, Int, Tensor},
+    tensor::{Bool, Device, FloatDType, Int, Tensor, TensorData},
 };
 use palinode_core::policy::Policy;
 
@@ -72,6 +74,8 @@ pub struct Decoder {
     pub(crate) recompute: bool,
     #[module(skip)]
     pub(crate) kernels: bool,
+    #[module(skip)]
+    pub(crate) unused: Arc<[u32]>,
 }
 
 /// What every block of a pass over whole rows needs besides its input.
@@ -130,7 +134,48 @@ impl Decoder {
             config: config.clone(),
             recompute: false,
             kernels: true,
+            unused: Arc::default(),
         })
+    }
+
+    /// The same model, told which ids no token has: vocabularies are padded to a multiple of 64 or so, and some have holes.
+    ///
+    /// Their logits are −∞ wherever logits are asked for, so none of them is ever sampled, and none takes part in a distribution that is scored or
+    /// differentiated. A prompt that holds one is refused.
+    ///
+    /// # Errors
+    /// [`LmError::Config`] for an id that is not below the vocabulary size, or when all of them are unused.
+    pub fn with_unused(mut self, ids: impl IntoIterator<Item = u32>) -> Result<Self, LmError> {
+        let mut ids: Vec<u32> = ids.into_iter().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let vocabulary = self.config.vocabulary;
+        if let Some(&last) = ids.last().filter(|&&last| last as usize >= vocabulary) {
+            let expected = format!("below the vocabulary size of {vocabulary}");
+            return Err(LmError::Config { name: "an id without a token", expected, got: last.to_string() });
+        }
+        if ids.len() == vocabulary {
+            return Err(LmError::Config { name: "ids that have a token", expected: "at least 1".into(), got: "0".into() });
+        }
+        self.unused = ids.into();
+        Ok(self)
+    }
+
+    /// The ids that no token has, ascending.
+    pub fn unused(&self) -> &[u32] {
+        &self.unused
+    }
+
+    /// The logits `[N, V]` with those of unused ids at −∞.
+    fn of_used(&self, logits: Tensor<2>) -> Tensor<2> {
+        if self.unused.is_empty() {
+            return logits;
+        }
+        let [rows, vocabulary] = logits.dims();
+        let mut unused = vec![false; vocabulary];
+        self.unused.iter().for_each(|&id| unused[id as usize] = true);
+        let mask = Tensor::<2, Bool>::from_data(TensorData::new(unused, [1, vocabulary]), &logits.device());
+        logits.mask_fill(mask.expand([rows, vocabulary]), f32::NEG_INFINITY)
     }
 
     /// The same model with its weights in another floating-point type, as far as that type can hold them.
@@ -209,6 +254,6 @@ impl Policy for Decoder {
             Some(output) => states.matmul(output.val()),
             None => states.matmul(self.embedding.val().transpose()),
         };
-        cap(logits, self.config.logit_cap)
+        self.of_used(cap(logits, self.config.logit_cap))
     }
 }

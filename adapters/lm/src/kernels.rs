@@ -3,14 +3,11 @@
 use burn::{
     module::{Module, ModuleVisitor, Param},
     optim::GradientsParams,
-    tensor::{Tensor, TensorData},
+    tensor::{DType, Tensor, TensorData},
 };
 use palinode_kernels::{Decoder as Passes, Numbers, Parameters, Shape};
 
-use crate::{
-    config::{Activation, DecoderConfig},
-    decoder::Decoder,
-};
+use crate::{config::Activation, decoder::Decoder};
 
 /// A decoder's numbers and shape, for `palinode_kernels`; shared with it, not copied.
 pub struct Kernels {
@@ -45,7 +42,7 @@ impl Decoder {
         Numbers::of(Param::val(&self.embedding))?;
         let mut found = Collect { held: Some(Vec::new()) };
         self.visit(&mut found);
-        let kernels = Kernels { shape: shape(self.config()), held: found.held?, rotary: self.rotary.clone() };
+        let kernels = Kernels { shape: shape(self), held: found.held?, rotary: self.rotary.clone() };
         // Adapters are parameters that the shape knows nothing of.
         kernels.parameters().is_some().then_some(kernels)
     }
@@ -106,7 +103,7 @@ impl Held {
         let (trained, shape, device) = (parameter.is_require_grad(), parameter.dims(), parameter.device().without_autodiff());
         let register = move |all: &mut GradientsParams, gradient| {
             if trained {
-                all.register(id, Tensor::<D>::from_data(TensorData::new(gradient, shape), &device));
+                all.register(id, Tensor::<D>::from_data(TensorData::new(gradient, shape), (&device, DType::F32)));
             }
         };
         Some(Self { numbers: Numbers::of(parameter)?, register: Box::new(register) })
@@ -128,7 +125,8 @@ impl ModuleVisitor for Collect {
     }
 }
 
-fn shape(config: &DecoderConfig) -> Shape {
+fn shape(model: &Decoder) -> Shape {
+    let config = model.config();
     Shape {
         vocabulary: config.vocabulary,
         width: config.width,
@@ -153,5 +151,6 @@ fn shape(config: &DecoderConfig) -> Shape {
         attention_scale: config.attention_scale() as f32,
         attention_cap: config.attention_cap.map(|cap| cap as f32),
         logit_cap: config.logit_cap.map(|cap| cap as f32),
+        unused: model.unused.clone(),
     }
 }

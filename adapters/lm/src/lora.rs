@@ -2,7 +2,7 @@
 
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Tensor, TensorData},
+    tensor::{DType, Device, Tensor, TensorData},
 };
 use palinode_core::rng::{RandomKey, Stream};
 use serde::{Deserialize, Serialize};
@@ -236,8 +236,8 @@ impl Decoder {
             let deviation = (3.0 * inputs as f64).powf(-0.5) as f32;
             let values: Vec<f32> =
                 (0..inputs * config.rank).map(|i| RandomKey { token: i as u32, ..key }.normal() * deviation).collect();
-            let a = Tensor::from_data(TensorData::new(values, [inputs, config.rank]), device);
-            let b = Tensor::zeros([config.rank, outputs], device);
+            let a = Tensor::from_data(TensorData::new(values, [inputs, config.rank]), (device, DType::F32));
+            let b = Tensor::zeros([config.rank, outputs], (device, DType::F32));
             Ok(Some(Factors { a, b, scale: config.alpha / config.rank as f64 }))
         })
     }
@@ -255,7 +255,7 @@ impl Decoder {
             };
             used += 1;
             adapter.check(shape)?;
-            let [a, b] = [&adapter.a, &adapter.b].map(|data| Tensor::from_data(data.clone(), device));
+            let [a, b] = [&adapter.a, &adapter.b].map(|data| Tensor::from_data(data.clone(), (device, DType::F32)));
             Ok(Some(Factors { a, b, scale: adapter.scale }))
         })?;
         match adapters.len() {

@@ -1,6 +1,6 @@
 //! Which tokens a token may look at.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 /// A score that softmax turns into exactly zero, and that stays finite in any sum.
 const MASKED: f32 = -1e9;
@@ -15,7 +15,7 @@ pub(crate) fn visible(query: usize, key: usize, window: Option<usize>) -> bool {
 /// A mask to be added to scores, `shape: [rows, 1, queries, keys]`, from what may be seen, in that order.
 pub(crate) fn additive(visible: impl Iterator<Item = bool>, shape: [usize; 4], device: &Device) -> Tensor<4> {
     let values: Vec<f32> = visible.map(|visible| if visible { 0.0 } else { MASKED }).collect();
-    Tensor::from_data(TensorData::new(values, shape), device)
+    Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
 }
 
 /// One mask a distinct window, made when it is first asked for.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use palinode_core::precision::widen;
 
 use crate::config::{DecoderConfig, RopeScaling};
@@ -61,7 +61,7 @@ impl Rotary {
                     None => values.extend(turned(&self.frequencies, position, f)),
                 }
             }
-            Tensor::<4>::from_data(TensorData::new(values, shape), device)
+            Tensor::<4>::from_data(TensorData::new(values, shape), (device, DType::F32))
         };
         Rotation { cos: gather(&self.cos, f64::cos), sin: gather(&self.sin, f64::sin) }
     }

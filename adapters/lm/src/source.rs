@@ -1,6 +1,6 @@
 //! Where a model's parameters come from.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use palinode_core::rng::{RandomKey, Stream};
 
 use crate::error::LmError;
@@ -8,7 +8,7 @@ use crate::error::LmError;
 /// Gives each parameter of a [`crate::Decoder`] by its name: a generator of random numbers, a file, a file of another layout.
 ///
 /// A model asks in a fixed order, once for each parameter, and says what shape it must have. Matrices are `[inputs, outputs]`, and multiply from the
-/// right; embeddings are `[vocabulary, width]`.
+/// right; embeddings are `[vocabulary, width]`. A source names the type of what it gives: a device may make half precision by default.
 pub trait WeightSource {
     /// Why a parameter can't be given.
     type Error: From<LmError>;
@@ -55,7 +55,7 @@ impl WeightSource for Recorder<'_> {
     }
 }
 
-/// Random weights, a pure function of the seed: embeddings from N(0, 1), matrices from N(0, 1/(3·inputs)).
+/// Random weights in f32, a pure function of the seed: embeddings from N(0, 1), matrices from N(0, 1/(3·inputs)).
 pub(crate) struct Random<'a> {
     pub(crate) seed: u64,
     pub(crate) device: &'a Device,
@@ -71,10 +71,10 @@ impl WeightSource for Random<'_> {
         let key = RandomKey { problem: self.drawn, ..RandomKey::new(self.seed, Stream::Init) };
         let values: Vec<f32> =
             (0..rows * columns).map(|i| RandomKey { token: i as u32, ..key }.normal() * deviation as f32).collect();
-        Ok(Tensor::from_data(TensorData::new(values, [rows, columns]), self.device))
+        Ok(Tensor::from_data(TensorData::new(values, [rows, columns]), (self.device, DType::F32)))
     }
 
     fn vector(&mut self, _: &str, length: usize, start: f32) -> Result<Tensor<1>, LmError> {
-        Ok(Tensor::full([length], start, self.device))
+        Ok(Tensor::full([length], start, (self.device, DType::F32)))
     }
 }

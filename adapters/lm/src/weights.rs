@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, fs, path::Path};
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
-    tensor::{Device, Tensor, TensorData},
+    tensor::{DType, Device, Tensor, TensorData},
 };
 use safetensors::{Dtype, SafeTensors, View};
 
@@ -129,7 +129,7 @@ struct File<'a> {
 impl File<'_> {
     fn read<const D: usize>(&self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, LmError> {
         let view = self.file.tensor(name).map_err(|e| LmError::Format { path: self.path.into(), reason: e.to_string() })?;
-        Ok(Tensor::from_data(TensorData::new(floats(view.data()), shape), self.device))
+        Ok(Tensor::from_data(TensorData::new(floats(view.data()), shape), (self.device, DType::F32)))
     }
 }
 

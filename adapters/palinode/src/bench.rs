@@ -164,7 +164,7 @@ impl Work {
         let config = rollout_config(self.task.as_ref(), self.train.attempts, rl.samples, sampling).map_err(TrainError::from)?;
         let sample = |step: usize| -> Result<Vec<Group>, TrainError> {
             let key = RandomKey { step: step as u32, ..RandomKey::new(0, Stream::User) };
-            Ok(play(&model, self.task.as_ref(), &problems, &config, key, workers)?)
+            play(&model, self.task.as_ref(), &problems, &config, key, workers)
         };
         let groups = sample(0)?;
         let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();

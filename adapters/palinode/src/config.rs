@@ -3,12 +3,14 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use palinode_tasks::{Layout, TaskError, verifiers::VerifierConfig};
 use palinode_train::{
     TrainError,
     config::TrainConfig,
+    judges::VERDICT_LIMIT,
     run_folder::Keeping,
     workers::{DECODE_BATCH, Workers},
 };
@@ -55,15 +57,21 @@ pub struct MachineConfig {
     pub threads: usize,
     /// Episodes that each thread decodes together; 0 for [`DECODE_BATCH`] on the CPU, and [`DECODE_BATCH_GPU`] elsewhere.
     pub decode_batch: usize,
+    /// How long a verdict on problems of a file may take, in seconds, before it counts as failed; 0 for as long as it likes. Built-in tasks judge at
+    /// once. A run in which no verdict is late does not depend on it.
+    pub verdict_seconds: f64,
     /// Whether the CPU runs a model's passes written out (`palinode_kernels`), or one tensor operation after another as other devices do.
     pub kernels: bool,
 }
 
 impl Default for MachineConfig {
     fn default() -> Self {
-        Self { device: "flex".into(), threads: 0, decode_batch: 0, kernels: true }
+        Self { device: "flex".into(), threads: 0, decode_batch: 0, verdict_seconds: VERDICT_LIMIT.as_secs_f64(), kernels: true }
     }
 }
+
+/// A week.
+const MOST_VERDICT_SECONDS: f64 = 604_800.0;
 
 /// Episodes that a GPU decodes together when nothing else is asked for: a step of decoding reads all weights, however few rows it is for.
 pub const DECODE_BATCH_GPU: usize = 128;
@@ -72,11 +80,18 @@ impl MachineConfig {
     /// The threads of this device. A GPU is given whole batches by one thread: several would share it, and need memory each.
     ///
     /// # Errors
-    /// Those of [`Workers::new`].
+    /// Those of [`Workers::new`]; [`TrainError::Config`] when `verdict_seconds` is no length of time.
     pub fn workers(&self) -> Result<Workers, TrainError> {
         let (threads, together) = if device::on_cpu(&self.device) { (0, DECODE_BATCH) } else { (1, DECODE_BATCH_GPU) };
         let or = |asked: usize, usual: usize| if asked == 0 { usual } else { asked };
-        Ok(Workers::new(or(self.threads, threads))?.with_decode_batch(or(self.decode_batch, together)))
+        let seconds = self.verdict_seconds;
+        if !(0.0..=MOST_VERDICT_SECONDS).contains(&seconds) {
+            let expected = format!("within [0, {MOST_VERDICT_SECONDS}]");
+            return Err(TrainError::Config { name: "machine.verdict_seconds", expected, got: seconds.to_string() });
+        }
+        let limit = (seconds > 0.0).then(|| Duration::from_secs_f64(seconds));
+        let workers = Workers::new(or(self.threads, threads))?.with_decode_batch(or(self.decode_batch, together));
+        Ok(workers.with_verdict_limit(limit))
     }
 }
 
@@ -303,6 +318,17 @@ mod tests {
         assert_eq!(workers("flex", 0, 0), (cores, DECODE_BATCH));
         assert_eq!(workers("cuda:1", 0, 0), (1, DECODE_BATCH_GPU));
         assert_eq!([workers("flex", 3, 8), workers("cuda", 3, 8)], [(3, 8); 2]);
+    }
+
+    #[test]
+    fn a_verdict_has_a_time_limit_unless_there_is_to_be_none() {
+        let limit = |verdict_seconds| MachineConfig { verdict_seconds, ..MachineConfig::default() }.workers();
+        assert_eq!(MachineConfig::default().workers().unwrap().judges().limit(), Some(Duration::from_secs(10)));
+        assert_eq!(limit(0.25).unwrap().judges().limit(), Some(Duration::from_millis(250)));
+        assert_eq!(limit(0.0).unwrap().judges().limit(), None);
+        for wrong in [-1.0, f64::NAN, f64::INFINITY, 1e300] {
+            assert!(limit(wrong).unwrap_err().to_string().contains("machine.verdict_seconds"), "{wrong}");
+        }
     }
 
     #[test]

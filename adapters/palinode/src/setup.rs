@@ -130,6 +130,7 @@ impl Setup {
         let dtype = settings.dtype.on(opened)?;
         let folder = Folder::open(&settings.path, &opened.device)?;
         let chat = Chat::of(&folder, settings.chat.clone())?;
+        let folder = folder.with_tokens_of(chat.tokenizer());
         let mut notes = model_notes(&folder, &chat);
         let (attempts, sizes) = (config.train.attempts, folder.config().clone());
         let task = match &config.task.data {
@@ -314,6 +315,19 @@ impl Keep<Decoder> for Kept<'_> {
             _ => Ok(model),
         }
     }
+}
+
+/// How many ids of a folder's model no token has, where there are such.
+pub fn without_token(folder: &Folder) -> Option<String> {
+    let (unused, all) = (folder.unused().len(), folder.config().vocabulary);
+    (unused > 0).then(|| {
+        let are = if unused == 1 {
+            "id of the model has no token in tokenizer.json; it is"
+        } else {
+            "ids of the model have no token in tokenizer.json; they are"
+        };
+        format!("{unused} of {all} {are} never sampled, and left out of every distribution")
+    })
 }
 
 /// A built-in task with the sizes that were asked for.

@@ -306,6 +306,11 @@ impl TextTask for FileTask {
     fn explain(&self, problem: &Problem, answer: &[u32]) -> String {
         self.judge(problem, answer).to_string()
     }
+
+    /// The same without its problems.
+    fn detached(&self) -> Option<Arc<dyn Verifier + Send + Sync>> {
+        Some(Arc::new(Self::empty(self.name.clone(), Arc::clone(&self.dialogue), Arc::clone(&self.verifier))))
+    }
 }
 
 #[cfg(test)]

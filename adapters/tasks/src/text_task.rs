@@ -1,5 +1,7 @@
 //! What a task needs beyond problems and verdicts, to be trained on and shown to people.
 
+use std::sync::Arc;
+
 use palinode_core::{
     rollout::AnswerLimit,
     task::{Problem, Task},
@@ -41,6 +43,14 @@ pub trait TextTask: Task + Verifier + Send + Sync {
     /// Why an answer gets its verdict, in words.
     fn explain(&self, problem: &Problem, answer: &[u32]) -> String {
         self.verify(problem, answer).name().to_owned()
+    }
+
+    /// Its verifier, to be asked on a thread of its own, where it may be left behind: only so can a verdict have a time limit. The verdicts are those
+    /// of the task itself.
+    ///
+    /// `None` where the verifier is known to return; then it is asked on the thread that plays.
+    fn detached(&self) -> Option<Arc<dyn Verifier + Send + Sync>> {
+        None
     }
 
     /// An answer as text.

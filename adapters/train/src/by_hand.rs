@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use palinode_core::{
     batch::TokenBatch,
     kl::KlEstimator,
@@ -71,7 +71,10 @@ pub(crate) fn differentiate<M: Trainable>(
     }
     passes.backward(tape, &d_states, &mut gradients);
     let join = |parts: Vec<Tensor<1>>| (!parts.is_empty()).then(|| Tensor::cat(parts, 0));
-    let scores = TokenScores { logprob: join(logprobs).unwrap_or_else(|| Tensor::zeros([0], &device)), kl: join(divergences) };
+    let scores = TokenScores {
+        logprob: join(logprobs).unwrap_or_else(|| Tensor::zeros([0], (&device, DType::F32))),
+        kl: join(divergences),
+    };
     Some((Slope { loss: total, gradients: model.gradients(gradients) }, scores))
 }
 
@@ -94,7 +97,7 @@ impl Leaves {
     ) -> Self {
         let constant = |values: Vec<f32>| {
             let length = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [length]), device)
+            Tensor::<1>::from_data(TensorData::new(values, [length]), (device, DType::F32))
         };
         let leaf = |values: Vec<f32>| constant(values).autodiff().require_grad();
         let logprob = leaf(distribution.of(targets));

@@ -16,6 +16,7 @@ use palinode_core::{
     sampling::Sampling,
     task::{Problem, Split},
     trajectory::{Group, Trajectory},
+    verifier::{Verdict, Verifier},
 };
 use palinode_tasks::TextTask;
 
@@ -78,6 +79,15 @@ impl ModuleVisitor for RoundingUnit {
 const PROBLEMS: u64 = 4;
 const SAMPLES: usize = 2;
 
+/// What these episodes earn does not matter, and a task's verifier may be slow.
+struct Unjudged;
+
+impl Verifier for Unjudged {
+    fn verify(&self, _: &Problem, _: &[u32]) -> Verdict {
+        Verdict::Unparseable
+    }
+}
+
 /// Episodes of a model, to compare ways of scoring them.
 pub struct Checks<'a, M> {
     model: &'a M,
@@ -94,7 +104,7 @@ impl<'a, M: Trainable> Checks<'a, M> {
     pub fn new(model: &'a M, task: &dyn TextTask, attempts: usize, temperature: f64) -> Result<Self, TrainError> {
         let problems: Vec<Problem> = (0..PROBLEMS).map(|index| task.problem(0, Split::Train, index)).collect();
         let config = rollout_config(task, attempts, SAMPLES, Sampling::temperature(temperature)?)?;
-        let groups = rollout(model, &task, &problems, &config, RandomKey::new(0, Stream::User))?;
+        let groups = rollout(model, &Unjudged, &problems, &config, RandomKey::new(0, Stream::User))?;
         let chunk = chunk_of(task.dialogue().tokenizer().len());
         let scoring = Scoring { temperature, chunk, ..Scoring::default() };
         Ok(Self { model, groups, scoring, micro_batch: usize::MAX })
@@ -177,7 +187,7 @@ impl<'a, M: Trainable> Checks<'a, M> {
         let episodes: Vec<&Trajectory> = episodes_of(&self.groups).collect();
         let mut all = Vec::new();
         for part in episodes.chunks(self.micro_batch) {
-            all.extend(score(&TokenBatch::new(part, &device_of(self.model))?).into_data().iter::<f32>());
+            all.extend(score(&TokenBatch::new(part, &device_of(self.model)?)?).into_data().iter::<f32>());
         }
         Ok(all)
     }
@@ -185,7 +195,7 @@ impl<'a, M: Trainable> Checks<'a, M> {
     /// Gradient of the mean log-probability for every parameter that has one, in the order of the model.
     fn gradients(&self, model: &M) -> Result<Vec<Option<Vec<f32>>>, TrainError> {
         let episodes: Vec<&Trajectory> = episodes_of(&self.groups).collect();
-        let batch = TokenBatch::new(&episodes, &device_of(self.model))?;
+        let batch = TokenBatch::new(&episodes, &device_of(self.model)?)?;
         let count = batch.scored().max(1) as f64;
         let mean = |scores: &TokenScores, _| scores.logprob.clone().sum().div_scalar(count);
         let (slope, _) = differentiate(model, None, &batch, &self.scoring, mean);

@@ -74,6 +74,18 @@ pub enum TrainError {
         /// Some of them, a line each.
         examples: String,
     },
+    /// Verdicts do not come, and the threads that wait for them can't be stopped.
+    #[error(
+        "{threads} verdicts have not come within {seconds} s each (machine.verdict_seconds) and may never come: the verifier does not return, such as on\n{examples}"
+    )]
+    Stuck {
+        /// Threads that still wait.
+        threads: usize,
+        /// How long each was waited for.
+        seconds: f64,
+        /// Some of them.
+        examples: String,
+    },
     /// The weights that KL is measured against changed while others were trained.
     #[error(
         "the reference model changed during training: its KL values mean nothing; this is a bug, in palinode or in the device's driver"

@@ -1,7 +1,6 @@
 //! Greedy play on held-out problems.
 
 use palinode_core::{
-    error::Error,
     policy::Decode,
     rng::{RandomKey, Stream},
     sampling::Sampling,
@@ -12,6 +11,7 @@ use palinode_core::{
 use palinode_tasks::TextTask;
 
 use crate::{
+    error::TrainError,
     play::{play, rollout_config},
     workers::Workers,
 };
@@ -28,7 +28,7 @@ pub fn held_out(task: &dyn TextTask, count: usize) -> Vec<Problem> {
 /// Plays every problem once, greedily, at all attempts.
 ///
 /// # Errors
-/// Those of [`palinode_core::rollout::rollout`].
+/// Those of [`play`].
 ///
 /// # Source
 /// Greedy decoding for both attempts: arXiv 2409.12917, section 6.
@@ -38,7 +38,7 @@ pub fn play_greedily<M: Decode + Sync>(
     problems: &[Problem],
     attempts: usize,
     workers: &Workers,
-) -> Result<Vec<Group>, Error> {
+) -> Result<Vec<Group>, TrainError> {
     let config = rollout_config(task, attempts, 1, Sampling::Greedy)?;
     play(model, task, problems, &config, RandomKey::new(0, Stream::Evaluation), workers)
 }
@@ -53,7 +53,7 @@ pub fn evaluate<M: Decode + Sync>(
     problems: &[Problem],
     attempts: usize,
     workers: &Workers,
-) -> Result<Transitions, Error> {
+) -> Result<Transitions, TrainError> {
     let groups = play_greedily(model, task, problems, attempts, workers)?;
     Ok(Transitions::of(groups.iter().flat_map(Group::trajectories)))
 }

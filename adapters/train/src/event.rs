@@ -185,6 +185,10 @@ pub enum WarningKind {
     Flat,
     /// The run goes on with other inputs than it began with, as somebody insisted.
     ChangedInputs,
+    /// The verifier gave no verdict on some attempts.
+    Failed,
+    /// A step takes more problems than there are.
+    Repeats,
 }
 
 /// The measures of an RL step; fractions in `[0, 1]`, one entry an attempt where there are several.

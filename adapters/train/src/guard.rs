@@ -29,15 +29,18 @@ pub struct Guard {
     stage: StageName,
     /// Since the last look at why nothing rises.
     steps: Vec<Seen>,
+    /// Whether it was said that the verifier fails.
+    #[serde(default)]
+    failed: bool,
 }
 
 impl Guard {
     /// A guard at the start of a stage.
     pub fn new(stage: StageName) -> Self {
-        Self { stage, steps: Vec::new() }
+        Self { stage, steps: Vec::new(), failed: false }
     }
 
-    /// Looks at one RL step; speaks at most once every ten steps.
+    /// Looks at one RL step; speaks at most once every ten steps, and once in a stage of a verifier that fails.
     pub fn step(&mut self, metrics: &StepMetrics) -> Vec<Warning> {
         // Stage I pays its last attempt only.
         let trained = if self.stage == StageName::StageOne { metrics.zero_spread.len() - 1 } else { 0 };
@@ -55,11 +58,18 @@ impl Guard {
             truncated: share("truncated"),
             kl: metrics.kl.iter().copied().fold(0.0, f64::max),
         });
+        let mut warnings = Vec::new();
+        let failed = metrics.verdicts.get("failed").copied().unwrap_or(0);
+        if failed > 0 && !self.failed {
+            self.failed = true;
+            let all: u64 = metrics.verdicts.values().sum();
+            let message = format!("the verifier failed on {failed} of {all} attempts; they earn nothing, and are counted apart");
+            warnings.push((WarningKind::Failed, message));
+        }
         if !self.steps.len().is_multiple_of(WINDOW) {
-            return Vec::new();
+            return warnings;
         }
         let Seen { spreadless, changed, unparseable, truncated, .. } = Seen::mean(&self.steps[self.steps.len() - WINDOW..]);
-        let mut warnings = Vec::new();
         if self.steps.len() == diagnosis::STEPS {
             warnings.extend(diagnosis::of(&self.steps).map(|message| (WarningKind::Flat, message)));
             self.steps.clear();

@@ -9,7 +9,7 @@ use burn::{
 use palinode_core::precision::widen;
 
 pub use crate::optimizer::AdamW;
-use crate::{masters::Masters, optimizer::Optimizer, workers::Workers};
+use crate::{error::TrainError, masters::Masters, optimizer::Optimizer, workers::Workers};
 
 /// A model and its AdamW state. The model is held without gradients; each micro-batch differentiates a copy of its own.
 pub struct Learner<M> {
@@ -29,6 +29,21 @@ pub struct StepReport<R> {
     pub grad_norm: f64,
     /// What each micro-batch returned besides its loss, in order.
     pub extras: Vec<R>,
+}
+
+impl<R> StepReport<R> {
+    /// Refuses a step of which loss or gradient are not finite; the model is as it was before it.
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] says which of them, and where.
+    pub fn require_finite(&self, stage: &str, step: usize) -> Result<(), TrainError> {
+        for (what, value) in [("the loss", self.loss), ("the gradient's norm", self.grad_norm)] {
+            if !value.is_finite() {
+                return Err(TrainError::NotFinite { what, value, stage: stage.to_owned(), step });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<M: Module + Sync> Learner<M> {
@@ -259,6 +274,18 @@ mod tests {
         assert_eq!(parameters(&trained.without_adapters()), parameters(&base));
         assert_eq!(fingerprint(&trained.reference()), fingerprint(&base));
         assert_ne!(fingerprint(&trained), fingerprint(&base));
+    }
+
+    #[test]
+    fn what_is_not_finite_is_named() {
+        let report = |loss, grad_norm| StepReport::<()> { loss, grad_norm, extras: Vec::new() };
+        let refused = |loss, grad_norm| match report(loss, grad_norm).require_finite("warm start", 3) {
+            Err(TrainError::NotFinite { what, value, stage, step: 3 }) if stage == "warm start" => Some((what, value)),
+            _ => None,
+        };
+        assert!(report(0.53, 2.0).require_finite("warm start", 3).is_ok());
+        assert_eq!(refused(0.53, f64::INFINITY), Some(("the gradient's norm", f64::INFINITY)));
+        assert_eq!(refused(f64::INFINITY, f64::NAN), Some(("the loss", f64::INFINITY)));
     }
 
     /// Steps that are smaller than the last bit of a bf16 weight add up, since the optimiser works on f32 copies.

@@ -17,6 +17,7 @@
 //! | [`chunked`], [`by_hand`] | a loss over tokens, differentiated a chunk of logits at a time: automatically, or by passes that are written out |
 //! | [`checks`] | whether the device decodes and differentiates rightly, before anything is trained |
 //! | [`guard`], [`diagnosis`] | sandbagging, no signal, collapse, not-a-number; why a reward does not rise |
+//! | [`judges`] | verdicts that may not come: time limits, and verifiers that panic |
 //! | [`keep`], [`progress`] | the state from which a run goes on |
 //! | [`event`], [`run_folder`], [`checkpoint`], [`files`] | what is said, and what is kept |
 //! | [`occupancy`] | whether a folder may be taken for a run |
@@ -33,6 +34,7 @@ pub mod evaluate;
 pub mod event;
 pub mod files;
 pub mod guard;
+pub mod judges;
 pub mod keep;
 pub mod learner;
 mod masters;

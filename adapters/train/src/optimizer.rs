@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     optim::{AdamW as Rule, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer as _},
-    tensor::{Device, Tensor, TensorData},
+    tensor::{DType, Device, Tensor, TensorData},
 };
 use safetensors::{Dtype, SafeTensors, View};
 
@@ -183,7 +183,7 @@ impl Restore<'_> {
         }
         let numbers = |bytes: Vec<u8>| {
             let numbers: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-            Tensor::<1>::from_data(TensorData::new(numbers, [length]), device)
+            Tensor::<1>::from_data(TensorData::new(numbers, [length]), (device, DType::F32))
         };
         let steps = tensor("steps", Dtype::U64, 1)?;
         let steps = steps.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));

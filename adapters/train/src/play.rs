@@ -4,14 +4,14 @@ use palinode_core::{
     error::Error,
     policy::Decode,
     rng::RandomKey,
-    rollout::{RolloutConfig, rollout},
+    rollout::{Draw, RolloutConfig, rollout_draws},
     sampling::Sampling,
     task::Problem,
     trajectory::Group,
 };
 use palinode_tasks::TextTask;
 
-use crate::workers::Workers;
+use crate::{error::TrainError, workers::Workers};
 
 /// How a task's episodes are played.
 ///
@@ -31,10 +31,11 @@ pub fn context(task: &dyn TextTask, attempts: usize) -> Result<usize, Error> {
 
 /// Plays all problems, some at a time on each worker; the result does not depend on the number of workers.
 ///
-/// The samples of a problem stay together, since its prompt is read once for all of them.
+/// The samples of a problem stay together, since its prompt is read once for all of them. A problem that comes more than once is another draw each time.
+/// Verdicts that do not come are [`Verdict::Failed`](palinode_core::verifier::Verdict::Failed) (see [`crate::judges`]).
 ///
 /// # Errors
-/// Those of [`rollout`].
+/// Those of [`rollout_draws`]; [`TrainError::Stuck`] when too many verdicts have not come.
 pub fn play<M: Decode + Sync>(
     model: &M,
     task: &dyn TextTask,
@@ -42,9 +43,12 @@ pub fn play<M: Decode + Sync>(
     config: &RolloutConfig,
     key: RandomKey,
     workers: &Workers,
-) -> Result<Vec<Group>, Error> {
+) -> Result<Vec<Group>, TrainError> {
     let together = (workers.decode_batch() / config.samples()).max(1);
-    let pieces: Vec<&[Problem]> = problems.chunks(together).collect();
-    let groups = workers.map(&pieces, |piece| rollout(model, &task, piece, config, key));
-    groups.into_iter().collect::<Result<Vec<_>, _>>().map(|groups| groups.into_iter().flatten().collect())
+    let draws = Draw::all(problems);
+    let pieces: Vec<&[Draw<'_>]> = draws.chunks(together).collect();
+    let judge = workers.judges().of(task);
+    let groups = workers.map(&pieces, |piece| rollout_draws(model, &judge, piece, config, key));
+    workers.judges().require_progress(task)?;
+    Ok(groups.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }

@@ -1,6 +1,6 @@
 //! One RL step: play, verify, score, update.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
@@ -112,12 +112,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
             self.micro_batch(noisy.as_ref().unwrap_or(model), part, episodes.len())
         });
         report.extras.sort_by_key(|scored| scored.place);
-        for (what, value) in [("the loss", report.loss), ("the gradient's norm", report.grad_norm)] {
-            if !value.is_finite() {
-                let stage = self.stage.name.name().to_owned();
-                return Err(TrainError::NotFinite { what, value, stage, step: step + 1 });
-            }
-        }
+        report.require_finite(self.stage.name.name(), step + 1)?;
         let gap = report.extras.iter().map(|scored| scored.gap).fold(0.0, worse);
         // With dropout the trainer's log-probabilities are not the sampler's, by intention.
         if learner.model().with_dropout(key).is_none() {
@@ -134,7 +129,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
     fn advantages(&self, groups: &[Group]) -> Result<Vec<f32>, TrainError> {
         let rewards = rewards(groups, &self.device)?;
         let shape = rewards.dims();
-        let tensor = |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, shape), &self.device);
+        let tensor = |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, shape), (&self.device, DType::F32));
         let penalty = (!self.scoring.kl.is_loss()).then(|| self.kl_penalty(groups)).transpose()?.map(tensor);
         let scale = self.config.reinforce.scale_advantages;
         let advantages = advantages(self.stage.objective.as_ref(), rewards, penalty, self.baseline, scale);
@@ -148,7 +143,8 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let penalties = self.workers.map(&pieces, |episodes| -> Result<Vec<f32>, TrainError> {
             let batch = TokenBatch::new(episodes, &self.device)?;
             let scores = score_tokens(self.reference, None::<&M>, &batch, &self.scoring);
-            let sampled = Tensor::<1>::from_data(TensorData::new(sampled(episodes), [batch.scored()]), &self.device);
+            let sampled =
+                Tensor::<1>::from_data(TensorData::new(sampled(episodes), [batch.scored()]), (&self.device, DType::F32));
             Ok(kl_penalty(self.stage.objective.as_ref(), &batch, sampled - scores.logprob))
         });
         Ok(penalties.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
@@ -223,8 +219,12 @@ fn split<'a>(episodes: &'a [&'a Trajectory], advantages: &'a [f32], size: usize)
 }
 
 /// The device a model's scores live on.
-pub(crate) fn device_of<M: Trainable>(model: &M) -> Device {
-    model.devices().into_iter().next().map_or_else(Device::default, Device::without_autodiff)
+///
+/// # Errors
+/// [`TrainError::Config`] for a model that has no parameters, and so lives nowhere.
+pub(crate) fn device_of<M: Trainable>(model: &M) -> Result<Device, TrainError> {
+    let expected = || TrainError::Config { name: "parameters of the model", expected: "at least 1".into(), got: "0".into() };
+    model.devices().into_iter().next().map(Device::without_autodiff).ok_or_else(expected)
 }
 
 const _: fn() = || {

@@ -13,6 +13,7 @@ use crate::{
     evaluate::{evaluate, held_out},
     event::{Episode, Event, Phase, Sink, StepMetrics, Summary, WarningKind},
     guard::Guard,
+    judges::{caught, shown},
     keep::{Inside, Keep, Place, State, Wish, behind_step},
     learner::{AdamW, Learner},
     play,
@@ -58,6 +59,10 @@ pub fn train<M: Trainable>(
     let checks = checks.in_micro_batches(config.reinforce.micro_batch);
     let bound = parity_bound(&model);
     let checked = [checks.cached_decoding(bound)?.require()?, checks.sampler_and_trainer(bound)?.require()?];
+    if base.is_some() && progress.stages.is_empty() {
+        let expected = "that of a run whose base was evaluated (a base without stages is no place to start from)".into();
+        return Err(TrainError::Config { name: "the start's progress", expected, got: "no stage".into() });
+    }
     let fresh = progress.stages.is_empty() && inside.is_none();
     if fresh {
         run.announce([model.num_params(), trainable], &stages, checked)?;
@@ -65,7 +70,7 @@ pub fn train<M: Trainable>(
     if let Some(largest) = stages.iter().max_by_key(|stage| stage.attempts) {
         let reference = model.reference();
         let Rehearsal { episodes, tokens } =
-            Reinforce::new(task, largest, config, &reference, workers, &device_of(&model))?.rehearse(&model)?;
+            Reinforce::new(task, largest, config, &reference, workers, &device_of(&model)?)?.rehearse(&model)?;
         if fresh {
             run.sink.receive(&Event::Rehearsal { episodes, tokens, seconds: clock() })?;
         }
@@ -155,7 +160,18 @@ impl<M: Trainable> Run<'_, M> {
         for Check { name, measured, bound } in checked {
             self.sink.receive(&Event::Check { name: name.to_owned(), measured, bound })?;
         }
-        Ok(())
+        self.announce_repeats()
+    }
+
+    /// Says where a step takes more problems than there are.
+    fn announce_repeats(&mut self) -> Result<(), TrainError> {
+        let taken = self.config.reinforce.problems as u64;
+        let Some(all) = self.task.len(Split::Train).filter(|&all| all < taken) else { return Ok(()) };
+        let message = format!(
+            "a step takes {taken} problems, and there are {all} to train on: it plays each about {:.1} times, with other random draws each time;              reinforce.problems (--problems) of {all} or fewer plays each once",
+            taken as f64 / all as f64
+        );
+        self.sink.receive(&Event::Warning { kind: WarningKind::Repeats, stage: StageName::Base, rl_step: 0, message })
     }
 
     /// Says what the base's samples earn, and warns where that is nothing to learn from.
@@ -194,7 +210,7 @@ impl<M: Trainable> Run<'_, M> {
         progress: &mut Progress,
     ) -> Result<M, TrainError> {
         let &Anchored { stage, reference, own, since, base } = anchored;
-        let device = device_of(&model);
+        let device = device_of(&model)?;
         let steps = Reinforce::new(self.task, stage, self.config, reference, self.workers, &device)?;
         let (mut learner, first, mut guard) = match inside {
             None => {
@@ -264,6 +280,7 @@ impl<M: Trainable> Run<'_, M> {
         let verdict = match kind {
             WarningKind::Unparseable => "unparseable",
             WarningKind::Truncated => "truncated",
+            WarningKind::Failed => "failed",
             _ => return String::new(),
         };
         let examples = self.examples(groups, |attempt| attempt.verdict().name() == verdict);
@@ -279,10 +296,12 @@ impl<M: Trainable> Run<'_, M> {
             .filter(|(_, attempt)| wanted(attempt))
             .take(EXAMPLES)
             .map(|(problem, attempt)| {
-                let short =
-                    |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect::<String>();
-                let (asked, answered) = (short(self.task.show_prompt(problem)), short(self.task.show_answer(attempt.answer())));
-                format!("  problem: {asked}\n  answer:  {answered}\n  verdict: {}", self.task.explain(problem, attempt.answer()))
+                // A verifier that did not answer is not asked again for its reasons.
+                let reason = match self.workers.judges().reason(problem, attempt.answer()) {
+                    Some(reason) => format!("failed: {reason}"),
+                    None => caught(|| self.task.explain(problem, attempt.answer())).unwrap_or_else(|reason| reason),
+                };
+                shown(self.task, problem, attempt.answer(), &reason)
             })
             .collect();
         examples.join("\n")

@@ -191,7 +191,7 @@ impl<M: Trainable> WarmStart<'_, M> {
         learning_rate: f64,
         step: usize,
     ) -> Result<f64, TrainError> {
-        let device = device_of(learner.model());
+        let device = device_of(learner.model())?;
         let tokens =
             |k: usize| sequences.iter().map(move |s| (s.learn_first || k == 1, s.trajectory.attempts()[k].tokens().len()));
         let learned: usize = [0, 1].into_iter().flat_map(tokens).filter(|(learn, _)| *learn).map(|(_, n)| n).sum();
@@ -216,10 +216,7 @@ impl<M: Trainable> WarmStart<'_, M> {
             });
             (slope, ())
         });
-        if !(report.loss.is_finite() && report.grad_norm.is_finite()) {
-            let stage = "warm start".to_owned();
-            return Err(TrainError::NotFinite { what: "the loss", value: report.loss, stage, step: step + 1 });
-        }
+        report.require_finite("warm start", step + 1)?;
         Ok(report.loss)
     }
 

@@ -1,17 +1,20 @@
 //! Independent pieces of work on several cores.
 
 use std::{
-    panic::{self, AssertUnwindSafe},
     sync::{
         Condvar, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::error::TrainError;
+use crate::{
+    error::TrainError,
+    judges::{Judges, VERDICT_LIMIT},
+};
 
 /// Threads that each work on one piece at a time.
 ///
@@ -21,6 +24,7 @@ use crate::error::TrainError;
 pub struct Workers {
     pools: Vec<ThreadPool>,
     decode_batch: usize,
+    judges: Judges,
 }
 
 /// Episodes that are decoded together when nothing else is asked for; more do not make a step of decoding cheaper on a CPU.
@@ -41,12 +45,23 @@ impl Workers {
                 got: format!("{threads} ({e})"),
             })
         };
-        Ok(Self { pools: (0..threads.max(1)).map(pool).collect::<Result<_, _>>()?, decode_batch: DECODE_BATCH })
+        let pools = (0..threads.max(1)).map(pool).collect::<Result<_, _>>()?;
+        Ok(Self { pools, decode_batch: DECODE_BATCH, judges: Judges::new(Some(VERDICT_LIMIT)) })
     }
 
     /// The same threads, each decoding so many episodes together: their KV caches are what decoding needs memory for.
     pub fn with_decode_batch(self, episodes: usize) -> Self {
         Self { decode_batch: episodes.max(1), ..self }
+    }
+
+    /// The same threads, which wait for a verdict no longer than this; for as long as it takes where there is no limit.
+    pub fn with_verdict_limit(self, limit: Option<Duration>) -> Self {
+        Self { judges: Judges::new(limit), ..self }
+    }
+
+    /// Who asks verifiers.
+    pub fn judges(&self) -> &Judges {
+        &self.judges
     }
 
     /// Threads.
@@ -97,17 +112,11 @@ impl Workers {
             for pool in self.pools.iter().take(pieces.len()) {
                 scope.spawn(|| {
                     pool.install(|| {
+                        let _others = Release(&line);
                         loop {
                             let index = next.fetch_add(1, Ordering::Relaxed);
                             let Some(piece) = pieces.get(index) else { return };
-                            // Whoever panics must not leave the others waiting for its turn.
-                            match panic::catch_unwind(AssertUnwindSafe(|| f(piece))) {
-                                Ok(result) => line.hand_over(index, result),
-                                Err(panic) => {
-                                    line.give_up();
-                                    panic::resume_unwind(panic);
-                                }
-                            }
+                            line.hand_over(index, f(piece));
                         }
                     })
                 });
@@ -145,8 +154,24 @@ impl<F> Line<F> {
     }
 }
 
+/// Whoever panics, over a piece or while it is taken, must not leave the others waiting for its turn.
+struct Release<'a, F>(&'a Line<F>);
+
+impl<F> Drop for Release<'_, F> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.give_up();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::{
+        panic::{self, AssertUnwindSafe},
+        sync::mpsc,
+    };
+
     use super::*;
 
     #[test]
@@ -181,9 +206,22 @@ mod tests {
 
     #[test]
     fn a_panic_is_passed_on_and_leaves_nobody_waiting() {
+        let pieces = [0, 1, 2, 3, 4, 5, 6, 7];
         for at in [0, 5] {
-            let fold = || Workers::new(3).unwrap().fold(&[0, 1, 2, 3, 4, 5, 6, 7], |i| assert_ne!(*i, at), drop);
-            assert!(panic::catch_unwind(AssertUnwindSafe(fold)).is_err());
+            for where_taken in [false, true] {
+                let (tell, told) = mpsc::channel();
+                thread::spawn(move || {
+                    let slow = |i: &i32| {
+                        thread::sleep(Duration::from_millis(2));
+                        assert!(where_taken || *i != at);
+                        *i
+                    };
+                    let fold = || Workers::new(3).unwrap().fold(&pieces, slow, |i| assert!(!where_taken || i != at));
+                    let _ = tell.send(panic::catch_unwind(AssertUnwindSafe(fold)).is_err());
+                });
+                let panicked = told.recv_timeout(Duration::from_secs(60));
+                assert_eq!(panicked, Ok(true), "piece {at}, taken: {where_taken}");
+            }
         }
     }
 }

@@ -1,4 +1,11 @@
-//! A verifier that fails is not a wrong answer: a run says so, and stops.
+//! A verifier that fails, panics or does not return is not a wrong answer: a run says so, goes on, and stops where it is too often.
+
+use std::{
+    panic,
+    sync::{Arc, Once},
+    thread,
+    time::Duration,
+};
 
 use palinode_core::{
     rollout::AnswerLimit,
@@ -7,20 +14,55 @@ use palinode_core::{
 };
 use palinode_lm::{Decoder, DecoderConfig};
 use palinode_tasks::{Dialogue, DigitTask, Ledger, TaskError, TextTask};
-use palinode_train::{TrainError, config::TrainConfig, event::Event, play::context, progress::Start, train, workers::Workers};
+use palinode_train::{
+    TrainError,
+    config::TrainConfig,
+    event::{Event, WarningKind},
+    play::context,
+    progress::Start,
+    train,
+    workers::Workers,
+};
 
-/// The ledger, with a verifier that can't judge one problem in three.
-struct Failing(DigitTask);
+/// What a verifier does with problems that it can't judge.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Trouble {
+    Says,
+    Panics,
+    /// Returns, but too late.
+    Late,
+    /// Does not return for as long as the test runs.
+    Hangs,
+}
+
+/// Most that a verdict may take here, where it matters.
+const LIMIT: Duration = Duration::from_millis(40);
+
+/// The ledger, with a verifier that can't judge one problem in some.
+#[derive(Clone)]
+struct Failing {
+    task: DigitTask,
+    one_in: u32,
+    trouble: Trouble,
+}
 
 impl Task for Failing {
     fn problem(&self, seed: u64, split: Split, index: u64) -> Problem {
-        self.0.problem(seed, split, index)
+        self.task.problem(seed, split, index)
     }
 }
 
 impl Verifier for Failing {
     fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict {
-        if problem.prompt().iter().sum::<u32>().is_multiple_of(3) { Verdict::Failed } else { self.0.verify(problem, answer) }
+        if problem.prompt().iter().sum::<u32>().is_multiple_of(self.one_in) {
+            match self.trouble {
+                Trouble::Says => return Verdict::Failed,
+                Trouble::Panics => panic!("index out of bounds, for one"),
+                Trouble::Late => thread::sleep(LIMIT * 2),
+                Trouble::Hangs => thread::sleep(Duration::from_secs(3600)),
+            }
+        }
+        self.task.verify(problem, answer)
     }
 }
 
@@ -30,32 +72,52 @@ impl TextTask for Failing {
     }
 
     fn dialogue(&self) -> &dyn Dialogue {
-        self.0.dialogue()
+        self.task.dialogue()
     }
 
     fn answer_limit(&self) -> AnswerLimit {
-        self.0.answer_limit()
+        self.task.answer_limit()
     }
 
     fn max_prompt(&self) -> usize {
-        self.0.max_prompt()
+        self.task.max_prompt()
     }
 
     fn answer_alphabet(&self) -> Vec<u32> {
-        self.0.answer_alphabet()
+        self.task.answer_alphabet()
     }
 
     fn parse(&self, text: &str) -> Result<Problem, TaskError> {
-        self.0.parse(text)
+        self.task.parse(text)
     }
 
     fn show_prompt(&self, problem: &Problem) -> String {
-        self.0.show_prompt(problem)
+        self.task.show_prompt(problem)
+    }
+
+    fn detached(&self) -> Option<Arc<dyn Verifier + Send + Sync>> {
+        Some(Arc::new(self.clone()))
     }
 }
 
 fn run(max_failed: f64) -> (Result<(), TrainError>, Vec<Event>) {
-    let task = Failing(Ledger::new(4, 0.6).unwrap());
+    run_with(Trouble::Says, 3, max_failed)
+}
+
+fn run_with(trouble: Trouble, one_in: u32, max_failed: f64) -> (Result<(), TrainError>, Vec<Event>) {
+    // These panics are meant: nobody needs to read of them.
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if thread::current().name() != Some("verdict") {
+                usual(info);
+            }
+        }));
+    });
+    let task = Failing { task: Ledger::new(4, 0.6).unwrap(), one_in, trouble };
+    let limit = if matches!(trouble, Trouble::Late | Trouble::Hangs) { LIMIT } else { Duration::from_secs(60) };
+    let workers = Workers::new(1).unwrap().with_verdict_limit(Some(limit));
     let mut config = TrainConfig::default();
     config.set_warm_steps(0);
     (config.reinforce.steps_one, config.reinforce.steps_two) = (1, 1);
@@ -64,7 +126,7 @@ fn run(max_failed: f64) -> (Result<(), TrainError>, Vec<Event>) {
     let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
     let model = Decoder::new(&sizes, 0, &palinode_flex::device()).unwrap();
     let mut events = Vec::new();
-    let outcome = train(Start::fresh(model), &task, &config, &Workers::new(1).unwrap(), &mut (), &mut events);
+    let outcome = train(Start::fresh(model), &task, &config, &workers, &mut (), &mut events);
     (outcome.map(drop), events)
 }
 
@@ -90,4 +152,58 @@ fn a_model_that_is_never_right_is_told_before_the_first_step() {
     assert_eq!((found.problems, found.samples), (64, 8));
     let Event::Warning { message, .. } = &events[signal + 1] else { panic!("{:?}", events[signal + 1]) };
     assert!(message.starts_with("no signal: "), "{message}");
+}
+
+fn failed(events: &[Event]) -> u64 {
+    let of = |event: &Event| if let Event::Step(step) = event { step.verdicts.get("failed").copied() } else { None };
+    events.iter().filter_map(of).sum()
+}
+
+#[test]
+fn a_verifier_that_panics_or_is_late_counts_as_failed_and_the_run_goes_on() {
+    for (trouble, one_in, reason) in [
+        (Trouble::Panics, 3, "the verifier panicked: index out of bounds, for one"),
+        (Trouble::Late, 11, "no verdict within 0.04 s"),
+    ] {
+        let (outcome, events) = run_with(trouble, one_in, 1.0);
+        assert!(outcome.is_ok(), "{trouble:?}: {outcome:?}");
+        assert!(failed(&events) > 0, "{trouble:?}");
+        // The first step in which it happens says so, with an attempt and the reason.
+        let said = |event: &Event| match event {
+            Event::Warning { kind: WarningKind::Failed, message, .. } => Some(message.clone()),
+            _ => None,
+        };
+        let said: Vec<String> = events.iter().filter_map(said).collect();
+        assert!((1..=2).contains(&said.len()), "{trouble:?}: once a stage: {said:?}");
+        assert!(said[0].contains("failed on") && said[0].contains("problem: ") && said[0].contains(reason), "{said:?}");
+    }
+}
+
+#[test]
+fn a_verifier_that_panics_too_often_stops_the_run_with_its_words() {
+    let (outcome, _) = run_with(Trouble::Panics, 3, 0.1);
+    let Err(TrainError::Verifier { examples, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(examples.matches("verdict: failed: the verifier panicked: index out of bounds").count(), 3, "{examples}");
+}
+
+#[test]
+fn a_verifier_that_never_returns_ends_the_run_by_name_and_soon() {
+    let (outcome, _) = run_with(Trouble::Hangs, 2, 1.0);
+    let Err(error @ TrainError::Stuck { threads, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(threads, palinode_train::judges::MOST_STUCK);
+    let message = error.to_string();
+    assert!(
+        message.contains("verdict_seconds") && message.contains("problem: ") && message.contains("no verdict within"),
+        "{message}"
+    );
+}
+
+#[test]
+fn without_a_limit_a_slow_verdict_counts_for_what_it_is() {
+    let task = Failing { task: Ledger::new(4, 0.6).unwrap(), one_in: 1, trouble: Trouble::Late };
+    let problem = task.problem(0, Split::Train, 0);
+    for (limit, expected) in [(None, Verdict::Right), (Some(LIMIT), Verdict::Failed), (Some(LIMIT * 50), Verdict::Right)] {
+        let workers = Workers::new(1).unwrap().with_verdict_limit(limit);
+        assert_eq!(workers.judges().of(&task).verify(&problem, problem.reference()), expected, "{limit:?}");
+    }
 }

@@ -75,7 +75,7 @@ impl Decoder<'_> {
     /// The gradient of the states from that of their tokens' log-probabilities and divergences; adds to that of the parameters.
     ///
     /// With p = π(v), q = π_ref(v), d = log p − log q, and g and h the two gradients, that of a logit is (g·(1[v = token] − p) + h·c) / temperature,
-    /// where c = p·(d − KL) for the reverse divergence, and p − q for the forward one.
+    /// where c = p·(d − KL) for the reverse divergence, and p − q for the forward one. Logits of −∞ are constants: nothing flows into them.
     pub fn distribution_back(
         &self,
         distribution: Distribution,
@@ -140,6 +140,11 @@ impl Decoder<'_> {
         if let Some(limit) = self.shape.logit_cap {
             cap_each(&mut logits, limit);
         }
+        if !self.shape.unused.is_empty() {
+            for row in logits.chunks_exact_mut(vocabulary) {
+                self.shape.unused.iter().for_each(|&id| row[id as usize] = f32::NEG_INFINITY);
+            }
+        }
         logits
     }
 }
@@ -158,21 +163,27 @@ wide! {
         match towards {
             Towards::Nothing => {
                 for x in row.iter_mut() {
-                    *x = -flow * exp(*x) * slope(*x, cap, temperature);
+                    *x = possible(*x, -flow * exp(*x) * slope(*x, cap, temperature));
                 }
             }
             Towards::Reverse { frozen, value, gradient } => {
                 for (x, &q) in row.iter_mut().zip(frozen) {
-                    *x = exp(*x) * (gradient * (*x - q - value) - flow) * slope(*x, cap, temperature);
+                    *x = possible(*x, exp(*x) * (gradient * (*x - q - value) - flow) * slope(*x, cap, temperature));
                 }
             }
             Towards::Forward { frozen, gradient } => {
                 for (x, &q) in row.iter_mut().zip(frozen) {
-                    *x = (exp(*x) * (gradient - flow) - gradient * exp(q)) * slope(*x, cap, temperature);
+                    *x = possible(*x, (exp(*x) * (gradient - flow) - gradient * exp(q)) * slope(*x, cap, temperature));
                 }
             }
         }
     }
+}
+
+/// What belongs to a token of this log-probability: nothing, where it is −∞.
+#[inline(always)]
+fn possible(logprob: f32, value: f32) -> f32 {
+    if logprob == f32::NEG_INFINITY { 0.0 } else { value }
 }
 
 /// d(logit / temperature) of the logit before its cap, where `cap` is log Σ e^(logit / temperature) and the limit.
@@ -204,9 +215,9 @@ wide! {
 }
 
 wide! {
-    /// Σ_v p(v) (log p(v) − log q(v)), from logarithms.
+    /// Σ_v p(v) (log p(v) − log q(v)), from logarithms; 0 log 0 = 0.
     fn relative_entropy<'a>(p: &'a [f32], q: &'a [f32]) -> f32 {
-        sum_of(p, q, |p, q| exp(p) * (p - q))
+        sum_of(p, q, |p, q| possible(p, exp(p) * (p - q)))
     }
 }
 

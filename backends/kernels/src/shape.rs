@@ -1,5 +1,7 @@
 //! What kind of decoder it is.
 
+use std::sync::Arc;
+
 /// The function on the gate of the feed-forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
@@ -52,6 +54,8 @@ pub struct Shape {
     pub attention_cap: Option<f32>,
     /// Soft cap of logits.
     pub logit_cap: Option<f32>,
+    /// Ids that no token has: their logits are −∞.
+    pub unused: Arc<[u32]>,
 }
 
 impl Shape {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use burn_tensor::{Device, Int, Tensor, TensorData};
+use burn_tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::values;
 use crate::{
@@ -29,7 +29,7 @@ impl FreeLogits {
     /// Logits given one by one.
     pub fn from_values(values: Vec<f32>, device: &Device) -> Self {
         let positions = values.len() / VOCABULARY;
-        Self { logits: Tensor::from_data(TensorData::new(values, [positions, VOCABULARY]), device) }
+        Self { logits: Tensor::from_data(TensorData::new(values, [positions, VOCABULARY]), (device, DType::F32)) }
     }
 
     /// The same logits, with gradients.
@@ -75,7 +75,7 @@ impl Hashed {
                 (0..VOCABULARY as u32).map(move |v| noise(read, v))
             })
             .collect();
-        Tensor::from_data(TensorData::new(logits, [rows.len(), VOCABULARY]), &self.device)
+        Tensor::from_data(TensorData::new(logits, [rows.len(), VOCABULARY]), (&self.device, DType::F32))
     }
 }
 

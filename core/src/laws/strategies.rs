@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use burn_tensor::{Device, Tensor, TensorData};
+use burn_tensor::{DType, Device, Tensor, TensorData};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{
@@ -25,7 +25,7 @@ pub struct Rewards {
 impl Rewards {
     /// `[P, G, K]`.
     pub fn tensor(&self, device: &Device) -> Tensor<3> {
-        Tensor::from_data(TensorData::new(self.values.clone(), self.shape), device)
+        Tensor::from_data(TensorData::new(self.values.clone(), self.shape), (device, DType::F32))
     }
 
     /// Other values in the same shape.

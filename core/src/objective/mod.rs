@@ -48,7 +48,11 @@ impl<O: Objective + ?Sized> Objective for &O {
     }
 }
 
-/// From task rewards to advantages: returns, minus the K1 penalty if there is one, minus the baseline, scaled if asked.
+/// From task rewards to advantages: returns minus their baseline, scaled if asked; then the K1 penalty, if there is one, minus its own baseline is taken
+/// out.
+///
+/// Baselines are linear in the returns, so without scaling this is the penalty taken out of the returns. Scaling leaves it alone: β weighs what it
+/// would weigh as a loss. A penalty that is scaled with the returns loses its β wherever it is all there is to scale, as on Stage I's first attempt.
 ///
 /// # Shapes
 /// `rewards: [P, G, K]`; `penalty: [P, G, K]` is that of [`kl_penalty`], for [`KlEstimator::K1`] only;
@@ -63,13 +67,12 @@ pub fn advantages<O: Objective + ?Sized>(
     baseline: Baseline,
     scale: bool,
 ) -> Tensor<3> {
-    let returns = objective.returns(rewards.clone());
-    let returns = match penalty {
-        Some(penalty) => returns - penalty,
-        None => returns,
-    };
-    let advantages = baseline.advantages(returns, rewards);
-    if scale { scale_by_deviation(advantages) } else { advantages }
+    let advantages = baseline.advantages(objective.returns(rewards.clone()), rewards.clone());
+    let advantages = if scale { scale_by_deviation(advantages) } else { advantages };
+    match penalty {
+        Some(penalty) => advantages - baseline.advantages(penalty, rewards),
+        None => advantages,
+    }
 }
 
 /// β_k Σ_t d_t of each attempt: the [`KlEstimator::K1`] penalty, which [`advantages`] takes out of the returns; reads from the device.
@@ -145,6 +148,25 @@ mod tests {
     use burn_tensor::Device;
 
     use super::*;
+
+    /// Scaled with the returns, a penalty of any β would come out the same where nothing is paid.
+    #[test]
+    fn scaling_leaves_the_weight_of_a_penalty() {
+        let device = Device::flex();
+        let rewards = || Tensor::<3>::from_data([[[1.0f32, 1.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]], &device);
+        let d = [0.3f32, -0.1, 0.2, 0.0];
+        let first_attempts = |beta: f32| -> Vec<f32> {
+            let penalty = Tensor::<3>::from_data([d.map(|d| [beta * d, 0.0])], &device);
+            let stage = StageOne::default();
+            let gains = advantages(&stage, rewards(), Some(penalty), Baseline::GroupMean, true);
+            gains.narrow(2, 0, 1).into_data().iter::<f32>().collect()
+        };
+        for beta in [1e-4, 10.0] {
+            for (found, d) in first_attempts(beta).into_iter().zip(d) {
+                assert!((found + beta * (d - 0.1)).abs() <= 1e-6 * beta, "{beta}: {found}");
+            }
+        }
+    }
 
     #[test]
     fn loss_by_hand() {

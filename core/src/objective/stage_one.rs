@@ -48,7 +48,7 @@ impl Objective for StageOne {
         if attempts == 1 {
             return last;
         }
-        let earlier = Tensor::<3>::zeros([problems, samples, attempts - 1], &rewards.device()).cast(rewards.dtype());
+        let earlier = Tensor::<3>::zeros([problems, samples, attempts - 1], (&rewards.device(), rewards.dtype()));
         Tensor::cat(alloc::vec![earlier, last], 2)
     }
 

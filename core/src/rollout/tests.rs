@@ -104,6 +104,65 @@ fn an_episode_does_not_depend_on_its_batch() {
 }
 
 #[test]
+fn a_problem_that_comes_again_is_played_anew_and_the_first_time_as_if_it_were_alone() {
+    let policy = Scripted { vocabulary: 5 };
+    let config = config(2, AnswerLimit::Fixed(8));
+    let key = RandomKey { step: 2, ..RandomKey::new(7, Stream::StageOne) };
+    let [a, b] = [0, 1].map(|id| Problem::new(id, vec![1], vec![]).unwrap());
+    let step = [a.clone(), b.clone(), a.clone(), a.clone(), b];
+    let groups = rollout(&policy, &SumIsEven, &step, &config, key).unwrap();
+    assert_eq!(Draw::all(&step).iter().map(|draw| draw.occurrence).collect::<Vec<_>>(), [0, 0, 1, 2, 1]);
+    for (i, one) in groups.iter().enumerate() {
+        for other in &groups[i + 1..] {
+            assert_ne!(one.trajectories(), other.trajectories(), "group {i} is played twice");
+        }
+    }
+    assert_eq!(groups[..1], rollout(&policy, &SumIsEven, &step[..1], &config, key).unwrap());
+    // Whichever part of the step is played together.
+    let draws = Draw::all(&step);
+    let parts = draws.chunks(2).flat_map(|part| rollout_draws(&policy, &SumIsEven, part, &config, key).unwrap());
+    assert_eq!(parts.collect::<Vec<_>>(), groups);
+}
+
+#[test]
+fn ids_at_or_beyond_the_width_of_the_logits_are_refused_wherever_they_stand() {
+    let policy = Scripted { vocabulary: 5 };
+    let play = |prompt: Vec<u32>, limit: AnswerLimit, revision: Vec<u32>| {
+        let config = RolloutConfig::new(2, 1, Sampling::Greedy, limit, revision).unwrap();
+        let problem = Problem::new(0, prompt, vec![]).unwrap();
+        rollout(&policy, &SumIsEven, &[problem], &config, RandomKey::new(0, Stream::User)).map(drop)
+    };
+    let ended = |ends: &[u32]| AnswerLimit::Ended { ends: ends.to_vec(), max: 2 };
+    assert_eq!(play(vec![4], ended(&[4, 0]), vec![4]), Ok(()));
+    for (what, got, refused) in [
+        ("a prompt", 5, play(vec![1, 5], ended(&[0]), vec![4])),
+        ("the revision instruction", 9, play(vec![1], AnswerLimit::Fixed(2), vec![4, 9])),
+        ("the ids that end an answer", 5, play(vec![1], ended(&[5]), vec![4])),
+        ("the ids that end an answer", u32::MAX, play(vec![1], ended(&[0, u32::MAX]), vec![4])),
+    ] {
+        assert_eq!(refused, Err(Error::Token { what, expected: 5, got }));
+    }
+}
+
+#[test]
+fn credit_outside_of_the_range_is_a_verifier_that_failed() {
+    struct Generous(f32);
+    impl Verifier for Generous {
+        fn verify(&self, _: &Problem, _: &[u32]) -> Verdict {
+            Verdict::Partial(self.0)
+        }
+    }
+    for (credit, expected) in [(7.0, Verdict::Failed), (f32::NAN, Verdict::Failed), (0.5, Verdict::Partial(0.5))] {
+        let play = config(1, AnswerLimit::Fixed(1));
+        let key = RandomKey::new(0, Stream::User);
+        let groups = rollout(&Scripted { vocabulary: 5 }, &Generous(credit), &problems(1), &play, key).unwrap();
+        assert_eq!(groups[0].trajectories()[0].attempts()[0].verdict(), expected, "{credit}");
+        let made = Attempt::new(vec![1], vec![0.0], StopReason::FixedLength, Verdict::Partial(credit));
+        assert_eq!(made.is_err(), expected == Verdict::Failed);
+    }
+}
+
+#[test]
 fn ends_are_counted_and_truncation_is_never_rewarded() {
     struct AlwaysRight;
     impl Verifier for AlwaysRight {
@@ -170,5 +229,8 @@ fn impossible_configurations_are_refused() {
     let new = |attempts, samples, max| RolloutConfig::new(attempts, samples, Sampling::Greedy, AnswerLimit::Fixed(max), vec![]);
     assert!(new(0, 1, 1).is_err() && new(256, 1, 1).is_err() && new(2, 0, 1).is_err() && new(2, 1, 0).is_err());
     assert_eq!(new(3, 1, 5).unwrap().capacity(7), 22);
+    assert!(new(2, 1, usize::MAX).is_err() && new(2, 1, (1 << 24) + 1).is_err());
+    assert_eq!(new(255, 1, 1 << 24).unwrap().capacity(usize::MAX), usize::MAX);
+    assert!(RolloutConfig::new(2, 1, Sampling::Temperature(-1.0), AnswerLimit::Fixed(1), vec![]).is_err());
     assert!(Sampling::temperature(0.0).is_err() && Sampling::temperature(f64::NAN).is_err());
 }

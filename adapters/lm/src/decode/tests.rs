@@ -213,3 +213,51 @@ fn too_long_and_foreign_prompts_are_refused() {
     assert!(matches!(model.start(&[&[11]], 1, 8), Err(Error::Token { got: 11, .. })));
     assert!(matches!(model.start(&[&[]], 1, 8), Err(Error::Empty(_))));
 }
+
+/// A vocabulary that was padded, and has holes: ids that no token has are never sampled, and scores know nothing of them either.
+#[test]
+fn ids_that_no_token_has_are_never_sampled_and_take_no_part_in_scores() {
+    let unused = [0, 3, 9, 10];
+    let problems: Vec<Problem> = (0..4).map(|id| Problem::new(id, vec![id % 2 + 1, 4], vec![]).unwrap()).collect();
+    for (kernels, logit_cap) in [(true, None), (false, None), (true, Some(3.0)), (false, Some(3.0))] {
+        let config = DecoderConfig { logit_cap, ..DecoderConfig::small(11, 32, 2, 4, 64) };
+        let all = Decoder::new(&config, 5, &palinode_flex::device()).unwrap().with_kernels(kernels);
+        let masked = all.clone().with_unused(unused).unwrap();
+        for sampling in [Sampling::Greedy, Sampling::temperature(2.0).unwrap()] {
+            let play = RolloutConfig::new(2, 8, sampling, AnswerLimit::Fixed(6), vec![8]).unwrap();
+            let written = |model: &Decoder| -> Vec<u32> {
+                let groups = rollout(model, &Never, &problems, &play, RandomKey::new(3, Stream::User)).unwrap();
+                let episodes = groups.iter().flat_map(Group::trajectories);
+                episodes.flat_map(Trajectory::attempts).flat_map(|attempt| attempt.tokens().to_vec()).collect()
+            };
+            assert!(written(&all).iter().any(|id| unused.contains(id)), "the model would like to");
+            assert!(!written(&masked).iter().any(|id| unused.contains(id)), "{sampling:?}");
+        }
+        // What is left of the distribution is what it was, shared among the others.
+        let (whole, left) = (full(&all, &[1, 2, 5]), full(&masked, &[1, 2, 5]));
+        let lost: f32 = unused.iter().map(|&id| whole[id as usize].exp()).sum();
+        for (id, (whole, left)) in whole.iter().zip(&left).enumerate() {
+            match unused.contains(&(id as u32)) {
+                true => assert_eq!(*left, f32::NEG_INFINITY),
+                false => assert!((whole - (1.0 - lost).ln() - left).abs() < 1e-5, "{id}: {whole} {left}"),
+            }
+        }
+        let (mut cache, logits) = masked.start(&[&[1, 2]], 1, 8).unwrap();
+        close(&logits, 0, &full(&masked, &[1, 2]));
+        close(&masked.extend(&mut cache, &[0], &[vec![5]]), 0, &left);
+    }
+}
+
+#[test]
+fn prompts_hold_tokens_and_some_ids_are_left() {
+    let model = model(2, true).with_unused([10, 3, 3]).unwrap();
+    assert_eq!(model.unused(), [3, 10]);
+    let refused = |prompt: &[u32]| model.start(&[&[1], prompt], 1, 8).map(drop).unwrap_err();
+    assert_eq!(refused(&[1, 3]), Error::NoToken { what: "a prompt", got: 3 });
+    assert_eq!(refused(&[11]), Error::Token { what: "a prompt", expected: 11, got: 11 });
+    assert!(model.clone().with_unused([11]).is_err() && model.clone().with_unused(0..11).is_err());
+    // What is made of the model keeps what it knows.
+    let cast = model.clone().cast(burn::tensor::FloatDType::BF16);
+    let adapted = model.with_adapters(&crate::LoraConfig::on_all(1), 1).unwrap();
+    assert!([cast, adapted.without_adapters(), adapted].iter().all(|model| model.unused() == [3, 10]));
+}

@@ -51,7 +51,8 @@ pub(crate) fn run(args: &TryArgs) -> Result<(), Failure> {
         match task.parse(line).and_then(|problem| fitting(problem, &config, opened.model.config().context)) {
             Ok(problem) => {
                 let key = RandomKey { step: number as u32, ..RandomKey::new(args.seed, Stream::User) };
-                let groups = rollout(&opened.model, &task, std::slice::from_ref(&problem), &config, key)?;
+                let judge = opened.workers.judges().of(task);
+                let groups = rollout(&opened.model, &judge, std::slice::from_ref(&problem), &config, key)?;
                 for trajectory in groups.iter().flat_map(|group| group.trajectories()) {
                     if args.json {
                         progress::print_json(&as_json(task, line, &problem, trajectory.attempts()))?;

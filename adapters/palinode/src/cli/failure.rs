@@ -138,7 +138,8 @@ impl From<TrainError> for Failure {
             | TrainError::NotFinite { .. }
             | TrainError::Check { .. }
             | TrainError::Reference
-            | TrainError::Verifier { .. } => GUARD,
+            | TrainError::Verifier { .. }
+            | TrainError::Stuck { .. } => GUARD,
             TrainError::Interrupted => INTERRUPTED,
             TrainError::Io { .. }
             | TrainError::Damaged { .. }

@@ -10,8 +10,9 @@ use palinode::{
         sampling::{Sampling, choose},
     },
     device,
-    hf::Folder,
+    hf::{Folder, FolderTokenizer},
     lm::Decoder,
+    setup::without_token,
 };
 use serde_json::json;
 
@@ -33,11 +34,21 @@ struct Asked {
 /// New ids when nothing else was asked for.
 const NEW: usize = 64;
 
-fn open(args: &ModelArgs, more: usize) -> Result<Asked, Failure> {
+/// `logprobs` asks for the model's own distribution, over all its ids, as other software gives it; `generate` leaves out ids that no token has.
+#[derive(PartialEq)]
+enum Over {
+    AllIds,
+    Tokens,
+}
+
+fn open(args: &ModelArgs, more: usize, over: &Over) -> Result<Asked, Failure> {
     let ids = parse(&args.ids)?;
     let device = device::open(&args.device)?.device;
     let mut folder = Folder::open(&args.model, &device)?;
     progress::print_notes(&folder.notes());
+    if *over == Over::Tokens {
+        folder = of_tokens(folder);
+    }
     let config = folder.config();
     if let Some(&got) = ids.iter().find(|&&id| id as usize >= config.vocabulary) {
         return Err(CoreError::Token { what: "--ids", expected: config.vocabulary, got }.into());
@@ -52,6 +63,25 @@ fn open(args: &ModelArgs, more: usize) -> Result<Asked, Failure> {
     Ok(Asked { model: folder.load(&device)?, ids, end_tokens: folder.end_tokens().to_vec(), device })
 }
 
+/// The folder with what its tokenizer says of its ids; a folder of weights alone needs none.
+fn of_tokens(folder: Folder) -> Folder {
+    let path = folder.path().join("tokenizer.json");
+    if !path.is_file() {
+        return folder;
+    }
+    match FolderTokenizer::load(&path, folder.config().vocabulary) {
+        Ok(tokenizer) => {
+            let folder = folder.with_tokens_of(&tokenizer);
+            progress::print_notes(&without_token(&folder).into_iter().collect::<Vec<_>>());
+            folder
+        }
+        Err(error) => {
+            progress::print_notes(&[format!("{error}; so ids that no token has may be written too")]);
+            folder
+        }
+    }
+}
+
 /// Ids separated by white space or commas.
 fn parse(text: &str) -> Result<Vec<u32>, Failure> {
     let parts = text.split(|c: char| c.is_whitespace() || c == ',').filter(|part| !part.is_empty());
@@ -62,7 +92,7 @@ fn parse(text: &str) -> Result<Vec<u32>, Failure> {
 }
 
 pub(crate) fn logprobs(args: &LogprobsArgs) -> Result<(), Failure> {
-    let Asked { model, ids, device, .. } = open(&args.model, 0)?;
+    let Asked { model, ids, device, .. } = open(&args.model, 0, &Over::AllIds)?;
     let scored = ids.len() - 1;
     let tensor = |values: Vec<i32>| {
         let count = values.len();
@@ -89,7 +119,7 @@ pub(crate) fn generate(args: &GenerateArgs) -> Result<(), Failure> {
     let sampling = if args.greedy { Sampling::Greedy } else { Sampling::temperature(args.temperature)? };
     let asked = args.max_new.map(|n| n as usize);
     let needed = asked.unwrap_or(1);
-    let Asked { model, ids, end_tokens, .. } = open(&args.model, needed)?;
+    let Asked { model, ids, end_tokens, .. } = open(&args.model, needed, &Over::Tokens)?;
     let most = asked.unwrap_or(NEW.min(model.config().context - ids.len()));
     let (mut cache, mut logits) = model.start(&[&ids], 1, ids.len() + most)?;
     let mut written: Vec<u32> = Vec::new();

@@ -205,5 +205,9 @@ const MACHINE: &[Key] = &[
     key("device", "The device; `palinode doctor` lists them."),
     key("threads", "Threads; 0 for one a core on the CPU, and one on a GPU. The result does not depend on it."),
     key("decode_batch", "Episodes that each thread decodes together; 0 for 32 on the CPU, and 128 on a GPU."),
+    key(
+        "verdict_seconds",
+        "How long a verdict on problems of a file may take before it counts as failed; 0 for as long as it likes.",
+    ),
     key("kernels", "Whether the CPU runs a model's passes written out, rather than one tensor operation after another."),
 ];

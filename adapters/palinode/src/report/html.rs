@@ -109,6 +109,8 @@ fn warning(warning: &Warning) -> String {
         "unparseable" => "Answers that can't be read",
         "truncated" => "Answers cut off",
         "flat" => "The reward does not rise",
+        "failed" => "The verifier failed",
+        "repeats" => "Steps larger than the file",
         other => other,
     };
     format!("<b>{}</b> ({}, {steps}). {}", escape(kind), escape(stage_name(&warning.stage)), escape(&warning.message))
