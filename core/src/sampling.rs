@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use burn_tensor::{DType, Int, IntDType, Tensor, TensorData, Transaction};
+use burn_tensor::{DType, FloatDType, Int, IntDType, Tensor, TensorData};
 
 use crate::{
     error::{Error, check_range},
@@ -83,14 +83,14 @@ pub fn choose(logits: Tensor<2>, sampling: Sampling, uniforms: &[f32]) -> Result
         }
     };
     let chosen = logprobs.gather(1, tokens.clone());
-    let read = Transaction::default().register(tokens).register(chosen).execute();
-    let [tokens, logprobs] = &read[..] else { return Err(Error::Length { what: "tensors read", expected: 2, got: read.len() }) };
-    tokens
-        .iter::<i64>()
-        .zip(logprobs.iter::<f32>())
-        .map(|(token, logprob)| {
-            if logprob.is_finite() {
-                Ok(Choice { token: token as u32, logprob })
+    // Ids are below 2²⁴, which f32 holds exactly; the type is named, since the device's own may hold 8 bits.
+    let tokens = tokens.cast(FloatDType::from(chosen.dtype()));
+    let packed: Vec<f32> = Tensor::cat(alloc::vec![tokens, chosen], 1).into_data().iter::<f32>().collect();
+    packed
+        .chunks_exact(2)
+        .map(|pair| {
+            if pair[1].is_finite() {
+                Ok(Choice { token: pair[0] as u32, logprob: pair[1] })
             } else {
                 Err(Error::NotFinite("log-probability of a sampled token"))
             }

@@ -75,7 +75,7 @@ impl Verdict {
 /// - `answer` holds the attempt's tokens without its end token.
 /// - Indifferent to the problem's id, which keys random numbers and says nothing about the answer.
 ///
-/// `laws::Laws::verifier` (feature `laws`) tries all of this but the time it takes.
+/// `laws::Laws::verifier` (feature `laws`) tries all of this but the time it takes. A rollout here trusts it; training does not (`palinode_train::judges`).
 pub trait Verifier {
     /// The verdict on one attempt.
     fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict;

@@ -166,7 +166,8 @@ pub(crate) fn listed_devices_open(backend: &dyn Backend) {
     assert!(!listed.is_empty(), "a backend under test has a device");
     for name in listed {
         assert!(name.starts_with(backend.name()), "{name}");
-        let device = backend.open(&name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut device = backend.open(&name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        crate::prepare(&mut device);
         let sum: f32 = Tensor::<1>::ones([3], &device).sum().into_scalar();
         assert_eq!(sum, 3.0, "{name}");
     }

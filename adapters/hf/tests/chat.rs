@@ -257,3 +257,34 @@ fn a_token_that_the_model_does_not_have_is_refused_where_it_is_used() {
     assert_eq!(short.encode("one two").unwrap(), tokenizer("chatml").encode("one two").unwrap());
     assert!(short.encode("one<|im_end|>").unwrap_err().to_string().contains(&format!("gives id {last}")));
 }
+
+/// Ids without a token: behind the last one, and in holes.
+#[test]
+fn ids_that_no_token_has_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    let model = json!({"type": "WordLevel", "unk_token": "[UNK]", "vocab": {"[UNK]": 0, "a": 1, "b": 3, "c": 6}});
+    fs::write(&path, json!({"version": "1.0", "added_tokens": [], "model": model}).to_string()).unwrap();
+    assert_eq!(FolderTokenizer::load(&path, 10).unwrap().unused(), [2, 4, 5, 7, 8, 9]);
+    assert_eq!(FolderTokenizer::load(&path, 7).unwrap().unused(), [2, 4, 5]);
+    let chatml = FolderTokenizer::load(&self::folder("chatml").join("tokenizer.json"), 1024).unwrap();
+    let unused = chatml.unused();
+    assert!(unused.contains(&1023) && unused.iter().all(|id| chatml.decode(&[*id]).is_empty()));
+}
+
+/// The token was added, and the model's embeddings were not resized to hold it.
+#[test]
+fn an_end_of_turn_behind_the_last_row_is_refused_with_the_remedy() {
+    let folder = folder("chatml");
+    let whole = FolderTokenizer::load(&folder.join("tokenizer.json"), 512).unwrap();
+    let end = whole.id("<|im_end|>").unwrap();
+    let rows = end as usize;
+    let short = FolderTokenizer::load(&folder.join("tokenizer.json"), rows).unwrap();
+    let template = Template::of(&folder).unwrap();
+    let error = Chat::new(short.clone(), template, &[], ChatConfig::default()).unwrap_err().to_string();
+    for part in ["tokenizer_config.json", &format!("token id {end}"), &format!("the model has {rows} ids"), "resize"] {
+        assert!(error.contains(part), "{part:?} is not in {error:?}");
+    }
+    let error = Chat::new(short, None, &[end], ChatConfig::default()).unwrap_err().to_string();
+    assert!(error.contains(&format!("token id {end}")) && error.contains("resize"), "{error}");
+}

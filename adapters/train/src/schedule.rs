@@ -168,7 +168,8 @@ impl<M: Trainable> Run<'_, M> {
         let taken = self.config.reinforce.problems as u64;
         let Some(all) = self.task.len(Split::Train).filter(|&all| all < taken) else { return Ok(()) };
         let message = format!(
-            "a step takes {taken} problems, and there are {all} to train on: it plays each about {:.1} times, with other random draws each time;              reinforce.problems (--problems) of {all} or fewer plays each once",
+            "a step takes {taken} problems, and there are {all} to train on: it plays each about {:.1} times, with other random draws each time; \
+             reinforce.problems (--problems) of {all} or fewer plays each once",
             taken as f64 / all as f64
         );
         self.sink.receive(&Event::Warning { kind: WarningKind::Repeats, stage: StageName::Base, rl_step: 0, message })

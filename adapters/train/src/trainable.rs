@@ -12,7 +12,7 @@ use palinode_core::{
 use palinode_lm::{Decoder, Kernels};
 use sha2::{Digest, Sha256};
 
-use crate::learner::add_gradients;
+use crate::{error::TrainError, learner::add_gradients, reinforce::device_of};
 
 /// How the gradient of hidden states becomes that of the parameters below them.
 pub type Backward<'a> = Box<dyn FnOnce(Tensor<2>) -> GradientsParams + 'a>;
@@ -110,6 +110,16 @@ impl ModuleVisitor for CountTrainable {
         let tensor = param.val();
         self.numbers += if tensor.is_require_grad() { tensor.shape().num_elements() } else { 0 };
     }
+}
+
+/// Ids that a model knows: the width of its logits.
+///
+/// # Errors
+/// [`TrainError::Config`] for a model without parameters.
+pub fn vocabulary<M: Trainable>(model: &M) -> Result<usize, TrainError> {
+    let device = device_of(model)?;
+    let states = model.states(Tensor::zeros([1, 1], &device), Tensor::zeros([1], &device));
+    Ok(model.logits(states).dims()[1])
 }
 
 /// SHA-256 over every parameter's bits, in the order of the model: two models have the same only when no number differs.

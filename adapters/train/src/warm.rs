@@ -13,6 +13,7 @@ use burn::tensor::Tensor;
 use palinode_core::{
     attempt::{Attempt, StopReason},
     batch::TokenBatch,
+    error::Error,
     logprob::Scoring,
     rng::{RandomKey, Stream},
     sampling::Sampling,
@@ -35,7 +36,7 @@ use crate::{
     progress::{Progress, Resumed},
     reinforce::device_of,
     schedule::misplaced,
-    trainable::Trainable,
+    trainable::{Trainable, vocabulary},
     workers::Workers,
 };
 
@@ -61,6 +62,10 @@ pub fn warm_start<M: Trainable>(
     kept: &mut dyn Keep<M>,
     sink: &mut dyn Sink,
 ) -> Result<M, TrainError> {
+    let vocabulary = vocabulary(&model)?;
+    if config.warm.steps() > 0 {
+        check_tokens("the ids that an answer may hold", &task.answer_alphabet(), vocabulary)?;
+    }
     let checked = (0..CHECK_PROBLEMS).map(|i| task.problem(CHECK_SEED, Split::Train, i)).collect();
     let settings = AdamW { betas: [0.9, 0.98], weight_decay: config.warm.weight_decay, clip: 1.0 };
     let (mut learner, snapshot, place) = match resumed {
@@ -70,7 +75,7 @@ pub fn warm_start<M: Trainable>(
             Place::Reinforce { .. } => return Err(misplaced("an RL stage, before the base was complete")),
         },
     };
-    let mut warm = WarmStart { task, config, workers, clock, kept, sink, checked, place };
+    let mut warm = WarmStart { task, config, workers, clock, kept, sink, checked, place, vocabulary };
     if warm.place.phase == 1 {
         warm.corrupted_phase(&mut learner)?;
         learner = Learner::new(learner.into_model(), settings);
@@ -96,6 +101,7 @@ struct WarmStart<'a, M> {
     sink: &'a mut dyn Sink,
     checked: Vec<Problem>,
     place: WarmPlace,
+    vocabulary: usize,
 }
 
 impl<M: Trainable> WarmStart<'_, M> {
@@ -109,7 +115,7 @@ impl<M: Trainable> WarmStart<'_, M> {
         let warm = &self.config.warm;
         while self.place.done < warm.steps_corrupted && !self.place.over {
             let step = self.place.done;
-            let sequences: Vec<Sequence> = draw_problems(self.task, self.config, step)
+            let sequences: Vec<Sequence> = draw_problems(self.task, self.config, step, self.vocabulary)?
                 .iter()
                 .enumerate()
                 .map(|(i, problem)| corrupted(self.task, warm, problem, draw_key(self.config, step, i)))
@@ -140,7 +146,7 @@ impl<M: Trainable> WarmStart<'_, M> {
         while self.place.done < self.place.first + steps && !self.place.over {
             let step = self.place.done;
             let key = RandomKey { step: step as u32, ..RandomKey::new(self.config.seed, Stream::WarmStart) };
-            let problems = draw_problems(self.task, self.config, step);
+            let problems = draw_problems(self.task, self.config, step, self.vocabulary)?;
             let groups = play(snapshot, self.task, &problems, &rollouts, key, self.workers)?;
             let sequences: Vec<Sequence> = groups
                 .iter()
@@ -234,9 +240,21 @@ struct Sequence {
     learn_first: bool,
 }
 
-fn draw_problems(task: &dyn TextTask, config: &TrainConfig, step: usize) -> Vec<Problem> {
+/// The problems of a step, whose references are what is to be learned.
+fn draw_problems(task: &dyn TextTask, config: &TrainConfig, step: usize, vocabulary: usize) -> Result<Vec<Problem>, TrainError> {
     let first = (step * config.warm.sequences) as u64;
-    (first..first + config.warm.sequences as u64).map(|index| task.problem(config.seed, Split::Train, index)).collect()
+    let indices = first..first + config.warm.sequences as u64;
+    let problems: Vec<Problem> = indices.map(|index| task.problem(config.seed, Split::Train, index)).collect();
+    problems.iter().try_for_each(|problem| check_tokens("a reference answer", problem.reference(), vocabulary))?;
+    Ok(problems)
+}
+
+/// Refuses ids that the model does not know.
+fn check_tokens(what: &'static str, ids: &[u32], vocabulary: usize) -> Result<(), TrainError> {
+    match ids.iter().find(|&&id| id as usize >= vocabulary) {
+        None => Ok(()),
+        Some(&got) => Err(Error::Token { what, expected: vocabulary, got }.into()),
+    }
 }
 
 /// Key of the choices made for the `sequence`-th transcript of a step; the token field tells the choices apart.
