@@ -113,10 +113,16 @@ impl Plan {
         let packed = if written_out.playing { counted.multiplied as f64 * 4.0 } else { 0.0 };
         let mut in_turn = vec![
             ("playing (KV cache, packed weights)", ((cache + packed) * playing) as u64),
-            ("scoring (activations, logits)", ((activations + logits) * parallel as f64) as u64),
             // AdamW's moments as one file's bytes; weights and f32 copies are smaller, and written one after another.
             ("storing a checkpoint (moments as bytes)", trained * 8 + counted.largest * 8),
         ];
+        let scoring = ("scoring (activations, logits)", ((activations + logits) * parallel as f64) as u64);
+        // The passes that are written out keep their memory for the next time.
+        if written_out.scoring {
+            held.push(scoring)
+        } else {
+            in_turn.push(scoring)
+        }
         if setup.settings().is_some() && lora.is_none() {
             in_turn.push(("rounding at a stage's end", counted.all * 10));
         }

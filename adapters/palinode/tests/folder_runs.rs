@@ -258,8 +258,10 @@ fn settings_that_leave_the_fast_passes_are_told() {
     let told = train(at.path(), &["--gradient-checkpointing", "--out", "run", "-q"]).output().unwrap();
     assert!(String::from_utf8(told.stderr).unwrap().contains("updates are computed by tensor operations"));
     // Longer than the passes that are written out can hold.
-    let long = ["--task", "ledger", "--json", "--config", "long.toml"];
-    fs::write(at.path().join("long.toml"), "[task]\ndigits = 2100\n[model]\nwidth = 8\nheads = 2\n").unwrap();
-    let plan = json(palinode(at.path(), &[&["plan"], &long[..]].concat()));
+    let rows: String = (0..20).map(|i| format!("{{\"prompt\": \"{i}\", \"answer\": \"{i}\"}}\n")).collect();
+    fs::write(at.path().join("long.jsonl"), rows).unwrap();
+    fs::write(at.path().join("long.toml"), "[model]\nwidth = 8\nheads = 2\n").unwrap();
+    let long = ["plan", "--config", "long.toml", "--data", "long.jsonl", "--steps-warm", "0", "--max-answer", "2100", "--json"];
+    let plan = json(palinode(at.path(), &long));
     assert!(plan["notes"].to_string().contains("up to 4096"), "{plan}");
 }
