@@ -1,7 +1,8 @@
 //! What a run will need, in memory and time, from its settings alone: no weights are loaded.
 //!
 //! Weights, gradients and optimiser states are counted exactly. Activations and logits are counted in tensors of a known size, whose number was measured
-//! on the CPU (`examples/src/bin/peak_memory.rs`); time is counted in floating-point operations. Episodes count as long as they can be.
+//! on the CPU (`examples/src/bin/peak_memory.rs`). Peaks of whole runs of 19 and 21 million parameters (width 512 in 6 blocks, 384 in 12; f32, one thread and two)
+//! lay between 3 % below the plan's and 4 % above it, without the 25 MiB of the program itself; time is counted in floating-point operations. Episodes count as long as they can be.
 
 use std::time::Instant;
 
