@@ -1,6 +1,6 @@
 //! Regular expressions of `adapter_config.json`, as Python's `re` reads them.
 
-use fancy_regex::Regex;
+use fancy_regex::{Regex, RegexBuilder};
 
 /// A regular expression.
 #[derive(Debug, Clone)]
@@ -32,7 +32,8 @@ impl Pattern {
         if let Some(part) = ["[[", "&&", "~~"].into_iter().find(|part| source.contains(part)) {
             return Err(format!("the pattern \"{source}\" holds `{part}`, which Python and Rust read differently"));
         }
-        Regex::new(whole).map(Self).map_err(|error| format!("the pattern \"{source}\" can't be read: {error}"))
+        let pattern = RegexBuilder::new(whole).backtrack_limit(MOST_STEPS).build();
+        pattern.map(Self).map_err(|error| format!("the pattern \"{source}\" can't be read: {error}"))
     }
 
     /// Whether a name matches; a pattern that takes too long to find out does not count as one that doesn't.
@@ -46,6 +47,9 @@ impl Pattern {
         Ok(found.and_then(|found| found.name("idx").and_then(|number| number.as_str().parse().ok())))
     }
 }
+
+/// Most steps back within one name: names are short, and thousands of patterns of strangers may meet hundreds of them.
+const MOST_STEPS: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
