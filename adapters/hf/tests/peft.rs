@@ -69,7 +69,7 @@ const SETTINGS: [(&str, &[&str]); 41] = [
     ("kasa_config", &["kasa"]),
     ("layer_replication", &["layer-replication"]),
     ("layers_pattern", &["layers-list", "layers-pattern-list"]),
-    ("layers_to_transform", &["layers-one", "layers-list"]),
+    ("layers_to_transform", &["layers-one", "layers-list", "layers-and-full-names"]),
     ("loftq_config", &["init-loftq"]),
     ("lora_alpha", &["alpha-zero"]),
     ("lora_bias", &["lora-bias", "lora-bias-without-any"]),

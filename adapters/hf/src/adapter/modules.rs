@@ -18,7 +18,9 @@ impl Settings {
                 return Ok(false);
             }
         }
-        Ok(self.targets.name(module)? && self.layers.hold(module)?)
+        // A module that is named in full is taken whatever its layer.
+        let in_full = matches!(&self.targets, Names::Ends(names) if names.iter().any(|name| name == module));
+        Ok(in_full || (self.targets.name(module)? && self.layers.hold(module)?))
     }
 
     /// Whether a tensor of the base belongs to a module that is saved whole.

@@ -73,6 +73,7 @@ CASES = {
     "layers-one": ("llama2", dict(layers_to_transform=1)),
     "layers-list": ("llama2", dict(layers_to_transform=[0], layers_pattern="layers")),
     "layers-pattern-list": ("llama2", dict(layers_to_transform=[1], layers_pattern=["h", "layers"])),
+    "layers-and-full-names": ("llama2", dict(target_modules=["model.layers.0.mlp.up_proj", "q_proj", "lm_head"], layers_to_transform=1)),
     # DoRA.
     "dora": ("llama2", dict(use_dora=True, target_modules=ALL)),
     "dora-biased": ("qwen2", dict(use_dora=True, use_rslora=True, target_modules=ALL)),
