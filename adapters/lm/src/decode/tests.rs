@@ -30,7 +30,8 @@ fn full(model: &Decoder, tokens: &[u32]) -> Vec<f32> {
 fn close(logits: &Tensor<2>, row: usize, expected: &[f32]) {
     let row = burn::tensor::activation::log_softmax(logits.clone().narrow(0, row, 1), 1);
     for (a, b) in row.into_data().iter::<f32>().zip(expected) {
-        assert!((a - b).abs() < 2e-5, "{a} against {b}");
+        // Also where both are −∞.
+        assert!(a == *b || (a - b).abs() < 2e-5, "{a} against {b}");
     }
 }
 
@@ -230,7 +231,8 @@ fn ids_that_no_token_has_are_never_sampled_and_take_no_part_in_scores() {
                 let episodes = groups.iter().flat_map(Group::trajectories);
                 episodes.flat_map(Trajectory::attempts).flat_map(|attempt| attempt.tokens().to_vec()).collect()
             };
-            assert!(written(&all).iter().any(|id| unused.contains(id)), "the model would like to");
+            let likes = written(&all).iter().any(|id| unused.contains(id));
+            assert!(likes || sampling == Sampling::Greedy, "the model would like to");
             assert!(!written(&masked).iter().any(|id| unused.contains(id)), "{sampling:?}");
         }
         // What is left of the distribution is what it was, shared among the others.
