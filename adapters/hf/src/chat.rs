@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use jiff::civil::Date;
-use palinode_tasks::{Dialogue, TaskError, Tokenizer};
+use palinode_tasks::{Conversation, Dialogue, TaskError, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -87,8 +87,8 @@ const PROBES: [[&str; 2]; 2] =
     [["alpha", "first-probe-of-palinode"], ["Quite another question, 2 + 2?", "4, says the second probe of palinode"]];
 
 impl Chat {
-    /// The conversation of a model folder. A folder without a chat template gets a plain one: the problem, a blank line, the answer; then a
-    /// blank line, the revision instruction, a blank line.
+    /// The conversation of a model folder. A folder without a chat template gets a plain one: each message and a blank line, the
+    /// answer; then a blank line, the revision instruction, a blank line.
     ///
     /// # Errors
     /// Those of [`FolderTokenizer::load`] and [`Template::of`]; [`HfError::Template`] when the template can't be used for several attempts.
@@ -192,15 +192,24 @@ impl Chat {
         template.render(&turns, true, &self.config.variables, self.config.today)
     }
 
-    /// Ids of a problem's prompt: attempt 1 follows.
+    /// Ids of the prompt that a conversation is: attempt 1 follows. Its own system message stands in place of the configured one.
     ///
     /// # Errors
-    /// [`HfError::Template`] with the template's message; [`HfError::Text`].
-    pub fn prompt(&self, problem: &str) -> Result<Vec<u32>, HfError> {
-        Ok(match &self.template {
-            Some(template) => self.tokenizer.encode(&self.render(template, &self.turns(problem, &[]))?)?,
-            None => self.tokenizer.encode_special(&format!("{problem}\n\n"))?,
-        })
+    /// [`HfError::Template`] with the template's message, or where it leaves out the conversation's system message; [`HfError::Text`].
+    pub fn prompt(&self, conversation: &Conversation) -> Result<Vec<u32>, HfError> {
+        let Some(template) = &self.template else {
+            let said: String = conversation.messages().iter().map(|message| format!("{}\n\n", message.content)).collect();
+            return Ok(self.tokenizer.encode_special(&said)?);
+        };
+        let configured = self.config.system.as_deref().filter(|_| conversation.system().is_none());
+        let system = configured.map(|content| Message { role: "system", content });
+        let said = conversation.messages().iter().map(|message| Message { role: message.role.name(), content: &message.content });
+        let text = self.render(template, &system.into_iter().chain(said).collect::<Vec<_>>())?;
+        if conversation.system().is_some_and(|system| !text.contains(system.trim())) {
+            let reason = "the chat template leaves out the conversation's system message".into();
+            return Err(HfError::Template { path: template.path().to_owned(), reason });
+        }
+        Ok(self.tokenizer.encode(&text)?)
     }
 
     /// Ids between two attempts: the rest of the turn, the revision instruction, and the opening of the next answer.
@@ -235,8 +244,8 @@ impl Dialogue for Chat {
         &self.tokenizer
     }
 
-    fn prompt(&self, problem: &str) -> Result<Vec<u32>, TaskError> {
-        Self::prompt(self, problem).map_err(|error| TaskError::Inexpressible(error.to_string()))
+    fn prompt(&self, conversation: &Conversation) -> Result<Vec<u32>, TaskError> {
+        Self::prompt(self, conversation).map_err(|error| TaskError::Inexpressible(error.to_string()))
     }
 
     fn revision(&self) -> Vec<u32> {

@@ -121,7 +121,7 @@ fn a_second_attempt_continues_on_the_ids_of_the_first() {
         let config = ChatConfig { today: Date::constant(2026, 1, 31), ..ChatConfig::default() };
         let chat = Chat::new(tokenizer(case), Some(template(case)), &[], config.clone()).unwrap();
         let problem = "What is 17 * 23?";
-        let mut ids = chat.prompt(problem).unwrap();
+        let mut ids = chat.prompt(&problem.into()).unwrap();
         let before = ids.len();
         for (answers, answer) in [(1, "391"), (2, "It is 391.")].map(|(n, answer)| (vec![answer; n], answer)) {
             ids.truncate(before);
@@ -151,7 +151,7 @@ fn a_second_attempt_continues_on_the_ids_of_the_first() {
 #[test]
 fn without_a_template_there_is_a_plain_one() {
     let chat = Chat::new(tokenizer("chatml"), None, &[7], ChatConfig::default()).unwrap();
-    assert_eq!(chat.tokenizer().decode(&chat.prompt("1 + 1?").unwrap()), "1 + 1?\n\n");
+    assert_eq!(chat.tokenizer().decode(&chat.prompt(&"1 + 1?".into()).unwrap()), "1 + 1?\n\n");
     assert_eq!(chat.tokenizer().decode(chat.revision()), format!("\n\n{}\n\n", ChatConfig::REVISE_ANSWER));
     assert_eq!((chat.ends(), chat.template()), (&[7][..], None));
     let endless = Chat::new(tokenizer("chatml"), None, &[], ChatConfig::default()).expect_err("refused");

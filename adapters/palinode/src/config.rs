@@ -107,7 +107,7 @@ pub struct TaskConfig {
     /// For `file`: another file, whose problems are held out; when left out, a fifth of `data`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_out: Option<PathBuf>,
-    /// For `file`: `plain`, `gsm8k` or `math`, which name the fields and the verifier; `plain` when left out.
+    /// For `file`: the name of a [`Layout`], which names the fields and the verifier; `plain` when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
     /// For `file`: the field of the prompt, where it is not the layout's.
@@ -116,6 +116,9 @@ pub struct TaskConfig {
     /// For `file`: the field of the reference answer, where it is not the layout's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_field: Option<String>,
+    /// For `file`: whether references have numbers as in 1.234,5.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub decimal_comma: bool,
     /// For `file`: most tokens of one answer. When left out, what the longest answer of the file needs, or with a model folder 256 where its context
     /// has room for them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +143,7 @@ impl TaskConfig {
             prompt: self.prompt_field.clone().unwrap_or(named.prompt),
             answer: self.answer_field.clone().unwrap_or(named.answer),
             verifier: self.verifier.clone().unwrap_or(named.verifier),
+            decimal_comma: self.decimal_comma,
         })
     }
 }
@@ -153,6 +157,7 @@ impl Default for TaskConfig {
             layout: None,
             prompt_field: None,
             answer_field: None,
+            decimal_comma: false,
             max_answer: None,
             digits: 8,
             zero_probability: 0.6,

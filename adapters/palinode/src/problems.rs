@@ -103,9 +103,8 @@ pub(crate) fn remarks(task: &FileTask) -> Vec<String> {
     }
     if !task.unjudged().is_empty() {
         let (n, examples) = (task.unjudged().len(), some(task.unjudged()));
-        remarks.push(format!(
-            "no answer can be judged by {n} of the file's reference answers; their problems were left out: {examples}"
-        ));
+        let rows = if n == 1 { "row of the file was" } else { "rows of the file were" };
+        remarks.push(format!("{n} {rows} left out: {examples}"));
     }
     if !task.not_answers().is_empty() {
         let (n, examples) = (task.not_answers().len(), some(task.not_answers()));

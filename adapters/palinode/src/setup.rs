@@ -343,6 +343,7 @@ pub fn built_in(config: &TaskConfig) -> Result<Box<dyn TextTask>, SetupError> {
         ("layout", config.layout.is_some()),
         ("prompt_field", config.prompt_field.is_some()),
         ("answer_field", config.answer_field.is_some()),
+        ("decimal_comma", config.decimal_comma),
         ("verifier", config.verifier.is_some()),
     ];
     if let Some((key, _)) = of_files.iter().find(|(_, given)| *given) {

@@ -118,7 +118,7 @@ fn what_can_not_be_judged_is_said_before_training() {
             .clone(),
     )
     .unwrap();
-    assert!(error.contains("no answer can be judged by 1 of the file's reference answers"), "{error}");
+    assert!(error.contains("1 row of the file was left out: line 21: #### many"), "{error}");
     let error = fail(palinode(at.path(), &["data", "own.jsonl"]), 3);
     assert!(error.contains("line 1: no field \"prompt\" (these are the fields of the layout `gsm8k`)"), "{error}");
 }
@@ -140,7 +140,7 @@ fn wrong_and_hostile_files_are_one_clear_line_and_code_3() {
         ("long.jsonl", second(long.as_bytes()), "long.jsonl: line 2: "),
         ("bytes.jsonl", second(b"\xff\xfe\n"), "bytes.jsonl: line 2: "),
         ("escape.jsonl", second(b"{\"prompt\": \"\\ud800\", \"answer\": \"b\"}"), "escape.jsonl: line 2: "),
-        ("twice.jsonl", second(b"{\"prompt\": \"a\", \"answer\": \"c\"}"), "twice.jsonl: line 2: the prompt of line 1 again"),
+        ("twice.jsonl", second(b"{\"prompt\": \"a\", \"answer\": \"c\"}"), "line 2: the prompt of line 1 again"),
         ("quote.csv", b"prompt,answer\na,b\n\"c,d\n".to_vec(), "quote.csv: line 3: "),
         ("narrow.csv", b"prompt,answer\na,b\nc\n".to_vec(), "narrow.csv: line 3: "),
         ("header.csv", b"prompt,prompt\na,b\n".to_vec(), "header.csv: line 1: "),

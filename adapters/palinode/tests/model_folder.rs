@@ -40,7 +40,7 @@ fn a_conversation_in_two_attempts_has_the_ids_and_log_probabilities_of_transform
     let folder = Folder::open(&at.join("model"), &device).unwrap();
     let chat = Chat::of(&folder, ChatConfig::default()).unwrap();
 
-    let mut ids = chat.prompt(&first.prompt).unwrap();
+    let mut ids = chat.prompt(&first.prompt.as_str().into()).unwrap();
     assert_eq!(ids, expected.ids);
     ids.extend(chat.tokenizer().encode(&expected.answer).unwrap());
     ids.push(chat.ends()[0]);

@@ -2,7 +2,12 @@
 
 use core::fmt::Debug;
 
-use crate::{error::TaskError, tokenizer::Tokenizer, vocabulary::Vocabulary};
+use crate::{
+    conversation::{Conversation, Role},
+    error::TaskError,
+    tokenizer::Tokenizer,
+    vocabulary::Vocabulary,
+};
 
 /// How a problem is put to a model: the characters of a built-in task, or a model's chat template.
 ///
@@ -13,11 +18,11 @@ pub trait Dialogue: Debug + Send + Sync {
     /// Text to token ids and back.
     fn tokenizer(&self) -> &dyn Tokenizer;
 
-    /// Ids of a problem's prompt: attempt 1 follows.
+    /// Ids of the prompt that a conversation is: attempt 1 follows.
     ///
     /// # Errors
-    /// [`TaskError`] when the problem can't be expressed.
-    fn prompt(&self, problem: &str) -> Result<Vec<u32>, TaskError>;
+    /// [`TaskError`] when the conversation can't be expressed.
+    fn prompt(&self, conversation: &Conversation) -> Result<Vec<u32>, TaskError>;
 
     /// Ids between two attempts: the fixed revision instruction, and what surrounds it.
     fn revision(&self) -> Vec<u32>;
@@ -31,10 +36,13 @@ impl Dialogue for Vocabulary {
         self
     }
 
-    /// The characters and the `answer` token.
-    fn prompt(&self, problem: &str) -> Result<Vec<u32>, TaskError> {
-        let mut ids = self.encode(problem)?;
-        ids.push(self.answer());
+    /// The characters of each message; behind those of the user the `answer` token, and behind others the `end` token.
+    fn prompt(&self, conversation: &Conversation) -> Result<Vec<u32>, TaskError> {
+        let mut ids = Vec::new();
+        for message in conversation.messages() {
+            ids.extend(self.encode(&message.content)?);
+            ids.push(if message.role == Role::User { self.answer() } else { self.end() });
+        }
         Ok(ids)
     }
 

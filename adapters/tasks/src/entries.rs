@@ -1,15 +1,15 @@
-//! From the rows of a file to problems as text: fields, duplicates, and who is held out.
+//! From the rows of a file to different problems: duplicates, and who is held out.
 
 use std::{collections::HashMap, path::Path};
 
 use palinode_core::task::Split;
 
 use crate::{
+    conversation::Conversation,
     digits::spread,
-    error::{TaskError, hint},
+    error::TaskError,
     layout::Layout,
-    line::collapsed,
-    rows::{Place, Row, Rows, Value},
+    rows::{Place, Row, Rows},
     verifiers::TextVerifier,
 };
 
@@ -20,6 +20,8 @@ const MAX_MEMORY: usize = 4 << 30;
 /// What a problem takes besides its texts, and how many bytes each of theirs becomes.
 const OF_PROBLEM: usize = 300;
 const OF_BYTE: usize = 8;
+/// As soon as so many rows are left out, it is asked whether they are most of the file.
+const HASTY: usize = 1000;
 /// One problem in five is held out.
 const HELD_OUT: u64 = 5;
 
@@ -27,8 +29,18 @@ const HELD_OUT: u64 = 5;
 pub(crate) struct Entry {
     pub(crate) place: Place,
     pub(crate) split: Split,
-    pub(crate) prompt: String,
+    pub(crate) prompt: Conversation,
     pub(crate) answer: String,
+}
+
+/// A row that is no problem.
+pub(crate) struct LeftOut {
+    pub(crate) place: Place,
+    /// Of two files, that of which it is one.
+    pub(crate) split: Split,
+    /// The reference, where there is one.
+    pub(crate) reference: String,
+    pub(crate) because: String,
 }
 
 /// The different problems of one or two files, in order.
@@ -36,6 +48,7 @@ pub(crate) struct Entries<'a> {
     pub(crate) list: Vec<Entry>,
     /// Rows that repeat an earlier one.
     pub(crate) duplicates: usize,
+    pub(crate) left_out: Vec<LeftOut>,
     seen: HashMap<String, usize>,
     rows: usize,
     memory: usize,
@@ -44,55 +57,51 @@ pub(crate) struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    /// Reads a file, and holds a fifth of its problems out by a hash of the prompt; or reads two, the second of which is held out.
+    /// Reads a file, and holds a fifth of its problems out by a hash of what the user asks; or reads two, the second of which is held out.
     ///
-    /// A repeated prompt, white space apart, is dropped and counted where the verifier finds both answers the same. It is refused where they differ,
-    /// and where one of them is to be trained on and the other held out.
+    /// A repeated prompt, white space apart, is dropped and counted where the verifier finds both answers the same. Where they differ, it is left out, and
+    /// so are rows without a prompt or a reference that can be read, unless more than half are like that. A prompt that is to be trained on and held out
+    /// is refused, and so is a file whose first row lacks a field.
     pub(crate) fn read(
         path: &'a Path,
         held_out: Option<&'a Path>,
         layout: &'a Layout,
         verifier: &'a dyn TextVerifier,
     ) -> Result<Self, TaskError> {
-        let mut entries = Self { list: Vec::new(), duplicates: 0, seen: HashMap::new(), rows: 0, memory: 0, layout, verifier };
-        let Some(other) = held_out else {
-            entries.extend(path, path, |key| {
-                if spread(key.bytes()).is_multiple_of(HELD_OUT) { Split::HeldOut } else { Split::Train }
-            })?;
-            return Ok(entries);
-        };
-        entries.extend(path, path, |_| Split::Train)?;
-        entries.extend(other, path, |_| Split::HeldOut)?;
+        let (list, left_out, seen) = (Vec::new(), Vec::new(), HashMap::new());
+        let mut entries = Self { list, duplicates: 0, left_out, seen, rows: 0, memory: 0, layout, verifier };
+        match held_out {
+            None => entries.extend(path, path, None)?,
+            Some(other) => {
+                entries.extend(path, path, Some(Split::Train))?;
+                entries.extend(other, path, Some(Split::HeldOut))?;
+            }
+        }
         Ok(entries)
     }
 
-    fn extend(&mut self, path: &Path, first_path: &Path, split: impl Fn(&str) -> Split) -> Result<(), TaskError> {
-        let before = self.list.len();
-        for row in Rows::open_for(path, &[&self.layout.prompt, &self.layout.answer])? {
+    /// Adds the rows of a file, all on the side that is given, or on that of their hash.
+    fn extend(&mut self, path: &Path, first_path: &Path, side: Option<Split>) -> Result<(), TaskError> {
+        let (problems, left_out, rows) = (self.list.len(), self.left_out.len(), self.rows);
+        for row in Rows::open_for(path, &self.layout.paths(), &self.layout.further_paths())? {
             let row = row?;
+            if self.rows == rows {
+                self.layout.check(&row).map_err(|reason| row.place.error(path, reason))?;
+            }
             self.rows += 1;
             if self.rows > MAX_ROWS {
                 let reason = format!("more than {MAX_ROWS} rows; split the file");
                 return Err(TaskError::File { path: path.into(), reason });
             }
-            let wrong = |reason: String| row.place.error(path, reason);
-            let (prompt, answer) = self.layout.read(&row).map_err(wrong)?;
-            let key = collapsed(&prompt);
-            let entry = Entry { place: row.place, split: split(&key), prompt, answer };
-            if let Some(first) = self.seen.get(&key).map(|&i| &self.list[i]) {
-                self.check_repeated(first, &entry, first_path).map_err(wrong)?;
-                self.duplicates += 1;
-                continue;
+            self.add(&row, first_path, side).map_err(|reason| row.place.error(path, reason))?;
+            let (left_out, rows) = (&self.left_out[left_out..], self.rows - rows);
+            // A wrong layout shows early.
+            if left_out.len() > HASTY {
+                check_most(left_out, rows, path)?;
             }
-            self.memory += OF_PROBLEM + OF_BYTE * (entry.prompt.len() + entry.answer.len());
-            if self.memory > MAX_MEMORY {
-                let reason = format!("its problems would take more than {} GiB of memory; split the file", MAX_MEMORY >> 30);
-                return Err(TaskError::File { path: path.into(), reason });
-            }
-            self.seen.insert(key, self.list.len());
-            self.list.push(entry);
         }
-        if self.list.len() == before {
+        check_most(&self.left_out[left_out..], self.rows - rows, path)?;
+        if self.list.len() == problems {
             let Layout { prompt, answer, .. } = self.layout;
             let reason = format!("holds no problem; write one {{\"{prompt}\": \"...\", \"{answer}\": \"...\"}} a line");
             return Err(TaskError::File { path: path.into(), reason });
@@ -100,51 +109,53 @@ impl<'a> Entries<'a> {
         Ok(())
     }
 
-    fn check_repeated(&self, first: &Entry, again: &Entry, first_path: &Path) -> Result<(), String> {
-        if first.split != again.split {
-            let there = format!("{}, {}", first_path.display(), first.place);
-            return Err(format!(
-                "the prompt of {there} again: a problem that is trained on can't be held out; remove one of them"
-            ));
+    fn add(&mut self, row: &Row, first_path: &Path, side: Option<Split>) -> Result<(), String> {
+        let place = row.place;
+        self.memory += OF_PROBLEM;
+        let mut leave_out = |reference, because| {
+            self.left_out.push(LeftOut { place, split: side.unwrap_or(Split::Train), reference, because });
+            Ok(())
+        };
+        let (prompt, answer) = match self.layout.read(row) {
+            Ok(read) => read,
+            Err(reason) => return leave_out(String::new(), reason),
+        };
+        let key = prompt.key();
+        let split = side.unwrap_or_else(|| {
+            if spread(prompt.asked().bytes()).is_multiple_of(HELD_OUT) { Split::HeldOut } else { Split::Train }
+        });
+        if let Some(first) = self.seen.get(&key).map(|&i| &self.list[i]) {
+            if first.split != split {
+                let there = format!("{}, {}", first_path.display(), first.place);
+                let reason = "a problem that is trained on can't be held out; remove one of them";
+                return Err(format!("the prompt of {there} again: {reason}"));
+            }
+            if first.answer != answer && !self.verifier.judge(&answer, &first.answer).verdict.is_right() {
+                return leave_out(answer, format!("the prompt of {} again, with another answer", first.place));
+            }
+            self.duplicates += 1;
+            return Ok(());
         }
-        let same = first.answer == again.answer || self.verifier.judge(&again.answer, &first.answer).verdict.is_right();
-        if same { Ok(()) } else { Err(format!("the prompt of {} again, with another answer", first.place)) }
+        self.memory += OF_BYTE * (prompt.texts().map(str::len).sum::<usize>() + answer.len());
+        if self.memory > MAX_MEMORY {
+            return Err(format!("the problems up to here take more than {} GiB of memory; split the file", MAX_MEMORY >> 30));
+        }
+        self.seen.insert(key, self.list.len());
+        self.list.push(Entry { place, split, prompt, answer });
+        Ok(())
     }
 }
 
-impl Layout {
-    /// Prompt and answer of a row.
-    fn read(&self, row: &Row) -> Result<(String, String), String> {
-        let field = |name: &str, takes_numbers: bool| {
-            let value = row.at(name).ok_or_else(|| self.missing(name, row))?;
-            let text = match value {
-                Value::Text(_) => value.as_text(),
-                Value::Number(_) | Value::Bool(_) if takes_numbers => value.as_text(),
-                _ => None,
+/// Refuses a file most of whose rows are no problems.
+fn check_most(left_out: &[LeftOut], rows: usize, path: &Path) -> Result<(), TaskError> {
+    match left_out.first() {
+        Some(LeftOut { place, because, .. }) if left_out.len() * 2 > rows => {
+            let reason = match rows {
+                1 => because.clone(),
+                _ => format!("{because}; so it is, or like it, in {} of {rows} rows", left_out.len()),
             };
-            let text = text.ok_or_else(|| format!("\"{name}\" is {}, not a string", value.kind()))?;
-            match text.trim() {
-                "" => Err(format!("\"{name}\" is empty")),
-                text => Ok(text.to_owned()),
-            }
-        };
-        Ok((field(&self.prompt, false)?, field(&self.answer, true)?))
-    }
-
-    /// Says what the row has instead, and what may have been meant.
-    fn missing(&self, name: &str, row: &Row) -> String {
-        const SHOWN: usize = 8;
-        let keys: Vec<&str> = row.keys().take(SHOWN).collect();
-        let fits = |layout: &Self| {
-            let all_there = row.at(&layout.prompt).is_some() && row.at(&layout.answer).is_some();
-            all_there && (&layout.prompt, &layout.answer) != (&self.prompt, &self.answer) && name != layout.prompt
-        };
-        let other = Self::NAMES.into_iter().find(|other| Self::named(other).is_ok_and(|layout| fits(&layout)));
-        let hint = match other {
-            Some(other) => format!(" (these are the fields of the layout `{other}`)"),
-            None => hint(name, keys.iter().copied()),
-        };
-        let there: Vec<String> = keys.iter().map(|key| format!("\"{}\"", crate::verifiers::short(key))).collect();
-        format!("no field \"{name}\"{hint}; there are {}", if there.is_empty() { "none".into() } else { there.join(", ") })
+            Err(place.error(path, reason))
+        }
+        _ => Ok(()),
     }
 }

@@ -9,10 +9,11 @@ use palinode_core::{
 };
 
 use crate::{
+    conversation::Conversation,
     dialogue::Dialogue,
-    entries::{Entries, Entry},
+    entries::{Entries, Entry, LeftOut},
     error::TaskError,
-    layout::Layout,
+    layout::{Layout, has_decimal_comma},
     shuffle::permuted,
     text_task::TextTask,
     verifiers::{Exact, Judgement, TextVerifier},
@@ -29,8 +30,8 @@ pub struct FileTask {
     name: String,
     dialogue: Arc<dyn Dialogue>,
     verifier: Arc<dyn TextVerifier>,
-    /// Texts of the problems, by id.
-    texts: Vec<String>,
+    /// What is put to the model, by the problem's id.
+    conversations: Vec<Conversation>,
     train: Vec<Problem>,
     held_out: Vec<Problem>,
     longest_prompt: usize,
@@ -41,12 +42,12 @@ pub struct FileTask {
     not_answers: Vec<Doubtful>,
 }
 
-/// A reference that the verifier has trouble with.
+/// A row without a problem, or a reference that the verifier has trouble with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Doubtful {
     /// Where it stands, such as `line 7`.
     pub place: String,
-    /// The reference's text.
+    /// The reference's text, or nothing where there is none.
     pub reference: String,
     /// What the trouble is.
     pub because: String,
@@ -63,7 +64,7 @@ impl FileTask {
     /// [`VerifierConfig::build`](crate::verifiers::VerifierConfig::build).
     pub fn load(path: &Path, held_out: Option<&Path>, layout: &Layout) -> Result<Self, TaskError> {
         Self::read(path, held_out, layout, |entries| {
-            let texts = entries.iter().flat_map(|entry| [entry.prompt.as_str(), entry.answer.as_str()]);
+            let texts = entries.iter().flat_map(|entry| entry.prompt.texts().chain([entry.answer.as_str()]));
             let vocabulary = Vocabulary::from_texts(texts);
             let found = vocabulary.characters().len();
             if found > MAX_CHARACTERS {
@@ -103,13 +104,14 @@ impl FileTask {
     }
 
     fn empty(name: String, dialogue: Arc<dyn Dialogue>, verifier: Arc<dyn TextVerifier>) -> Self {
-        let (texts, train, held_out, unjudged, not_answers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (conversations, train, held_out, unjudged, not_answers) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (longest_prompt, longest_answer, max_answer, duplicates) = (0, 0, 1, 0);
         Self {
             name,
             dialogue,
             verifier,
-            texts,
+            conversations,
             train,
             held_out,
             longest_prompt,
@@ -128,33 +130,43 @@ impl FileTask {
         dialogue: impl FnOnce(&[Entry]) -> Result<Arc<dyn Dialogue>, String>,
     ) -> Result<Self, TaskError> {
         let verifier = layout.verifier.build()?;
-        let Entries { list, duplicates, .. } = Entries::read(path, held_out, layout, verifier.as_ref())?;
+        let Entries { list, duplicates, left_out, .. } = Entries::read(path, held_out, layout, verifier.as_ref())?;
         let whole = |reason: String| TaskError::File { path: path.into(), reason };
         let name = path.file_stem().map_or_else(|| "file".into(), |stem| stem.to_string_lossy().into_owned());
         let mut task = Self { duplicates, ..Self::empty(name, dialogue(&list).map_err(whole)?, verifier) };
-        for entry in list {
-            let file = held_out.filter(|_| entry.split == Split::HeldOut).unwrap_or(path);
-            let place = entry.place;
-            // Of two files, each says its name.
-            let named = match (held_out, file.file_name()) {
-                (Some(_), Some(name)) => format!("{}, {place}", name.to_string_lossy()),
-                _ => place.to_string(),
-            };
-            task.add(entry, named).map_err(|error| place.error(file, error.to_string()))?;
+        let file = |split| held_out.filter(|_| split == Split::HeldOut).unwrap_or(path);
+        // Of two files, each says its name.
+        let named = |split, place| match (held_out, file(split).file_name()) {
+            (Some(_), Some(name)) => format!("{}, {place}", name.to_string_lossy()),
+            _ => format!("{place}"),
+        };
+        let order = |split, place| (held_out.is_some() && split == Split::HeldOut, place);
+        let mut unjudged = Vec::new();
+        for LeftOut { place, split, reference, because } in left_out {
+            unjudged.push((order(split, place), Doubtful { place: named(split, place), reference, because }));
         }
+        for entry in list {
+            let (split, place) = (entry.split, entry.place);
+            let added =
+                task.add(entry, named(split, place), layout).map_err(|error| place.error(file(split), error.to_string()))?;
+            unjudged.extend(added.map(|doubtful| (order(split, place), doubtful)));
+        }
+        unjudged.sort_by_key(|(order, _)| *order);
+        task.unjudged = unjudged.into_iter().map(|(_, doubtful)| doubtful).collect();
         task.settle(held_out.is_some(), layout).map_err(whole)?;
         Ok(task)
     }
 
     /// Puts a problem into its split, unless nothing can be judged by its reference.
-    fn add(&mut self, entry: Entry, place: String) -> Result<(), TaskError> {
-        let problem = self.problem_of(self.texts.len() as u32, &entry.prompt, &entry.answer)?;
+    fn add(&mut self, entry: Entry, place: String, layout: &Layout) -> Result<Option<Doubtful>, TaskError> {
+        let problem = self.problem_of(self.conversations.len() as u32, &entry.prompt, &entry.answer)?;
         let Judgement { verdict, because, .. } = self.judge(&problem, problem.reference());
         if !verdict.is_right() {
-            let doubtful = Doubtful { place, reference: entry.answer, because: because.into_owned() };
+            let comma = !layout.decimal_comma && has_decimal_comma(&entry.answer);
+            let hint = if comma { "; with decimal commas, set `decimal_comma`" } else { "" };
+            let doubtful = Doubtful { place, because: format!("{because}{hint}"), reference: entry.answer };
             if verdict == Verdict::Failed {
-                self.unjudged.push(doubtful);
-                return Ok(());
+                return Ok(Some(doubtful));
             }
             self.not_answers.push(doubtful);
         }
@@ -164,14 +176,14 @@ impl FileTask {
             Split::Train => self.train.push(problem),
             Split::HeldOut => self.held_out.push(problem),
         }
-        self.texts.push(entry.prompt);
-        Ok(())
+        self.conversations.push(entry.prompt);
+        Ok(None)
     }
 
     /// Sees to it that there is something to train on and something held out.
     fn settle(&mut self, two_files: bool, layout: &Layout) -> Result<(), String> {
         self.max_answer = self.longest_answer + 1;
-        let (found, unjudged) = (self.texts.len(), self.unjudged.len());
+        let (found, unjudged) = (self.conversations.len(), self.unjudged.len());
         if let (Some(first), true) = (self.unjudged.first(), found < MIN_PROBLEMS) {
             let Doubtful { place, because, .. } = first;
             return Err(format!(
@@ -201,7 +213,8 @@ impl FileTask {
         self.duplicates
     }
 
-    /// References by which no answer can be judged; their problems were left out.
+    /// Rows that were left out: those without a prompt or a reference that can be read, with another answer than an earlier row has to the same prompt,
+    /// or with a reference by which no answer can be judged.
     pub fn unjudged(&self) -> &[Doubtful] {
         &self.unjudged
     }
@@ -220,6 +233,11 @@ impl FileTask {
         }
     }
 
+    /// What a problem of the file puts to the model.
+    pub fn conversation(&self, problem: &Problem) -> Option<&Conversation> {
+        self.conversations.get(problem.id() as usize)
+    }
+
     /// Most tokens of a reference, its end token not counted.
     pub fn longest_answer(&self) -> usize {
         self.longest_answer
@@ -230,10 +248,10 @@ impl FileTask {
         self.verifier.judge(&self.show_answer(answer), &self.show_answer(problem.reference()))
     }
 
-    fn problem_of(&self, id: u32, prompt: &str, answer: &str) -> Result<Problem, TaskError> {
+    fn problem_of(&self, id: u32, prompt: &Conversation, answer: &str) -> Result<Problem, TaskError> {
         let reference = self.dialogue.tokenizer().encode(answer)?;
         Problem::new(id, self.dialogue.prompt(prompt)?, reference)
-            .map_err(|e| TaskError::Malformed { expected: e.to_string(), got: prompt.into() })
+            .map_err(|e| TaskError::Malformed { expected: e.to_string(), got: prompt.to_string() })
     }
 }
 
@@ -288,19 +306,20 @@ impl TextTask for FileTask {
         ids
     }
 
+    /// A problem of the file as it is shown, or any user's message.
     fn parse(&self, text: &str) -> Result<Problem, TaskError> {
         let text = text.trim();
-        let known = |problem: &&Problem| self.texts.get(problem.id() as usize).is_some_and(|known| known == text);
+        let known = |problem: &&Problem| self.conversation(problem).is_some_and(|known| known.is_shown_as(text));
         match self.train.iter().chain(&self.held_out).find(known) {
             Some(problem) => Ok(problem.clone()),
-            None => self.problem_of(u32::MAX, text, ""),
+            None => self.problem_of(u32::MAX, &text.into(), ""),
         }
     }
 
     /// The problem's text in the file, or its prompt's ids as text.
     fn show_prompt(&self, problem: &Problem) -> String {
-        let text = self.texts.get(problem.id() as usize);
-        text.cloned().unwrap_or_else(|| self.dialogue.tokenizer().decode(problem.prompt()))
+        let known = self.conversation(problem).map(Conversation::to_string);
+        known.unwrap_or_else(|| self.dialogue.tokenizer().decode(problem.prompt()))
     }
 
     fn explain(&self, problem: &Problem, answer: &[u32]) -> String {

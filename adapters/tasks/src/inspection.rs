@@ -17,7 +17,7 @@ pub struct Inspection {
     pub held_out: usize,
     /// Rows that repeat an earlier one, and were dropped.
     pub duplicates: usize,
-    /// Problems that were left out, because no answer can be judged by their reference.
+    /// Rows that were left out, because they hold no problem, or no answer can be judged by their reference.
     pub unjudged: usize,
     /// References that are not right as answers.
     pub not_answers: usize,
@@ -77,7 +77,7 @@ impl Inspection {
         }
     }
 
-    /// The share of all references by which answers can be judged.
+    /// The share of all different rows by which answers can be judged.
     pub fn judged(&self) -> f64 {
         let judged = self.train + self.held_out;
         judged as f64 / (judged + self.unjudged).max(1) as f64
@@ -104,7 +104,10 @@ impl Lengths {
 impl std::fmt::Display for Doubtful {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { place, reference, because } = self;
-        write!(f, "{place}: {} ({because})", crate::verifiers::short(reference))
+        match reference.as_str() {
+            "" => write!(f, "{place}: {because}"),
+            text => write!(f, "{place}: {} ({because})", crate::verifiers::short(text)),
+        }
     }
 }
 

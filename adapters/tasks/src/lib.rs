@@ -4,6 +4,7 @@
 //! answer is a guess that exposes itself at its end, and [`Sorting`]; [`FileTask`] reads problems of one's own, in a [`Layout`], and judges them by one
 //! of the [`verifiers`]; its [`rows`] come from JSONL, CSV, TSV or Parquet. What answers mean is the matter of [`math`].
 
+mod conversation;
 mod dialogue;
 mod digits;
 mod emphasis;
@@ -24,6 +25,7 @@ mod tokenizer;
 pub mod verifiers;
 mod vocabulary;
 
+pub use conversation::{Conversation, Message, Role};
 pub use dialogue::Dialogue;
 pub use digits::DigitTask;
 pub use error::TaskError;

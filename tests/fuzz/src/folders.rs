@@ -131,6 +131,6 @@ pub fn template(input: &[u8], folder: &Path) {
     });
     if let Ok(chat) = Chat::new(tokenizer.clone(), Some(template), &[], ChatConfig::default()) {
         assert!(!chat.ends().is_empty());
-        let _ = chat.prompt("Quite another question");
+        let _ = chat.prompt(&"Quite another question".into());
     }
 }

@@ -9,7 +9,7 @@ use palinode::{pretrained::WeightType, tasks::verifiers::VerifierConfig, train::
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArgs {
     /// Built-in task: ledger or sorting [default: ledger]
-    #[arg(long, conflicts_with_all = ["data", "held_out", "layout", "prompt_field", "answer_field", "verifier"])]
+    #[arg(long, conflicts_with_all = ["data", "held_out", "layout", "prompt_field", "answer_field", "decimal_comma", "verifier"])]
     pub(crate) task: Option<String>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
@@ -75,15 +75,18 @@ pub(crate) struct LayoutArgs {
     /// Another file, whose problems are held out [default: a fifth of the first]
     #[arg(long, value_name = "FILE")]
     pub(crate) held_out: Option<PathBuf>,
-    /// Fields and verifier of a known layout: plain, gsm8k or math [default: plain]
+    /// Fields and verifier of a known layout: plain, gsm8k, math, verl, trl, openai or reasoning-gym [default: plain]
     #[arg(long, value_name = "NAME")]
     pub(crate) layout: Option<String>,
-    /// Field of the prompt, such as extra.question [default: by layout]
+    /// Field of the prompt, a text or a list of messages, such as extra.question [default: by layout]
     #[arg(long, value_name = "FIELD")]
     pub(crate) prompt_field: Option<String>,
     /// Field of the reference answer [default: by layout]
     #[arg(long, value_name = "FIELD")]
     pub(crate) answer_field: Option<String>,
+    /// Reference answers have numbers as in 1.234,5
+    #[arg(long)]
+    pub(crate) decimal_comma: bool,
     /// What judges: exact, numeric, gsm8k, boxed, math, choice, pattern or json, or with settings '{ kind = "numeric", relative = 0.01 }', '{ kind = "math", form = "any" }' [default: by layout]
     #[arg(long, value_name = "KIND", value_parser = verifier)]
     pub(crate) verifier: Option<VerifierConfig>,
@@ -264,7 +267,7 @@ pub(crate) struct MachineArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PlayedArgs {
     /// Folder of a run, or a weights file in its checkpoints folder
-    #[arg(value_name = "RUN_OR_WEIGHTS", conflicts_with_all = ["model", "config", "data", "held_out", "layout", "prompt_field", "answer_field", "verifier", "adapter"])]
+    #[arg(value_name = "RUN_OR_WEIGHTS", conflicts_with_all = ["model", "config", "data", "held_out", "layout", "prompt_field", "answer_field", "decimal_comma", "verifier", "adapter"])]
     pub(crate) run: Option<PathBuf>,
     /// Settings in TOML, as for `train`; flags win over it
     #[arg(long, value_name = "FILE")]

@@ -59,7 +59,14 @@ pub(crate) fn data(args: &DataCommandArgs) -> Result<(), Failure> {
     print_room(&inspection, room, &task);
     print_judged(&inspection, &task, &layout.verifier.to_string());
     for problem in task.problems(Split::Train).iter().take(args.show) {
-        anstream::println!("\n{dim}problem   {dim:#} {}", example(&task.show_prompt(problem)));
+        anstream::println!();
+        let earlier = task.conversation(problem).and_then(|conversation| conversation.messages().split_last());
+        for message in earlier.into_iter().flat_map(|(_, earlier)| earlier) {
+            anstream::println!("{dim}{:<10}{dim:#} {}", message.role.name(), example(&message.content));
+        }
+        let asked =
+            task.conversation(problem).map_or_else(|| task.show_prompt(problem), |conversation| conversation.problem().into());
+        anstream::println!("{dim}problem   {dim:#} {}", example(&asked));
         anstream::println!("{dim}reference {dim:#} {}", example(&task.show_answer(problem.reference())));
         let judgement = task.judge(problem, problem.reference());
         anstream::println!("{dim}read as   {dim:#} {}", example(&judgement.reference.unwrap_or_default()));

@@ -76,6 +76,7 @@ pub(crate) fn apply_layout(args: &LayoutArgs, run: &mut RunConfig) -> Result<(),
         ("--layout", args.layout.is_some()),
         ("--prompt-field", args.prompt_field.is_some()),
         ("--answer-field", args.answer_field.is_some()),
+        ("--decimal-comma", args.decimal_comma),
         ("--verifier", args.verifier.is_some()),
     ];
     let task = &mut run.task;
@@ -86,6 +87,7 @@ pub(crate) fn apply_layout(args: &LayoutArgs, run: &mut RunConfig) -> Result<(),
     task.layout = args.layout.clone().or(task.layout.take());
     task.prompt_field = args.prompt_field.clone().or(task.prompt_field.take());
     task.answer_field = args.answer_field.clone().or(task.answer_field.take());
+    task.decimal_comma |= args.decimal_comma;
     task.verifier = args.verifier.clone().or(task.verifier.take());
     Ok(())
 }

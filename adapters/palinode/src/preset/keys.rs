@@ -86,11 +86,12 @@ const TASK: &[Key] = &[
     key("name", "`ledger`, `sorting`, or `file` for problems of your own."),
     key("data", "The problems, in JSONL, CSV, TSV or Parquet; `palinode data FILE` looks at them.").such_as("\"problems.jsonl\"").of(FILES),
     key("held_out", "Another file, whose problems are held out. Without it, a fifth of `data` is.").such_as("\"held-out.jsonl\"").of(FILES),
-    key("layout", "Fields and verifier of a known layout: `plain`, `gsm8k` or `math`. Without it, `plain`: fields `prompt` and `answer`.")
+    key("layout", "Fields and verifier of a known layout: `plain`, `gsm8k`, `math`, `verl`, `trl`, `openai` or `reasoning-gym`. Without it, `plain`: fields `prompt` and `answer`.")
         .such_as("\"plain\"")
         .of(FILES),
     key("prompt_field", "The field of the prompt, where it is not the layout's; such as `extra.question`.").such_as("\"prompt\"").of(FILES),
     key("answer_field", "The field of the reference answer, where it is not the layout's.").such_as("\"answer\"").of(FILES),
+    key("decimal_comma", "Whether reference answers have numbers as in 1.234,5.").such_as("true").of(FILES),
     key(
         "max_answer",
         "Most tokens of one answer. Without it, what the longest reference needs, or with a model folder 256 where its context has room for them.",

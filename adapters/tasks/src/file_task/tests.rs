@@ -65,24 +65,42 @@ fn a_problem_keeps_its_side_when_the_file_grows() {
 }
 
 #[test]
-fn every_wrong_line_is_named() {
-    for (line, part) in [
-        ("{\"prompt\": \"a\"", "cut off"),
-        ("prompt: a", "not JSON"),
-        ("[1]", "a JSON array"),
-        ("{\"prompt\": \"a\"}", "no field \"answer\""),
-        ("{\"prompt\": \"\", \"answer\": \"b\"}", "\"prompt\" is empty"),
-        ("{\"prompt\": \"a\", \"answer\": [3]}", "\"answer\" is a list, not a string"),
-        ("{\"prompt\": 3, \"answer\": 3}", "\"prompt\" is a number, not a string"),
-        ("{\"promt\": \"a\", \"answer\": \"b\"}", "did you mean `promt`?"),
-        ("{\"question\": \"a\", \"answer\": \"b\"}", "these are the fields of the layout `gsm8k`"),
-        ("{\"prompt\": \"3+1\", \"answer\": \"5\"}", "the prompt of line 4 again"),
-    ] {
+fn every_line_that_is_no_row_is_named() {
+    for (line, part) in [("{\"prompt\": \"a\"", "cut off"), ("prompt: a", "not JSON"), ("[1]", "a JSON array")] {
         let error = load(good(0..10) + line).unwrap_err().to_string();
         assert!(error.contains("line 11: ") && error.contains(part), "{error}");
     }
     let error = load([good(0..10).as_bytes(), b"\xff\xfe"].concat()).unwrap_err().to_string();
     assert!(error.contains("line 11: ") && error.contains("UTF-8"), "{error}");
+}
+
+#[test]
+fn rows_that_are_no_problems_are_left_out_and_named() {
+    let wrong = [
+        ("{\"prompt\": \"a\"}", "no field \"answer\""),
+        ("{\"prompt\": \"\", \"answer\": \"b\"}", "\"prompt\" is empty"),
+        ("{\"prompt\": null, \"answer\": \"b\"}", "\"prompt\" is null"),
+        ("{\"prompt\": \"a\", \"answer\": \" \"}", "\"answer\" is empty"),
+        ("{\"prompt\": \"a\", \"answer\": null}", "\"answer\" is null"),
+        ("{\"prompt\": \"a\", \"answer\": NaN}", "\"answer\" is null"),
+        ("{\"prompt\": \"a\", \"answer\": [3, 4]}", "\"answer\" is a list, not a string"),
+        ("{\"prompt\": 3, \"answer\": 3}", "\"prompt\" is a number, not a string"),
+        ("{\"prompt\": [{\"role\": \"tool\", \"content\": \"a\"}], \"answer\": 3}", "message 1: is of a tool"),
+        ("{\"prompt\": \"3+1\", \"answer\": \"5\"}", "the prompt of line 4 again, with another answer"),
+    ];
+    for (line, part) in wrong {
+        let task = load(good(0..10) + line).unwrap();
+        assert_eq!((task.problems(Split::Train).len() + task.problems(Split::HeldOut).len(), task.unjudged().len()), (10, 1));
+        let shown = task.unjudged()[0].to_string();
+        assert!(shown.starts_with("line 11: ") && shown.contains(part), "{shown}");
+    }
+    let all: String = wrong.map(|(line, _)| format!("{line}\n")).concat();
+    let places = |task: &FileTask| task.unjudged().iter().map(|doubtful| doubtful.place.clone()).collect::<Vec<_>>();
+    assert_eq!(places(&load(good(0..10) + &all).unwrap()), (11..=20).map(|line| format!("line {line}")).collect::<Vec<_>>());
+    let error = load(good(0..9) + &all).unwrap_err().to_string();
+    assert!(error.contains("line 10: no field \"answer\"") && error.contains("in 10 of 19 rows"), "{error}");
+    let error = load("{\"promt\": \"a\", \"answer\": \"b\"}\n".to_owned() + &good(0..10)).unwrap_err().to_string();
+    assert!(error.contains("line 1: no field \"prompt\" (did you mean `promt`?)"), "{error}");
 }
 
 #[test]
@@ -136,7 +154,8 @@ fn a_repeated_prompt_may_spell_its_answer_in_another_way() {
     let path = written(folder.path(), "own.jsonl", &text);
     let numeric = Layout { verifier: "numeric".parse().unwrap(), ..Layout::default() };
     assert_eq!(FileTask::load(&path, None, &numeric).unwrap().duplicates(), 1);
-    assert!(load(text).is_err(), "another text is another answer");
+    let exact = load(text).unwrap();
+    assert_eq!((exact.duplicates(), exact.unjudged().len()), (0, 1), "another text is another answer");
 }
 
 #[test]
@@ -146,7 +165,12 @@ fn layouts_find_their_fields() {
         .map(|i| format!("{{\"extra\": {{\"question\": \"{i} halves\"}}, \"gold\": [\"\\\\frac{{{i}}}{{2}}\"]}}\n"))
         .collect();
     let path = written(folder.path(), "own.jsonl", rows);
-    let layout = Layout { prompt: "extra.question".into(), answer: "gold.0".into(), verifier: "math".parse().unwrap() };
+    let layout = Layout {
+        prompt: "extra.question".into(),
+        answer: "gold.0".into(),
+        verifier: "math".parse().unwrap(),
+        decimal_comma: false,
+    };
     let task = FileTask::load(&path, None, &layout).unwrap();
     let problem = task.parse("6 halves").unwrap();
     let answer = task.dialogue().tokenizer().encode(r"\frac{6}{2}").unwrap();
@@ -178,4 +202,45 @@ fn every_verifier_judges_by_what_it_can_read() {
         let problem = task.parse("p3").unwrap();
         assert_eq!(task.verify(&problem, problem.reference()).is_right(), is_answer, "{verifier}");
     }
+}
+
+#[test]
+fn conversations_are_problems_with_their_own_system_message() {
+    let row = |i: usize| {
+        let system = if i % 2 == 0 { String::new() } else { format!("{{\"role\": \"system\", \"content\": \"clerk {i}\"}}, ") };
+        format!("{{\"prompt\": [{system}{{\"role\": \"user\", \"content\": \"{i}+1\"}}], \"answer\": \"{}\"}}\n", i + 1)
+    };
+    let again = "{\"prompt\": \"2+1\", \"answer\": \"3\"}\n";
+    let task = load((0..20).map(row).collect::<String>() + again).unwrap();
+    assert_eq!(task.duplicates(), 1, "a list of one user's message is the same problem as its text");
+    let all = || task.problems(Split::Train).iter().chain(task.problems(Split::HeldOut));
+    assert_eq!(all().count(), 20);
+    let vocabulary = task.dialogue().tokenizer().vocabulary().unwrap();
+    for problem in all() {
+        let conversation = task.conversation(problem).unwrap();
+        assert_eq!(conversation.system().is_none(), conversation.is_plain());
+        assert_eq!(&task.parse(&task.show_prompt(problem)).unwrap(), problem);
+        let said: usize = conversation.texts().map(|text| text.len() + 1).sum();
+        assert_eq!((problem.prompt().len(), problem.prompt().last()), (said, Some(&vocabulary.answer())));
+        assert_eq!(problem.prompt().contains(&vocabulary.end()), conversation.system().is_some());
+    }
+    // On which side a problem is depends on the question alone.
+    let plain = load(good(0..20)).unwrap();
+    let sides = |task: &FileTask| {
+        task.problems(Split::HeldOut).iter().map(|p| task.conversation(p).unwrap().problem().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(sides(&task), sides(&plain));
+}
+
+#[test]
+fn a_decimal_comma_that_can_not_be_read_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = "prompt;answer\n".to_owned() + &(0..10).map(|i| format!("p{i};{i},5\n")).collect::<String>();
+    let path = written(folder.path(), "sheet.csv", rows);
+    let layout = |decimal_comma| Layout { verifier: "numeric".parse().unwrap(), decimal_comma, ..Layout::default() };
+    let error = FileTask::load(&path, None, &layout(false)).unwrap_err().to_string();
+    assert!(error.contains("line 2: ") && error.contains("decimal commas, set `decimal_comma`"), "{error}");
+    let task = FileTask::load(&path, None, &layout(true)).unwrap();
+    let problem = task.parse("p3").unwrap();
+    assert_eq!(task.show_answer(problem.reference()), "3.5");
 }

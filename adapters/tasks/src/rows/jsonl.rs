@@ -1,6 +1,7 @@
-//! One JSON object a line.
+//! One JSON object a line, or a JSON array of objects.
 
 use std::{
+    borrow::Cow,
     collections::HashSet,
     fmt,
     io::{BufRead, BufReader, Read},
@@ -17,6 +18,8 @@ use super::{
     text::{Unmarked, unmarked, utf8},
 };
 
+mod array;
+
 /// Longer lines are no problems but a file without line ends; a line is held in memory.
 const MAX_LINE: usize = 1 << 20;
 /// Values are read by recursion, which must not exhaust the stack.
@@ -28,20 +31,26 @@ pub(super) struct Reader<R> {
     source: BufReader<Unmarked<R>>,
     line: usize,
     bytes: Vec<u8>,
+    /// Whether the file is one array, over whatever lines.
+    is_array: bool,
 }
 
 impl<R: Read> Reader<R> {
     pub(super) fn new(source: R) -> Result<Self, Fault> {
-        Ok(Self { source: BufReader::new(unmarked(source)?), line: 0, bytes: Vec::new() })
+        let mut reader = Self { source: BufReader::new(unmarked(source)?), line: 0, bytes: Vec::new(), is_array: false };
+        reader.is_array = reader.starts_array()?;
+        Ok(reader)
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Row>, Fault> {
-        while self.read_line()? {
+        while if self.is_array { self.read_item()? } else { self.read_line()? } {
             let place = Place::Line(self.line);
             let wrong = |reason| Fault::At(place, reason);
             let text = utf8(&self.bytes).map_err(wrong)?.trim();
             if !text.is_empty() {
-                return Ok(Some(Row::new(place, object(text, 1).map_err(wrong)?)));
+                let row = row(text).map_err(wrong)?;
+                self.line += if self.is_array { self.bytes.iter().filter(|&&byte| byte == b'\n').count() } else { 0 };
+                return Ok(Some(Row::new(place, row)));
             }
         }
         Ok(None)
@@ -53,8 +62,7 @@ impl<R: Read> Reader<R> {
         self.line += 1;
         let read = self.source.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut self.bytes)?;
         if read > MAX_LINE {
-            let hint = if self.bytes.trim_ascii_start().starts_with(b"[") { "; write one object a line" } else { "" };
-            return Err(Fault::At(Place::Line(self.line), format!("longer than {MAX_LINE} bytes{hint}")));
+            return Err(Fault::At(Place::Line(self.line), format!("longer than {MAX_LINE} bytes")));
         }
         Ok(read > 0)
     }
@@ -64,6 +72,36 @@ impl<R: Read> Reader<R> {
     pub(super) fn buffered(&self) -> usize {
         self.bytes.capacity() + self.source.capacity()
     }
+}
+
+/// The members of a line's object. What Python writes for no number is null here, and a comma behind the object may stay.
+fn row(text: &str) -> Result<Vec<(String, Value)>, String> {
+    let text = text.strip_suffix(',').filter(|text| text.trim_end().ends_with('}')).unwrap_or(text);
+    object(text, 1).or_else(|reason| match without_nan(text) {
+        Cow::Owned(text) => object(&text, 1).map_err(|_| reason),
+        Cow::Borrowed(_) => Err(reason),
+    })
+}
+
+/// The text with `null` for each `NaN` and `Infinity` outside of strings.
+fn without_nan(text: &str) -> Cow<'_, str> {
+    let (mut out, mut rest, mut in_string, mut changed) = (String::new(), text, false, false);
+    while let Some(at) = rest.find(['"', '\\', 'N', 'I', '-']) {
+        let found = &rest[at..];
+        let nan = ["NaN", "Infinity", "-Infinity"].into_iter().find(|nan| !in_string && found.starts_with(nan));
+        let taken = match (nan, found.as_bytes()[0]) {
+            (Some(nan), _) => nan.len(),
+            (None, b'\\') => 1 + found[1..].chars().next().map_or(0, char::len_utf8),
+            (None, byte) => {
+                in_string ^= byte == b'"';
+                1
+            }
+        };
+        out.push_str(&rest[..at]);
+        out.push_str(nan.map_or(&found[..taken], |_| "null"));
+        (rest, changed) = (&found[taken..], changed || nan.is_some());
+    }
+    if changed { Cow::Owned(out + rest) } else { Cow::Borrowed(text) }
 }
 
 /// The value that a text in JSON is; no object in it names a member twice.
@@ -110,7 +148,9 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
 fn reason(text: &str, error: &serde_json::Error) -> String {
     match text.as_bytes().first() {
         Some(b'[') if text.ends_with(']') => "this looks like a JSON array; write one object a line".into(),
-        Some(b'[') => "this looks like a JSON array over several lines; write one object a line".into(),
+        Some(b'{') if text[1..].trim_start().starts_with('\'') => {
+            "this looks like a dictionary as Python prints it; write it with json.dumps".into()
+        }
         Some(b'{') if error.is_eof() => {
             "this looks like a JSON object over several lines, or cut off; write one object a line".into()
         }

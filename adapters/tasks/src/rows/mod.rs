@@ -26,9 +26,10 @@ pub use value::{Row, Value};
 pub enum Format {
     /// One JSON object a line.
     Jsonl,
-    /// Comma-separated values, as in RFC 4180; the first record names the columns.
+    /// Comma-separated values, as in RFC 4180; the first record names the columns. Other separators are found: semicolons, tabs, bars, or what a first
+    /// line such as `sep=;` says.
     Csv,
-    /// The same with tabs.
+    /// The same with tabs first.
     Tsv,
     /// Apache Parquet.
     Parquet,
@@ -65,7 +66,7 @@ impl Display for Format {
 }
 
 /// Where a row is in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// The line on which a row of text starts, from 1.
     Line(usize),
@@ -106,21 +107,22 @@ impl Rows {
     /// # Errors
     /// [`TaskError::Io`], or [`TaskError::Line`] or [`TaskError::File`] when its header can't be used.
     pub fn open(path: &Path) -> Result<Self, TaskError> {
-        Self::open_for(path, &[])
+        Self::open_for(path, &[], &[])
     }
 
-    /// As [`Rows::open`], where only fields on these paths are needed: other columns of Parquet are not read.
+    /// As [`Rows::open`], where only fields on the paths of `needed` are, and those of `further` where they are there: other columns of Parquet and CSV are
+    /// not read. Where a path that is needed leads nowhere, all are read, for a message to name them.
     ///
     /// # Errors
     /// As there.
-    pub fn open_for(path: &Path, paths: &[&str]) -> Result<Self, TaskError> {
+    pub fn open_for(path: &Path, needed: &[&str], further: &[&str]) -> Result<Self, TaskError> {
         let failed = |fault: Fault| fault.at(path);
         let file = File::open(path).map_err(|e| failed(e.into()))?;
         let source = match Format::of(path) {
             Format::Jsonl => Source::Jsonl(jsonl::Reader::new(file).map_err(failed)?),
-            Format::Csv => Source::Csv(Box::new(csv::Reader::new(file, b',').map_err(failed)?)),
-            Format::Tsv => Source::Csv(Box::new(csv::Reader::new(file, b'\t').map_err(failed)?)),
-            Format::Parquet => Source::Parquet(Box::new(parquet::Reader::new(file, paths).map_err(failed)?)),
+            Format::Csv => Source::Csv(Box::new(csv::Reader::new(file, b',', needed, further).map_err(failed)?)),
+            Format::Tsv => Source::Csv(Box::new(csv::Reader::new(file, b'\t', needed, further).map_err(failed)?)),
+            Format::Parquet => Source::Parquet(Box::new(parquet::Reader::new(file, needed, further).map_err(failed)?)),
         };
         Ok(Self { path: path.into(), source, ended: false })
     }

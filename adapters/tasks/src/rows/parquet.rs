@@ -8,7 +8,7 @@
 //!
 //! Source: <https://parquet.apache.org/docs/file-format/>.
 
-use std::{fs::File, sync::Arc};
+use std::{collections::HashSet, fs::File, sync::Arc};
 
 use super::{Fault, Place, Row};
 
@@ -50,8 +50,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Reads the columns on `paths`, or all where there is none, or one that leads nowhere.
-    pub(super) fn new(mut file: File, paths: &[&str]) -> Result<Self, Fault> {
+    /// Reads the columns on the paths of `needed` and `further`, or all where nothing is needed, or one that leads nowhere.
+    pub(super) fn new(mut file: File, needed: &[&str], further: &[&str]) -> Result<Self, Fault> {
         let Footer { elements, groups } = Footer::read(&mut file)?;
         let mut schema = Schema::new(elements).map_err(Fault::Whole)?;
         if groups.iter().any(|group| group.chunks.len() != schema.leaves.len()) {
@@ -59,9 +59,10 @@ impl Reader {
         }
         let on =
             |path: &str, node: &Node| path.strip_prefix(&node.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        if !paths.is_empty() && paths.iter().all(|path| schema.fields.iter().any(|node| on(path, node))) {
-            schema.fields.retain(|node| paths.iter().any(|path| on(path, node)));
+        if !needed.is_empty() && needed.iter().all(|path| schema.fields.iter().any(|node| on(path, node))) {
+            schema.fields.retain(|node| needed.iter().chain(further).any(|path| on(path, node)));
         }
+        check(&schema, &groups).map_err(Fault::Whole)?;
         let (file, groups) = (Arc::new(file), groups.into_iter());
         Ok(Self { file, schema, groups, budget: Budget::default(), columns: Vec::new(), left: 0, row: 0 })
     }
@@ -108,6 +109,19 @@ impl Reader {
     pub(super) fn buffered(&self) -> usize {
         self.budget.held()
     }
+}
+
+/// Checks that the columns that are read have names of their own and are compressed with what is read.
+fn check(schema: &Schema, groups: &[Group]) -> Parse<()> {
+    let mut names = HashSet::new();
+    if let Some(node) = schema.fields.iter().find(|node| !names.insert(node.name.as_str())) {
+        return Err(format!("two columns are called {:?}", node.name));
+    }
+    let leaves: Vec<usize> = schema.fields.iter().flat_map(|node| node.leaves.clone()).collect();
+    for (group, &leaf) in groups.iter().flat_map(|group| leaves.iter().map(move |leaf| (group, leaf))) {
+        group.chunks[leaf].codec.check().map_err(|reason| format!("column {:?} is {reason}", schema.leaves[leaf].path))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 use super::Place;
 
 /// A row: names and their values, in the order of the file.
@@ -53,6 +55,23 @@ impl Value {
             Self::Text(text) | Self::Number(text) => Some(Cow::Borrowed(text)),
             Self::Bool(truth) => Some(Cow::Borrowed(if *truth { "true" } else { "false" })),
             Self::Null | Self::List(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// The value as JSON. A number that JSON has no form for is null.
+    pub fn to_json(&self) -> String {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let join = |parts: Vec<String>| parts.join(", ");
+        match self {
+            Self::Text(text) => quoted(text),
+            Self::Number(digits) if serde_json::from_str::<&RawValue>(digits).is_ok() => digits.clone(),
+            Self::Bool(truth) => truth.to_string(),
+            Self::Number(_) | Self::Null => "null".into(),
+            Self::List(items) => format!("[{}]", join(items.iter().map(Self::to_json).collect())),
+            Self::Object(fields) => {
+                let member = |(name, value): &(String, Self)| format!("{}: {}", quoted(name), value.to_json());
+                format!("{{{}}}", join(fields.iter().map(member).collect()))
+            }
         }
     }
 

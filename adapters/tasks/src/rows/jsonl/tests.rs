@@ -37,10 +37,9 @@ fn values_are_read_as_written() {
 
 #[test]
 fn other_layouts_are_told_from_errors() {
-    let array = "this looks like a JSON array over several lines; write one object a line";
-    assert_eq!(refused("[\n{\"a\": 1},\n{\"a\": 2}\n]"), array);
-    assert_eq!(refused("[{\"a\": 1},\n{\"a\": 2}]"), array);
-    assert_eq!(refused("[{\"a\": 1}, {\"a\": 2}]"), "this looks like a JSON array; write one object a line");
+    assert_eq!(refused("{}\n[{\"a\": 1}, {\"a\": 2}]"), "this looks like a JSON array; write one object a line");
+    let python = "this looks like a dictionary as Python prints it; write it with json.dumps";
+    assert_eq!(refused("{'a': 1}"), python);
     let object = "this looks like a JSON object over several lines, or cut off; write one object a line";
     assert_eq!(refused("{\n  \"a\": 1\n}"), object);
     assert_eq!(refused("{\"a\": \"x"), object);
@@ -52,6 +51,7 @@ fn other_layouts_are_told_from_errors() {
 #[test]
 fn bad_lines_are_refused_with_the_byte() {
     assert_eq!(refused("{\"a\": 1,}"), "not JSON: trailing comma at byte 9");
+    assert_eq!(refused("{\"a\": NaN, \"b\": x}"), "not JSON: expected value at byte 7");
     assert_eq!(refused("{\"a\": 1} {}"), "not JSON: trailing characters at byte 10");
     assert_eq!(read(b"\n{\"a\": \"\xFF\"}"), Err((2, "not UTF-8 at byte 8".into())));
     assert_eq!(refused("{\"a\": 1, \"b\": {\"c\": 1, \"d\": 2, \"c\": 3}}"), "\"c\" is there twice");
@@ -59,6 +59,42 @@ fn bad_lines_are_refused_with_the_byte() {
     assert!(refused("{\"a\": \"\\ud800\"}").starts_with("not JSON: "));
     assert!(refused("{\"\\udc00x\": 1}").starts_with("not JSON: "));
     assert!(refused("{\"a\": \"\\ud800\\ud800\"}").starts_with("not JSON: "));
+}
+
+#[test]
+fn an_array_of_objects_is_read_over_whatever_lines() {
+    let places = |text: &str| read(text.as_bytes()).map(|rows| rows.iter().map(|row| row.place).collect::<Vec<_>>());
+    let line = |lines: &[usize]| Ok(lines.iter().map(|&line| Place::Line(line)).collect());
+    assert_eq!(places("[]"), line(&[]));
+    assert_eq!(places("\u{FEFF}\n [{\"a\": 1}, {\"a\": \"]}\\\"\"},{}]\n"), line(&[2, 2, 2]));
+    assert_eq!(places("[\n  {\n    \"a\": [1,\n {}]\n  },\n  {\"a\": NaN},\n]\n"), line(&[2, 6]));
+    for (text, at, part) in [
+        ("[{\"a\": 1},\n{\"a\": 2}", 2, "does not end; is it cut off?"),
+        ("[{\"a\": 1},\n{\"a\": [", 2, "an object that starts here does not end"),
+        ("[{\"a\": 1},\n2]", 2, "is no object"),
+        ("[{\"a\": 1}]\n{}", 2, "there is more behind the array"),
+        ("[{\"a\": 1},\n{\"a\": }]", 2, "not JSON: "),
+        ("[{\"a\"]: 1}", 1, "not JSON: "),
+    ] {
+        let (line, reason) = read(text.as_bytes()).unwrap_err();
+        assert!(line == at && reason.contains(part), "{text}: line {line}: {reason}");
+    }
+    let long = format!("[{}]", vec!["{\"a\": \"one\"}"; 1 << 16].join(",\n"));
+    let mut reader = Reader::new(long.as_bytes()).unwrap();
+    for i in 0..1 << 16 {
+        assert_eq!(reader.next().unwrap().unwrap().place, Place::Line(i + 1));
+    }
+    assert!(reader.next().unwrap().is_none() && reader.buffered() < 32 << 10, "{}", reader.buffered());
+}
+
+#[test]
+fn what_python_writes_for_no_number_is_null() {
+    let rows = read(b"{\"a\": NaN, \"b\": [-Infinity, Infinity, 1], \"c\": \"NaN, \\\"Infinity\"},\n").unwrap();
+    assert_eq!(
+        (rows[0].at("a"), rows[0].at("b.0"), rows[0].at("b.1")),
+        (Some(&Value::Null), Some(&Value::Null), Some(&Value::Null))
+    );
+    assert_eq!(rows[0].at("c"), Some(&Value::Text("NaN, \"Infinity".into())));
 }
 
 #[test]
@@ -77,8 +113,8 @@ fn nesting_and_length_are_bounded() {
     assert_eq!(line(MAX_LINE).len(), MAX_LINE);
     assert!(read(line(MAX_LINE).as_bytes()).is_ok());
     assert_eq!(refused(&line(MAX_LINE + 1)), format!("longer than {MAX_LINE} bytes"));
-    let array = format!("\n[{}]", "1,".repeat(MAX_LINE));
-    assert_eq!(read(array.as_bytes()), Err((2, format!("longer than {MAX_LINE} bytes; write one object a line"))));
+    let array = format!("\n[{},", line(MAX_LINE + 2));
+    assert_eq!(read(array.as_bytes()), Err((2, format!("an object that starts here is longer than {MAX_LINE} bytes"))));
 }
 
 /// Lines without end, made as they are read.

@@ -133,7 +133,8 @@ impl Builder {
         let mut names = HashSet::new();
         for _ in 0..count {
             let node = self.node(levels, path)?;
-            if !names.insert(node.name.clone()) {
+            // Of whole columns, only those that are read must be told apart.
+            if !path.is_empty() && !names.insert(node.name.clone()) {
                 return Err(format!("two columns are called {:?}", node.name));
             }
             nodes.push(node);

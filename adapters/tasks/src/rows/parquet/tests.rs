@@ -29,7 +29,7 @@ fn read(file: File) -> Result<Vec<String>, String> {
         Fault::Whole(reason) => reason,
         Fault::Io(error) => panic!("{error}"),
     };
-    let mut reader = Reader::new(file, &[]).map_err(shown)?;
+    let mut reader = Reader::new(file, &[], &[]).map_err(shown)?;
     let mut rows = Vec::new();
     while let Some(row) = reader.next().map_err(shown)? {
         assert_eq!(row.place, Place::Row(rows.len() + 1));
@@ -75,7 +75,7 @@ fn expected(i: usize) -> String {
 #[test]
 fn every_codec_encoding_and_page_version_is_read() {
     let rows: Vec<String> = (0..50).map(expected).collect();
-    let names = ["none", "snappy", "gzip", "brotli", "lz4", "plain", "v2", "v2-plain", "pages", "deltas", "deltas-v2"];
+    let names = ["none", "snappy", "gzip", "brotli", "zstd", "lz4", "plain", "v2", "v2-plain", "pages", "deltas", "deltas-v2"];
     for name in names {
         let read = read_fixture(name).unwrap_or_else(|reason| panic!("{name}: {reason}"));
         assert_eq!(read.len(), rows.len(), "{name}");
@@ -105,9 +105,10 @@ fn types_are_read_as_text_or_digits() {
 
 #[test]
 fn what_is_not_read_is_refused_with_a_hint() {
-    let zstd = read_fixture("zstd").unwrap_err();
-    let hint = "compressed with zstd; write it with snappy, e.g. df.to_parquet(path, compression=\"snappy\")";
-    assert_eq!(zstd, hint);
+    for (number, name) in [(3, "lzo"), (9, "an unknown codec")] {
+        let hint = codec::Codec::numbered(number).check().unwrap_err();
+        assert!(hint.starts_with(&format!("compressed with {name}; write it with compression=\"snappy\" (pandas: ")), "{hint}");
+    }
     let binary = read_fixture("binary").unwrap_err();
     assert_eq!(binary, "row 2: column \"image\": not UTF-8 at byte 1 of a value; write it as text, or drop it");
     assert_eq!(read(holding(b"")), Err("not a Parquet file: too short".into()));
@@ -145,7 +146,7 @@ fn days_are_those_of_the_gregorian_calendar() {
 
 #[test]
 fn only_the_current_pages_are_held() {
-    let mut reader = Reader::new(File::open(fixture("pages")).unwrap(), &[]).unwrap();
+    let mut reader = Reader::new(File::open(fixture("pages")).unwrap(), &[], &[]).unwrap();
     let whole = fs::metadata(fixture("pages")).unwrap().len() as usize;
     let mut most = 0;
     while reader.next().unwrap().is_some() {

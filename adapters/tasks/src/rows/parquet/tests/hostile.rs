@@ -50,6 +50,8 @@ fn footers_are_not_believed() {
         ([schema_of(1, &group(1 << 30)), vec![0]].concat(), "schema is cut off"),
         ([schema_of(3, &group(1).repeat(3)), vec![0]].concat(), "schema is cut off"),
         ([schema_of(1, &group(0)), vec![0]].concat(), "not a tree with leaves"),
+        // Row groups without a byte of their own.
+        ([&[0x49, 0xFC][..], &varint(1 << 20), &[0].repeat(1 << 20)].concat(), "more than 65536 row groups"),
         (vec![0], "no schema"),
         (vec![], "cut off"),
         // Lists of booleans and of lists, which other readers skip for free or by recursion.
@@ -68,6 +70,19 @@ fn footers_are_not_believed() {
     assert!(found.contains("a footer of 4294967295 bytes"), "{found}");
 }
 
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+fn hadoop(blocks: &[&[u8]]) -> Vec<u8> {
+    let block = |plain: &&[u8]| {
+        let compressed = lz4_flex::block::compress(plain);
+        let lengths = [plain.len(), compressed.len()].map(|length| (length as u32).to_be_bytes());
+        [&lengths.concat()[..], &compressed].concat()
+    };
+    blocks.iter().flat_map(block).collect()
+}
+
 #[test]
 fn decompression_stops_at_the_size_that_is_promised() {
     let zeros = vec![0; 1 << 24];
@@ -77,6 +92,11 @@ fn decompression_stops_at_the_size_that_is_promised() {
         (Codec::Gzip, gzip.finish().unwrap()),
         (Codec::Snappy, snap::raw::Encoder::new().compress_vec(&zeros).unwrap()),
         (Codec::Lz4, lz4_flex::block::compress(&zeros)),
+        (Codec::Lz4Hadoop, hadoop(&[&zeros])),
+        (Codec::Lz4Hadoop, lz4_flex::block::compress(&zeros)),
+        (Codec::Lz4Hadoop, hadoop(&zeros.chunks(1 << 20).collect::<Vec<_>>())),
+        (Codec::Zstd, zstd(&zeros)),
+        (Codec::Zstd, zeros.chunks(1 << 20).flat_map(zstd).collect()),
         (Codec::None, zeros.clone()),
     ];
     for (codec, bomb) in bombs {
@@ -85,6 +105,9 @@ fn decompression_stops_at_the_size_that_is_promised() {
             assert!(codec.decompress(&bomb, size).is_err(), "{codec:?} {size}");
         }
     }
+    // A frame that says that it needs a window of 2 GiB.
+    let window = [&[0x28, 0xB5, 0x2F, 0xFD, 0, 0xA8][..], &[1, 0, 0]].concat();
+    assert!(Codec::Zstd.decompress(&window, 10).unwrap_err().contains("window"));
     assert!(Codec::Brotli.decompress(&[0x11, 0x1E, 0, 0], 10).unwrap_err().contains("large window"));
 }
 
@@ -133,7 +156,8 @@ fn dictionaries_hold_as_many_entries_as_they_have_bytes_for() {
     }
 }
 
-const NAMES: [&str; 11] = ["brotli", "deltas-v2", "deltas", "gzip", "lz4", "none", "pages", "plain", "types", "v2", "v2-plain"];
+const NAMES: [&str; 12] =
+    ["brotli", "deltas-v2", "deltas", "gzip", "lz4", "none", "pages", "plain", "types", "v2", "v2-plain", "zstd"];
 
 const PHYSICAL: [Physical; 6] =
     [Physical::Boolean, Physical::Variable, Physical::Fixed(1), Physical::Fixed(4), Physical::Fixed(8), Physical::Fixed(16)];
@@ -181,8 +205,10 @@ proptest! {
 
     #[test]
     fn any_compressed_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..100), size in 0..10_000_usize) {
-        for codec in [Codec::None, Codec::Snappy, Codec::Gzip, Codec::Brotli, Codec::Lz4] {
-            if let Ok(data) = codec.decompress(&bytes, size) {
+        let framed = [&[0x28, 0xB5, 0x2F, 0xFD][..], &bytes].concat();
+        for codec in [Codec::None, Codec::Snappy, Codec::Gzip, Codec::Brotli, Codec::Lz4, Codec::Lz4Hadoop, Codec::Zstd] {
+            let bytes = if codec == Codec::Zstd { &framed } else { &bytes };
+            if let Ok(data) = codec.decompress(bytes, size) {
                 prop_assert_eq!(data.len(), size);
             }
         }

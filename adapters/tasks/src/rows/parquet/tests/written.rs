@@ -115,7 +115,7 @@ fn a_small_file_does_not_make_a_large_row() {
     let options = WriterProperties::builder().set_dictionary_page_size_limit(1 << 22).build();
     let bytes = write(&[vec![row(15), row(17)]], options);
     assert!(bytes.len() < 4 << 20);
-    let mut reader = Reader::new(holding(&bytes), &[]).unwrap();
+    let mut reader = Reader::new(holding(&bytes), &[], &[]).unwrap();
     assert!(reader.next().unwrap().is_some());
     let error = reader.next().unwrap_err();
     assert!(matches!(&error, Fault::At(Place::Row(2), reason) if reason == "longer than 16777216 bytes"), "{error:?}");
