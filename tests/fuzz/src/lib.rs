@@ -6,7 +6,7 @@
 //! | file | targets |
 //! |---|---|
 //! | `settings` | [`config`], [`devices`] |
-//! | `problems` | [`jsonl`], [`csv`], [`parquet`], [`answers`] |
+//! | `problems` | [`jsonl`], [`messages`], [`csv`], [`parquet`], [`answers`] |
 //! | `folders` | [`model_config`], [`weights`], [`adapters`], [`tokenizer`], [`template`] |
 //! | `runs` | [`manifest`], [`checkpoint`], [`metrics`] |
 
@@ -25,7 +25,7 @@ mod runs;
 mod settings;
 
 pub use folders::{adapters, model_config, template, tokenizer, weights};
-pub use problems::{answers, csv, jsonl, parquet};
+pub use problems::{answers, csv, jsonl, messages, parquet};
 pub use runs::{checkpoint, manifest, metrics};
 pub use settings::{config, devices};
 
@@ -33,7 +33,7 @@ pub use settings::{config, devices};
 pub type Target = fn(input: &[u8], folder: &Path);
 
 /// All of them by name.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("adapters", adapters),
     ("answers", answers),
     ("checkpoint", checkpoint),
@@ -42,6 +42,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("devices", devices),
     ("jsonl", jsonl),
     ("manifest", manifest),
+    ("messages", messages),
     ("metrics", metrics),
     ("model_config", model_config),
     ("parquet", parquet),

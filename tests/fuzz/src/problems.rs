@@ -3,9 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use palinode::{
-    core::verifier::Verdict,
+    core::{task::Split, verifier::Verdict},
     tasks::{
-        FileTask, Layout,
+        FileTask, Layout, Role, TextTask,
         math::{Answer, Form},
         rows::Rows,
         verifiers::{TextVerifier, VerifierConfig},
@@ -39,7 +39,24 @@ pub fn jsonl(input: &[u8], folder: &Path) {
     }
 }
 
-/// Rows of CSV, and of TSV where the input begins with a tab.
+/// A prompt in JSON, such as a list of messages, among problems that are known to be good.
+pub fn messages(input: &[u8], folder: &Path) {
+    let good = (0..5).map(|i| format!("{{\"prompt\": \"{i} + 1\", \"answer\": \"{}\"}}\n", i + 1)).collect::<String>();
+    let line = input.iter().map(|&byte| if byte == b'\n' { b' ' } else { byte }).collect::<Vec<_>>();
+    put(folder, "messages.jsonl", [good.as_bytes(), b"{\"answer\": 0, \"prompt\": ", &line, b"}\n"].concat());
+    let Ok(task) = FileTask::load(&folder.join("messages.jsonl"), None, &Layout::default()) else { return };
+    let problems: Vec<_> = task.problems(Split::Train).iter().chain(task.problems(Split::HeldOut)).collect();
+    assert_eq!(problems.len() + task.unjudged().len() + task.duplicates(), 6, "no row is lost");
+    for problem in problems {
+        let conversation = task.conversation(problem).expect("a problem of the file");
+        let roles: Vec<Role> = conversation.messages().iter().map(|message| message.role).collect();
+        assert_eq!(roles.last(), Some(&Role::User));
+        assert!(roles.iter().skip(1).all(|&role| role != Role::System), "{roles:?}");
+        assert!(!problem.prompt().is_empty() && !task.show_prompt(problem).trim().is_empty());
+    }
+}
+
+/// Rows of CSV, and of TSV where the input begins with a tab; and the problems in them.
 pub fn csv(input: &[u8], folder: &Path) {
     let (name, input) = match input {
         [b'\t', rest @ ..] => ("rows.tsv", rest),
@@ -47,6 +64,7 @@ pub fn csv(input: &[u8], folder: &Path) {
     };
     put(folder, name, input);
     rows(&folder.join(name));
+    let _ = FileTask::load(&folder.join(name), None, &Layout { decimal_comma: true, ..Layout::default() });
 }
 
 /// Rows of Parquet.

@@ -62,6 +62,11 @@ fn manifest() {
 }
 
 #[test]
+fn messages() {
+    replay("messages");
+}
+
+#[test]
 fn metrics() {
     replay("metrics");
 }
