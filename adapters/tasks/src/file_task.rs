@@ -163,7 +163,7 @@ impl FileTask {
         let Judgement { verdict, because, .. } = self.judge(&problem, problem.reference());
         if !verdict.is_right() {
             let comma = !layout.decimal_comma && has_decimal_comma(&entry.answer);
-            let hint = if comma { "; with decimal commas, set `decimal_comma`" } else { "" };
+            let hint = if comma { "; with decimal commas, set `decimal_comma` (--decimal-comma)" } else { "" };
             let doubtful = Doubtful { place, because: format!("{because}{hint}"), reference: entry.answer };
             if verdict == Verdict::Failed {
                 return Ok(Some(doubtful));
