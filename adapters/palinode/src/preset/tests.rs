@@ -57,6 +57,7 @@ fn everything() -> Vec<RunConfig> {
         layout: Some("plain".into()),
         prompt_field: Some("p".into()),
         answer_field: Some("a".into()),
+        decimal_comma: true,
         max_answer: Some(1),
         digits: 1,
         zero_probability: 0.5,
