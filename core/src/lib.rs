@@ -20,7 +20,7 @@
 //! | [`logprob`], [`kl`], [`precision`] | log π(token) and KL(π‖π_ref), and the precision they are taken in |
 //! | [`shaping`], [`credit`], [`advantage`] | from verdicts to what each attempt is paid |
 //! | [`objective`] | Stage I and Stage II, one equation each |
-//! | [`sandbagging`], [`transitions`] | the danger, and the measures of success |
+//! | [`sandbagging`], [`transitions`], [`verdict_counts`] | the danger, and the measures of success |
 //! | [`backend`] | what a backend crate says about itself |
 //! | `laws` | with the feature of that name: property tests for implementations of your own |
 //!
@@ -54,6 +54,7 @@ pub mod shaping;
 pub mod task;
 pub mod trajectory;
 pub mod transitions;
+pub mod verdict_counts;
 pub mod verifier;
 
 pub use error::Error;

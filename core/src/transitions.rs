@@ -2,13 +2,13 @@
 
 use alloc::vec::Vec;
 
-use crate::{trajectory::Trajectory, verifier::Verdict};
+use crate::{trajectory::Trajectory, verdict_counts::VerdictCounts, verifier::Verdict};
 
 /// Counts over episodes, from the first attempt to the last.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Transitions {
     episodes: u64,
-    right: Vec<u64>,
+    verdicts: Vec<VerdictCounts>,
     wrong_to_right: u64,
     right_to_wrong: u64,
     changed: u64,
@@ -27,9 +27,9 @@ impl Transitions {
     pub fn observe(&mut self, trajectory: &Trajectory) {
         let attempts = trajectory.attempts();
         let (first, last) = (&attempts[0], &attempts[attempts.len() - 1]);
-        self.right.resize(self.right.len().max(attempts.len()), 0);
-        for (count, attempt) in self.right.iter_mut().zip(attempts) {
-            *count += u64::from(attempt.verdict().is_right());
+        self.verdicts.resize(self.verdicts.len().max(attempts.len()), VerdictCounts::default());
+        for (counts, attempt) in self.verdicts.iter_mut().zip(attempts) {
+            counts.observe(attempt.verdict());
         }
         let right = |verdict: Verdict| verdict.is_right();
         self.episodes += 1;
@@ -42,8 +42,8 @@ impl Transitions {
     /// Adds the counts of other episodes.
     pub fn merge(&mut self, other: &Self) {
         self.episodes += other.episodes;
-        self.right.resize(self.right.len().max(other.right.len()), 0);
-        self.right.iter_mut().zip(&other.right).for_each(|(a, b)| *a += b);
+        self.verdicts.resize(self.verdicts.len().max(other.verdicts.len()), VerdictCounts::default());
+        self.verdicts.iter_mut().zip(&other.verdicts).for_each(|(a, b)| a.merge(b));
         self.wrong_to_right += other.wrong_to_right;
         self.right_to_wrong += other.right_to_wrong;
         self.changed += other.changed;
@@ -57,12 +57,17 @@ impl Transitions {
 
     /// Attempts an episode.
     pub fn attempts(&self) -> usize {
-        self.right.len()
+        self.verdicts.len()
+    }
+
+    /// How often each verdict was given, at each attempt.
+    pub fn verdicts(&self) -> &[VerdictCounts] {
+        &self.verdicts
     }
 
     /// acc@t of attempt `k` (from 0): the fraction of all episodes that are right there.
     pub fn accuracy(&self, k: usize) -> f64 {
-        self.fraction(self.right.get(k).copied().unwrap_or(0))
+        self.fraction(self.right(k))
     }
 
     /// acc@last − acc@t1 = (i→c) − (c→i), a fraction of all episodes.
@@ -87,19 +92,24 @@ impl Transitions {
 
     /// P(right at last | wrong at first); `None` when no first attempt was wrong.
     pub fn fix_given_wrong(&self) -> Option<f64> {
-        let wrong = self.episodes - self.right.first().copied().unwrap_or(0);
+        let wrong = self.episodes - self.right(0);
         (wrong > 0).then(|| self.wrong_to_right as f64 / wrong as f64)
     }
 
     /// P(wrong at last | right at first); `None` when no first attempt was right.
     pub fn break_given_right(&self) -> Option<f64> {
-        let right = self.right.first().copied().unwrap_or(0);
+        let right = self.right(0);
         (right > 0).then(|| self.right_to_wrong as f64 / right as f64)
     }
 
     /// Mean [`edit_distance_ratio`] from the first to the last answer.
     pub fn edit_distance_ratio(&self) -> f64 {
         if self.episodes == 0 { 0.0 } else { self.edit_ratio / self.episodes as f64 }
+    }
+
+    /// Episodes that are right at attempt `k`, from 0.
+    fn right(&self, k: usize) -> u64 {
+        self.verdicts.get(k).map_or(0, VerdictCounts::right)
     }
 
     fn fraction(&self, count: u64) -> f64 {
@@ -165,6 +175,8 @@ mod tests {
         assert_eq!(merged, t);
         assert_eq!(Transitions::default().fix_given_wrong(), None);
         assert_eq!((merged.attempts(), Transitions::default().attempts()), (2, 0));
+        let counts = |k: usize| t.verdicts()[k].iter().filter(|(_, n)| *n > 0).collect::<Vec<_>>();
+        assert_eq!((counts(0), counts(1)), (vec![("right", 3), ("wrong", 2)], vec![("right", 3), ("wrong", 2)]));
     }
 
     #[test]

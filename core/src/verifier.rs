@@ -53,15 +53,24 @@ impl Verdict {
         self.reward() >= 1.0
     }
 
-    /// One lower-case word for logs.
+    /// All names, from the best verdict to the worst.
+    pub const NAMES: [&'static str; 6] = ["right", "partial", "wrong", "unparseable", "truncated", "failed"];
+
+    /// One lower-case word for logs, of [`Verdict::NAMES`]. Full credit in parts is right, as [`Verdict::is_right`] has it.
     pub fn name(self) -> &'static str {
+        Self::NAMES[self.place()]
+    }
+
+    /// Its place in [`Verdict::NAMES`].
+    pub(crate) fn place(self) -> usize {
         match self {
-            Self::Right => "right",
-            Self::Wrong => "wrong",
-            Self::Partial(_) => "partial",
-            Self::Unparseable => "unparseable",
-            Self::Truncated => "truncated",
-            Self::Failed => "failed",
+            Self::Right => 0,
+            Self::Partial(credit) if credit >= 1.0 => 0,
+            Self::Partial(_) => 1,
+            Self::Wrong => 2,
+            Self::Unparseable => 3,
+            Self::Truncated => 4,
+            Self::Failed => 5,
         }
     }
 }
@@ -98,6 +107,10 @@ mod tests {
         for zero in [Verdict::Wrong, Verdict::Unparseable, Verdict::Truncated, Verdict::Failed] {
             assert_eq!(zero.reward(), 0.0, "{}", zero.name());
         }
+        let names =
+            [Verdict::Right, Verdict::Partial(0.5), Verdict::Wrong, Verdict::Unparseable, Verdict::Truncated, Verdict::Failed];
+        assert_eq!(names.map(Verdict::name), Verdict::NAMES);
+        assert_eq!((Verdict::Partial(1.0).name(), Verdict::Partial(1.0).is_right()), ("right", true));
         assert!(Verdict::partial(1.5).is_err() && Verdict::partial(f32::NAN).is_err());
     }
 }

@@ -12,6 +12,7 @@ use safetensors::Dtype;
 use crate::{
     adapter::{Adaptation, Base},
     error::HfError,
+    foreign::refuse_model,
     layout::{may_be_left, pieces, transpose},
     shards::{Shards, bounded, bounded_text},
     spec::{self, Spec},
@@ -45,6 +46,7 @@ impl Folder {
     /// Those of [`spec::parse`]; [`HfError::Io`], [`HfError::Format`] for a file that is missing or damaged; [`HfError::Tensors`] lists every
     /// missing, extra and mis-shaped tensor, and those of another type than F32, BF16 and F16.
     pub fn open(path: &Path, device: &Device) -> Result<Self, HfError> {
+        refuse_model(path)?;
         let config_path = path.join("config.json");
         let text = bounded_text(&config_path, LONGEST_CONFIG)?;
         let mut spec = spec::parse(&text, &config_path)?;

@@ -14,6 +14,7 @@
 //! | `shards` | safetensors files: headers first, then one tensor at a time |
 //! | `folder`, `save` | the whole folder, in and out |
 //! | `whole` | what is replaced, and how a folder is whole at any time |
+//! | `foreign` | what is given as a model, an adapter or a tokenizer and is none |
 //! | `adapter` | adapters in PEFT's layout, in and out |
 //! | `rounding` | what a folder's types lose of what an adapter adds |
 //! | `tokenizer` | `tokenizer.json`, bounded before it is parsed |
@@ -27,6 +28,7 @@ mod class;
 mod error;
 mod fields;
 mod folder;
+mod foreign;
 mod jinja;
 mod layout;
 mod python_json;

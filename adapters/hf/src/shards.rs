@@ -8,13 +8,18 @@ use std::{
 };
 
 use half::{bf16, f16};
+use palinode_tasks::FileKind;
 use safetensors::{
     Dtype,
     tensor::{Metadata, TensorInfo},
 };
 use serde_json::Value;
 
-use crate::error::HfError;
+use crate::{error::HfError, foreign};
+
+/// The file of a model in one piece, and the one that says where the tensors of a model in several are.
+pub(crate) const WEIGHTS: &str = "model.safetensors";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 
 /// Longest header that is read, in bytes; that of a model with 10 000 tensors is about 1 MB.
 const LONGEST_HEADER: u64 = 8 << 20;
@@ -41,8 +46,8 @@ pub(crate) struct Shards {
 impl Shards {
     /// Reads the headers of `model.safetensors`, or of all files that `model.safetensors.index.json` names.
     pub(crate) fn open(folder: &Path) -> Result<Self, HfError> {
-        let single = folder.join("model.safetensors");
-        let index = folder.join("model.safetensors.index.json");
+        let single = folder.join(WEIGHTS);
+        let index = folder.join(INDEX);
         let files = if single.exists() || !index.exists() { vec![single] } else { listed(folder, &index)? };
         Self::of(&files)
     }
@@ -165,6 +170,7 @@ fn read_header(path: &Path) -> Result<(Metadata, u64), HfError> {
     let format = |reason: String| HfError::Format { path: path.to_owned(), reason };
     let mut file = File::open(path).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
+    refuse_kind(&mut file, path)?;
     let mut length = [0; 8];
     file.read_exact(&mut length).map_err(|_| format(format!("has {size} bytes, too few for a safetensors file")))?;
     let length = u64::from_le_bytes(length);
@@ -181,7 +187,18 @@ fn read_header(path: &Path) -> Result<(Metadata, u64), HfError> {
     Ok((metadata, 8 + length))
 }
 
-/// A small file's bytes.
+/// Refuses weights that are of another kind by their first bytes, and goes back to the first.
+fn refuse_kind(file: &mut File, path: &Path) -> Result<(), HfError> {
+    let io = |source| HfError::Io { path: path.to_owned(), source };
+    let mut start = Vec::with_capacity(FileKind::START);
+    file.by_ref().take(FileKind::START as u64).read_to_end(&mut start).map_err(io)?;
+    match foreign::no_weights(&start) {
+        Some(reason) => Err(HfError::Format { path: path.to_owned(), reason }),
+        None => file.seek(SeekFrom::Start(0)).map(drop).map_err(io),
+    }
+}
+
+/// A small file's bytes. Refuses an empty one, and one that is no text by its first bytes.
 pub(crate) fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, HfError> {
     let io = |source| HfError::Io { path: path.to_owned(), source };
     let size = fs::metadata(path).map_err(io)?.len();
@@ -189,7 +206,11 @@ pub(crate) fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, HfError> {
         let reason = format!("has {size} bytes, expected {most} at most");
         return Err(HfError::Format { path: path.to_owned(), reason });
     }
-    fs::read(path).map_err(io)
+    let bytes = fs::read(path).map_err(io)?;
+    match foreign::no_text(path, &bytes) {
+        Some(reason) => Err(HfError::Format { path: path.to_owned(), reason }),
+        None => Ok(bytes),
+    }
 }
 
 /// As [`bounded`], of a file that holds text.

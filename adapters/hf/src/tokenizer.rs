@@ -24,6 +24,7 @@ use crate::{
     class::{Class, Parts},
     error::HfError,
     fields::beyond,
+    foreign::refuse_tokenizer,
     shards::bounded,
     special::Special,
 };
@@ -53,6 +54,7 @@ impl FolderTokenizer {
     /// in the ids of added tokens, larger than the model, or random.
     pub fn load(path: &Path, vocabulary: usize) -> Result<Self, HfError> {
         let format = |reason: String| HfError::Format { path: path.to_owned(), reason };
+        refuse_tokenizer(path)?;
         let bytes = bounded(path, LONGEST)?;
         let parts = check(&bytes, vocabulary).map_err(format)?;
         let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| error.to_string()))

@@ -135,7 +135,7 @@ impl Step {
 
 /// One row for each attempt of each episode.
 fn episodes(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
-    const OF_ATTEMPT: [&str; 4] = ["text", "reward", "verdict", "stop"];
+    const OF_ATTEMPT: [&str; 5] = ["text", "reward", "verdict", "why", "stop"];
     let header = EPISODE.iter().chain(&["attempt"]).chain(&OF_ATTEMPT).chain(&["tokens", "sampling_logprob"]);
     let mut lines = Lines::<Record>::open(&run.join(EPISODES))?;
     csv.row(header)?;
@@ -181,12 +181,21 @@ fn place(logged: &Logged, axes: &[&str]) -> Vec<String> {
     axes.iter().map(cell).collect()
 }
 
-/// The figures of an event, in the order of `names`. Verdicts are counts: one that is not there was not given.
+/// The figures of an event, in the order of `names`. Verdicts are counts: one that is not there was not given, where that attempt's are there.
 fn cells(logged: &Logged, names: &[String]) -> Vec<String> {
     let figures = logged.figures();
     let found = |name: &String| figures.iter().find(|(known, _)| known == name).map(|(_, number)| number.clone());
-    let absent = |name: &String| if name.starts_with("verdicts_") { "0".to_owned() } else { String::new() };
+    let verdicts = |name: &str, attempt: Option<u8>| name.starts_with("verdicts_") && attempt_of(name) == attempt;
+    let absent = |name: &String| match figures.iter().any(|(known, _)| verdicts(known, attempt_of(name))) {
+        true if name.starts_with("verdicts_") => "0".to_owned(),
+        _ => String::new(),
+    };
     names.iter().map(|name| found(name).unwrap_or_else(|| absent(name))).collect()
+}
+
+/// The attempt that a figure is of, where it says so: 2 of `reward_t2`.
+fn attempt_of(name: &str) -> Option<u8> {
+    name.rsplit_once("_t")?.1.parse().ok()
 }
 
 /// Writes rows.

@@ -17,8 +17,8 @@ use serde_json::value::RawValue;
 
 use crate::report::{ReportError, lines::Lines};
 
-/// Keys that say what an event is and when it happened; all others are what it measured.
-const AXES: [&str; 7] = ["event", "stage", "phase", "step", "rl_step", "final", "seconds"];
+/// Keys that say what an event is and when it happened, and examples; all others are what it measured.
+const AXES: [&str; 8] = ["event", "stage", "phase", "step", "rl_step", "final", "seconds", "examples"];
 
 /// What no run comes near, so that no file can exhaust memory: figures of an event, attempts, and the length of a name.
 const MAX_FIGURES: usize = 1024;
@@ -100,7 +100,8 @@ impl Logged {
         self.record.text(key)
     }
 
-    /// What it measured: names and numbers. Of a list there is one for each attempt: `reward_t1`, `reward_t2`, …
+    /// What it measured: names and numbers. Of a list there is one for each attempt, also of each name in it: `reward_t1`, `reward_t2`,
+    /// `verdicts_right_t1`, …
     pub(crate) fn figures(&self) -> Vec<(String, String)> {
         let mut figures: Vec<(String, String)> = Vec::new();
         let measured = |key: &str| key.len() <= MAX_NAME && !AXES.contains(&key);
@@ -176,15 +177,22 @@ fn numbers(key: &str, raw: &RawValue) -> Vec<(String, String)> {
         Some(b'[') => {
             let entries: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
             let attempts = entries.iter().take(MAX_ATTEMPTS).enumerate();
-            attempts.filter_map(|(k, entry)| number(format!("{key}_t{}", k + 1), entry)).collect()
+            let of_attempt = |(k, entry): (usize, &&RawValue)| match entry.get().starts_with('{') {
+                true => named(key, entry).into_iter().map(|(name, number)| (format!("{name}_t{}", k + 1), number)).collect(),
+                false => Vec::from_iter(number(format!("{key}_t{}", k + 1), entry)),
+            };
+            attempts.flat_map(of_attempt).take(MAX_FIGURES).collect()
         }
-        Some(b'{') => {
-            let Record(fields) = serde_json::from_str(raw.get()).unwrap_or(Record(Vec::new()));
-            let named = fields.iter().filter(|(name, _)| name.len() <= MAX_NAME).take(MAX_ATTEMPTS);
-            named.filter_map(|(name, entry)| number(format!("{key}_{name}"), entry)).collect()
-        }
+        Some(b'{') => named(key, raw),
         _ => Vec::new(),
     }
+}
+
+/// The numbers of an object by name.
+fn named(key: &str, raw: &RawValue) -> Vec<(String, String)> {
+    let Record(fields) = serde_json::from_str(raw.get()).unwrap_or(Record(Vec::new()));
+    let named = fields.iter().filter(|(name, _)| name.len() <= MAX_NAME).take(MAX_ATTEMPTS);
+    named.filter_map(|(name, entry)| number(format!("{key}_{name}"), entry)).collect()
 }
 
 fn number(name: String, raw: &RawValue) -> Option<(String, String)> {

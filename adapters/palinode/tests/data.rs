@@ -156,6 +156,45 @@ fn wrong_and_hostile_files_are_one_clear_line_and_code_3() {
 }
 
 #[test]
+fn what_is_no_file_of_rows_or_no_model_is_named_with_what_to_do() {
+    let at = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| {
+        let path = at.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:77\nsize 9\n";
+    put("rows.jsonl.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03");
+    put("rows.csv", &"prompt,answer\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+    put("held.jsonl", pointer);
+    put("good.jsonl", (0..9).map(|i| format!("{{\"prompt\": \"{i}+0\", \"answer\": \"{i}\"}}\n")).collect::<String>().as_bytes());
+    put("adapter/adapter_config.json", b"{\"base_model_name_or_path\": \"owner/base\"}");
+    put("adapter/adapter_model.safetensors", b"");
+    put("run/note.txt", b"");
+    for (arguments, part) in [
+        (&["data", "rows.jsonl.gz"][..], "rows.jsonl.gz: is compressed by gzip: unpack it with `gunzip`"),
+        (&["data", "rows.csv"], "rows.csv: is text in UTF-16: save it as UTF-8"),
+        (&["data", "."], "is a folder: name a file in it, such as good.jsonl"),
+        (&["data", "good.jsonl", "--held-out", "held.jsonl"], "held.jsonl: is a Git LFS pointer"),
+        (
+            &["logprobs", "--model", "adapter", "--ids", "1"],
+            "give that, \"owner/base\", as the model (--model), and this as the adapter",
+        ),
+        (&["logprobs", "--model", MODEL, "--adapter", MODEL, "--ids", "1"], "is a model's folder, not an adapter's"),
+        (&["train", "--model", "good.jsonl", "--data", "good.jsonl"], "good.jsonl: is a file; a model is a folder"),
+        (&["eval", "adapter"], "an adapter's folder is given as --adapter"),
+    ] {
+        let error = fail(palinode(at.path(), arguments), 3);
+        assert!(error.contains(part), "{arguments:?}: {error}");
+    }
+    // One array is as good as lines.
+    put("array.json", b"[\n{\"prompt\": \"1\", \"answer\": \"1\"}, {\"prompt\": \"2\", \"answer\": \"2\"}, {\"prompt\": \"3\", \"answer\": \"3\"},\n\
+        {\"prompt\": \"4\", \"answer\": \"4\"}, {\"prompt\": \"5\", \"answer\": \"5\"}]");
+    let problems = &json(palinode(at.path(), &["data", "array.json", "--json"]))["problems"];
+    assert_eq!(problems["train"].as_u64().unwrap() + problems["held_out"].as_u64().unwrap(), 5);
+}
+
+#[test]
 fn a_verdict_is_explained() {
     let at = tempfile::tempdir().unwrap();
     let verify = |verifier: &str, answer: &str, reference: &str| {

@@ -13,6 +13,7 @@ use palinode_tasks::TextTask;
 use crate::{
     error::TrainError,
     play::{play, rollout_config},
+    verdicts::{Example, merged, one_of_each},
     workers::Workers,
 };
 
@@ -43,7 +44,25 @@ pub fn play_greedily<M: Decode + Sync>(
     play(model, task, problems, &config, RandomKey::new(0, Stream::Evaluation), workers)
 }
 
-/// The transitions of [`play_greedily`].
+/// What an evaluation found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Evaluation {
+    /// Who was right before and after, and every attempt's verdict.
+    pub transitions: Transitions,
+    /// An attempt of each verdict but `right`: the first in the order of the problems.
+    pub examples: Vec<Example>,
+}
+
+impl Evaluation {
+    /// The evaluation of these problems and of others behind them.
+    pub fn merge(self, other: Self) -> Self {
+        let mut transitions = self.transitions;
+        transitions.merge(&other.transitions);
+        Self { transitions, examples: merged(self.examples, other.examples) }
+    }
+}
+
+/// What [`play_greedily`] comes to.
 ///
 /// # Errors
 /// As there.
@@ -53,7 +72,8 @@ pub fn evaluate<M: Decode + Sync>(
     problems: &[Problem],
     attempts: usize,
     workers: &Workers,
-) -> Result<Transitions, TrainError> {
+) -> Result<Evaluation, TrainError> {
     let groups = play_greedily(model, task, problems, attempts, workers)?;
-    Ok(Transitions::of(groups.iter().flat_map(Group::trajectories)))
+    let transitions = Transitions::of(groups.iter().flat_map(Group::trajectories));
+    Ok(Evaluation { transitions, examples: one_of_each(task, workers.judges(), &groups) })
 }

@@ -1,12 +1,17 @@
 //! What a run says, for sinks to render.
 
-use std::collections::BTreeMap;
-
-use palinode_core::{trajectory::Trajectory, transitions::Transitions};
+use palinode_core::trajectory::Trajectory;
 use palinode_tasks::TextTask;
 use serde::{Deserialize, Serialize};
 
-use crate::{arm::StageName, error::TrainError, signal::Signal};
+use crate::{
+    arm::StageName,
+    error::TrainError,
+    evaluate::Evaluation,
+    judges::Judges,
+    signal::Signal,
+    verdicts::{Example, VerdictTable, why},
+};
 
 /// Receives what a run says, in order.
 pub trait Sink {
@@ -218,8 +223,8 @@ pub struct StepMetrics {
     pub i_to_c: f64,
     /// Right at first, wrong at last.
     pub c_to_i: f64,
-    /// Attempts by verdict.
-    pub verdicts: BTreeMap<String, u64>,
+    /// Attempts by verdict, one entry an attempt.
+    pub verdicts: VerdictTable,
     /// Largest difference between sampling and training log-probabilities, nats.
     pub logprob_gap: f32,
     /// Since the start of the run.
@@ -252,10 +257,16 @@ pub struct Summary {
     pub acc: Vec<f64>,
     /// Mean edit distance from first to last answer over the sum of their lengths, in percent.
     pub edit_distance_ratio: f64,
+    /// Attempts by verdict, one entry an attempt.
+    #[serde(skip_serializing_if = "VerdictTable::is_empty", default)]
+    pub verdicts: VerdictTable,
+    /// An attempt of each verdict but `right`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub examples: Vec<Example>,
 }
 
-impl From<&Transitions> for Summary {
-    fn from(t: &Transitions) -> Self {
+impl From<Evaluation> for Summary {
+    fn from(Evaluation { transitions: t, examples }: Evaluation) -> Self {
         // Two decimals say all that a few thousand problems can.
         let percent = |fraction: f64| (fraction * 10_000.0).round() / 100.0;
         let last = t.attempts().saturating_sub(1);
@@ -271,6 +282,8 @@ impl From<&Transitions> for Summary {
             n: t.episodes(),
             acc: (0..t.attempts()).map(|k| percent(t.accuracy(k))).collect(),
             edit_distance_ratio: percent(t.edit_distance_ratio()),
+            verdicts: VerdictTable::from(&t),
+            examples,
         }
     }
 }
@@ -316,13 +329,21 @@ pub struct EpisodeAttempt {
     pub reward: f32,
     /// The verdict's name.
     pub verdict: String,
+    /// Why it earned that, where there is more to say.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub why: String,
     /// Why it ended.
     pub stop: String,
 }
 
 impl Episode {
     /// The kept form of a trajectory; step and sample are filled in by the caller.
-    pub(crate) fn of(task: &dyn TextTask, problem: &palinode_core::task::Problem, trajectory: &Trajectory) -> Self {
+    pub(crate) fn of(
+        task: &dyn TextTask,
+        judges: &Judges,
+        problem: &palinode_core::task::Problem,
+        trajectory: &Trajectory,
+    ) -> Self {
         use palinode_core::attempt::StopReason;
         let attempts = trajectory
             .attempts()
@@ -333,6 +354,7 @@ impl Episode {
                 logprobs: attempt.sampling_logprobs().to_vec(),
                 reward: attempt.reward(),
                 verdict: attempt.verdict().name().to_owned(),
+                why: why(task, judges, problem, attempt),
                 stop: match attempt.stop() {
                     StopReason::EndToken => "end_token",
                     StopReason::FixedLength => "fixed_length",

@@ -46,23 +46,19 @@ impl Guard {
         let trained = if self.stage == StageName::StageOne { metrics.zero_spread.len() - 1 } else { 0 };
         let spreadless = metrics.zero_spread[trained..].iter().copied().fold(1.0, f64::min);
         let changed = if metrics.reward.len() > 1 { metrics.changed } else { 1.0 };
-        let share = |verdict: &str| {
-            let all: u64 = metrics.verdicts.values().sum();
-            metrics.verdicts.get(verdict).copied().unwrap_or(0) as f64 / all.max(1) as f64
-        };
         self.steps.push(Seen {
             reward: metrics.reward.last().copied().unwrap_or(0.0),
             spreadless,
             changed,
-            unparseable: share("unparseable"),
-            truncated: share("truncated"),
+            unparseable: metrics.verdicts.share("unparseable"),
+            truncated: metrics.verdicts.share("truncated"),
             kl: metrics.kl.iter().copied().fold(0.0, f64::max),
         });
         let mut warnings = Vec::new();
-        let failed = metrics.verdicts.get("failed").copied().unwrap_or(0);
+        let failed = metrics.verdicts.count("failed");
         if failed > 0 && !self.failed {
             self.failed = true;
-            let all: u64 = metrics.verdicts.values().sum();
+            let all = metrics.verdicts.total();
             let message = format!("the verifier failed on {failed} of {all} attempts; they earn nothing, and are counted apart");
             warnings.push((WarningKind::Failed, message));
         }
@@ -130,6 +126,7 @@ fn fill(words: &str, share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdicts::VerdictTable;
 
     fn metrics(zero_spread: [f64; 2], changed: f64) -> StepMetrics {
         StepMetrics {
@@ -170,7 +167,8 @@ mod tests {
         for (verdict, kind) in [("unparseable", WarningKind::Unparseable), ("truncated", WarningKind::Truncated)] {
             let (mut guard, mut found) = (Guard::new(StageName::StageTwo), Vec::new());
             for _ in 0..WINDOW {
-                let verdicts = [(verdict.to_owned(), 6), ("wrong".to_owned(), 4)].into();
+                let counts = [(verdict.to_owned(), 6), ("wrong".to_owned(), 4)].into();
+                let verdicts = VerdictTable::new(vec![counts]);
                 found.extend(guard.step(&StepMetrics { verdicts, ..metrics([0.3, 0.3], 0.3) }));
             }
             assert!(found.len() == 1 && found[0].0 == kind && found[0].1.contains("60 % of the attempts"), "{found:?}");
@@ -191,6 +189,8 @@ mod tests {
             n: 100,
             acc: vec![acc_t1, 60.0],
             edit_distance_ratio: 0.0,
+            verdicts: Default::default(),
+            examples: Vec::new(),
         };
         let guard = Guard::new(StageName::StageTwo);
         assert_eq!(guard.evaluation(&summary(45.0), &summary(43.0)), None);

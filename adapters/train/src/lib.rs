@@ -48,6 +48,7 @@ pub mod run_folder;
 pub mod schedule;
 pub mod signal;
 pub mod trainable;
+pub mod verdicts;
 pub mod warm;
 pub mod workers;
 

@@ -26,6 +26,7 @@ use crate::{
     learner::{Learner, Slope},
     play::{play, rollout_config},
     trainable::Trainable,
+    verdicts::VerdictTable,
     workers::Workers,
 };
 
@@ -171,10 +172,6 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
             (0..attempts).map(|k| episodes.iter().map(|e| of(e, k)).sum::<f64>() / n).collect()
         };
         let transitions = Transitions::of(episodes.iter().copied());
-        let mut verdicts = std::collections::BTreeMap::new();
-        for attempt in episodes.iter().flat_map(|e| e.attempts()) {
-            *verdicts.entry(attempt.verdict().name().to_owned()).or_insert(0) += 1;
-        }
         StepMetrics {
             stage: self.stage.name,
             step: 0,
@@ -190,7 +187,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
                 .collect(),
             i_to_c: transitions.wrong_to_right(),
             c_to_i: transitions.right_to_wrong(),
-            verdicts,
+            verdicts: VerdictTable::from(&transitions),
             logprob_gap: 0.0,
             seconds: 0.0,
         }

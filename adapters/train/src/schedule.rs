@@ -13,7 +13,6 @@ use crate::{
     evaluate::{evaluate, held_out},
     event::{Episode, Event, Phase, Sink, StepMetrics, Summary, WarningKind},
     guard::Guard,
-    judges::{caught, shown},
     keep::{Inside, Keep, Place, State, Wish, behind_step},
     learner::{AdamW, Learner},
     play,
@@ -22,6 +21,7 @@ use crate::{
     reinforce::{Reinforce, device_of},
     signal::Signal,
     trainable::{Trainable, fingerprint, trainable},
+    verdicts::{Example, examples},
     warm::warm_start,
     workers::Workers,
 };
@@ -241,8 +241,8 @@ impl<M: Trainable> Run<'_, M> {
             let last = step + 1 == stage.steps;
             let mut score = None;
             if rl_step.is_multiple_of(self.config.evaluation.every) && !last {
-                let transitions = evaluate(learner.model(), self.task, &problems, self.config.attempts, self.workers)?;
-                let summary = Summary::from(&transitions);
+                let evaluation = evaluate(learner.model(), self.task, &problems, self.config.attempts, self.workers)?;
+                let summary = Summary::from(evaluation);
                 self.evaluated(stage.name, rl_step, false, &summary)?;
                 self.compare(stage.name, rl_step, base, &summary)?;
                 score = Some(summary.acc_t2);
@@ -266,8 +266,7 @@ impl<M: Trainable> Run<'_, M> {
 
     /// Stops when the verifier fails on more attempts than it may.
     fn require_verdicts(&self, metrics: &StepMetrics, groups: &[Group]) -> Result<(), TrainError> {
-        let all: u64 = metrics.verdicts.values().sum();
-        let share = metrics.verdicts.get(Verdict::Failed.name()).copied().unwrap_or(0) as f64 / all.max(1) as f64;
+        let share = metrics.verdicts.share(Verdict::Failed.name());
         let limit = self.config.reinforce.max_failed;
         if share <= limit {
             return Ok(());
@@ -290,32 +289,22 @@ impl<M: Trainable> Run<'_, M> {
 
     /// A few attempts, with what they answer and why they earned what they did.
     fn examples(&self, groups: &[Group], wanted: impl Fn(&Attempt) -> bool) -> String {
-        let attempts = groups.iter().flat_map(|group| {
-            group.trajectories().iter().flat_map(|episode| episode.attempts()).map(move |attempt| (group.problem(), attempt))
-        });
-        let examples: Vec<String> = attempts
-            .filter(|(_, attempt)| wanted(attempt))
-            .take(EXAMPLES)
-            .map(|(problem, attempt)| {
-                // A verifier that did not answer is not asked again for its reasons.
-                let reason = match self.workers.judges().reason(problem, attempt.answer()) {
-                    Some(reason) => format!("failed: {reason}"),
-                    None => caught(|| self.task.explain(problem, attempt.answer())).unwrap_or_else(|reason| reason),
-                };
-                shown(self.task, problem, attempt.answer(), &reason)
-            })
-            .collect();
-        examples.join("\n")
+        let shown =
+            examples(self.task, self.workers.judges(), groups, EXAMPLES, wanted).into_iter().map(|Example { verdict, problem, answer, why, .. }| {
+                let why = if why.is_empty() { why } else { format!(": {why}") };
+                format!("  problem: {problem}\n  answer:  {answer}\n  verdict: {verdict}{why}")
+            });
+        shown.collect::<Vec<_>>().join("\n")
     }
 
     /// Evaluates the model a stage leaves.
     fn close(&mut self, model: &M, stage: StageName, rl_step: usize, last: bool, since: f64) -> Result<Completed, TrainError> {
         let problems = held_out(self.task, self.config.evaluation.problems);
         let between = problems.len().min(self.config.evaluation.problems_between);
-        let mut transitions = evaluate(model, self.task, &problems[..between], self.config.attempts, self.workers)?;
-        let summary_between = Summary::from(&transitions);
-        transitions.merge(&evaluate(model, self.task, &problems[between..], self.config.attempts, self.workers)?);
-        let summary = Summary::from(&transitions);
+        let evaluation = evaluate(model, self.task, &problems[..between], self.config.attempts, self.workers)?;
+        let summary_between = Summary::from(evaluation.clone());
+        let rest = evaluate(model, self.task, &problems[between..], self.config.attempts, self.workers)?;
+        let summary = Summary::from(evaluation.merge(rest));
         self.evaluated(stage, rl_step, last, &summary)?;
         self.stage(stage, Phase::End, 0, rl_step)?;
         Ok(Completed { stage, summary, summary_between, seconds: (self.clock)() - since })
@@ -343,7 +332,7 @@ impl<M: Trainable> Run<'_, M> {
     fn keep_episodes(&mut self, stage: StageName, step: usize, rl_step: usize, groups: &[Group]) -> Result<(), TrainError> {
         for group in groups.iter().take(KEPT_EPISODES) {
             let sample = step % group.trajectories().len();
-            let episode = Episode::of(self.task, group.problem(), &group.trajectories()[sample]);
+            let episode = Episode::of(self.task, self.workers.judges(), group.problem(), &group.trajectories()[sample]);
             self.sink.receive(&Event::Episode(Box::new(Episode { stage, step, rl_step, sample, ..episode })))?;
         }
         Ok(())

@@ -124,7 +124,7 @@ impl<M: Trainable> WarmStart<'_, M> {
             let loss = self.supervised_step(learner, None, &sequences, rate, step)?;
             self.place.done = step + 1;
             let accuracy = match self.place.done.is_multiple_of(warm.check_every) {
-                true => Some(evaluate(learner.model(), self.task, &self.checked, 1, self.workers)?.accuracy(0)),
+                true => Some(evaluate(learner.model(), self.task, &self.checked, 1, self.workers)?.transitions.accuracy(0)),
                 false => None,
             };
             self.report(loss, accuracy, None)?;

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     error::HfError,
+    foreign::refuse_adapter,
     layout::transpose,
     shards::{Shards, bounded},
 };
@@ -63,15 +64,11 @@ impl Adaptation {
     /// [`HfError::Unsupported`] and [`HfError::Field`] of the settings; [`HfError::Tensors`] lists every difference; [`HfError::Format`] and
     /// [`HfError::Io`] for files that are missing or damaged.
     pub(crate) fn open(path: &Path, base: &Base) -> Result<Self, HfError> {
+        refuse_adapter(path)?;
         let config = path.join(CONFIG);
         let text = bounded(&config, LONGEST_CONFIG)?;
         let settings = Settings::parse(&String::from_utf8_lossy(&text), &config)?;
-        let weights = path.join(WEIGHTS);
-        if !weights.exists() && path.join("adapter_model.bin").exists() {
-            let reason = "is missing; adapter_model.bin holds Python's pickles, which are not read: load the adapter in PEFT and save it again";
-            return Err(HfError::Format { path: weights, reason: reason.into() });
-        }
-        let shards = Shards::of(&[weights])?;
+        let shards = Shards::of(&[path.join(WEIGHTS)])?;
         let mut adaptation = Self {
             path: path.to_owned(),
             settings,

@@ -5,7 +5,13 @@ use palinode::train::{
     event::Summary,
 };
 
-use super::{Failure, args::EvalArgs, failure::CHECK, open::open, progress};
+use super::{
+    Failure,
+    args::EvalArgs,
+    failure::{CHECK, clean},
+    open::open,
+    progress,
+};
 
 pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
     let opened = open(&args.played)?;
@@ -14,11 +20,12 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
     let task = opened.setup.task.as_ref();
     let count = args.problems.map_or(opened.config.train.evaluation.problems, |n| n as usize);
     let problems = held_out(task, count);
-    let summary = Summary::from(&evaluate(&opened.model, task, &problems, opened.attempts, &opened.workers)?);
+    let summary = Summary::from(evaluate(&opened.model, task, &problems, opened.attempts, &opened.workers)?);
     if args.json {
         progress::print_json(&summary)?;
     } else {
         progress::print_table(&[(task.name(), &summary)]);
+        progress::verdict_lines(&summary).iter().for_each(|line| anstream::println!("{}", clean(line)));
     }
     match args.min_delta {
         Some(least) if summary.delta < least => {

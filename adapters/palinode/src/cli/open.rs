@@ -105,8 +105,12 @@ fn run_of(path: &Path) -> Result<(PathBuf, Option<PathBuf>), Failure> {
             return Ok((path.into(), None));
         }
         let error = Failure::new(INPUT, format!("{}: not a run folder (it holds no config.toml)", path.display()));
-        let model = path.join("config.json").is_file();
-        return Err(if model { error.with_help("a model folder is given as --model") } else { error });
+        let holds = |name: &str| path.join(name).is_file();
+        return Err(match (holds("adapter_config.json"), holds("config.json")) {
+            (true, _) => error.with_help("an adapter's folder is given as --adapter, with its model as --model"),
+            (_, true) => error.with_help("a model folder is given as --model"),
+            _ => error,
+        });
     }
     if !path.exists() {
         return Err(Failure::new(INPUT, format!("{}: no such run or weights file", path.display())));

@@ -20,6 +20,9 @@ use super::{
 /// Lines of plain output a stage, where there is no terminal.
 const LINES_A_STAGE: usize = 10;
 
+/// About how many characters an example of a verdict takes.
+pub(crate) const EXAMPLE: usize = 150;
+
 /// Renders events: a bar on a terminal, lines elsewhere, warnings always.
 pub(crate) struct Progress {
     quiet: bool,
@@ -75,6 +78,7 @@ impl Progress {
             Event::Eval { stage, summary, last: true, .. } => {
                 let bold = Style::new().bold();
                 self.line(&format!("{bold}{}{bold:#}: {}", title(*stage), in_words(summary)));
+                verdict_lines(summary).iter().for_each(|line| self.line(&format!("  {}", clean(line))));
             }
             Event::Warning { message, .. } => {
                 let yellow = AnsiColor::Yellow.on_default().bold();
@@ -186,6 +190,13 @@ pub(crate) fn in_words(s: &Summary) -> String {
         "acc@t1 {:.1} %, acc@t2 {:.1} %, delta {:+.1}, i→c {:.1}, c→i {:.1} ({} problems, greedy)",
         s.acc_t1, s.acc_t2, s.delta, s.i_to_c, s.c_to_i, s.n
     )
+}
+
+/// An evaluation's verdicts: the counts in a line, and one of each kind that is not right in a line each.
+pub(crate) fn verdict_lines(s: &Summary) -> Vec<String> {
+    let counts = Some(s.verdicts.in_words(s.acc.len())).filter(|counts| !counts.is_empty());
+    let examples = s.examples.iter().map(|example| format!("e.g. {}", example.in_words(EXAMPLE)));
+    counts.into_iter().chain(examples).collect()
 }
 
 /// A stage's name for people.

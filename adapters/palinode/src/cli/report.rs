@@ -5,12 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use palinode::report::{ReportError, render_comparison, render_effect_svg, render_html, summarize};
+use palinode::{
+    report::{ReportError, render_comparison, render_effect_svg, render_html, summarize},
+    train::verdicts::VerdictTable,
+};
 use serde_json::json;
 
 use super::{
     Failure, ReportArgs,
-    failure::{INPUT, USAGE},
+    failure::{INPUT, USAGE, clean},
     output, progress,
 };
 
@@ -29,6 +32,22 @@ pub(crate) fn run(args: &ReportArgs) -> Result<(), Failure> {
         return progress::print_json(&json!({ "file": out.display().to_string(), "runs": runs }));
     }
     anstream::println!("{}", out.display());
+    args.runs.iter().try_for_each(|run| tell_verdicts(run, args.runs.len() > 1))
+}
+
+/// Tells, beside the result, the verdicts of a run's last evaluation and an example of each; of several runs the counts alone.
+fn tell_verdicts(run: &Path, several: bool) -> Result<(), Failure> {
+    let summary = summarize(run)?;
+    let Some(last) = summary.stages.last() else { return Ok(()) };
+    let counts = VerdictTable::new(last.verdicts.clone()).in_words(last.acc.len());
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let name = if several { format!("{}: ", run.display()) } else { String::new() };
+    anstream::eprintln!("{}", clean(&format!("{name}{counts}")));
+    for example in last.examples.iter().filter(|_| !several) {
+        anstream::eprintln!("{}", clean(&format!("e.g. {}", example.in_words(progress::EXAMPLE))));
+    }
     Ok(())
 }
 

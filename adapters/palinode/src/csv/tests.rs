@@ -44,6 +44,26 @@ stage_two,1,3,9.125,,0.5,0.75,8,0,0,,,,,
 }
 
 #[test]
+fn verdicts_of_each_attempt_have_columns_and_older_logs_keep_theirs() {
+    let run = run(r#"{"event":"step","stage":"stage_one","step":1,"rl_step":1,"verdicts":{"right":3,"wrong":5}}
+{"event":"eval","stage":"stage_one","rl_step":1,"final":false,"n":4}
+{"event":"step","stage":"stage_one","step":2,"rl_step":2,"verdicts":[{"right":1,"truncated":3},{"right":4}]}
+{"event":"eval","stage":"stage_one","rl_step":2,"final":true,"n":4,"verdicts":[{"wrong":4},{"right":3,"failed":1}],"examples":[{"verdict":"wrong","attempt":1}]}
+"#);
+    let expected = "\
+stage,step,rl_step,seconds,verdicts_right,verdicts_wrong,verdicts_right_t1,verdicts_truncated_t1,verdicts_right_t2,\
+eval_n,eval_verdicts_wrong_t1,eval_verdicts_right_t2,eval_verdicts_failed_t2
+stage_one,1,1,,3,5,,,,4,,,
+stage_one,2,2,0.5,,,1,3,4,4,4,3,1
+";
+    // The times are those of other lines.
+    assert_eq!(
+        table(run.path(), Table::Steps).unwrap().1.replace(",0.5,", ",,").replace(",3.25,", ",,"),
+        expected.replace(",0.5,", ",,")
+    );
+}
+
+#[test]
 fn evaluations_and_the_warm_start_have_tables_of_their_own() {
     let run = run(METRICS);
     let expected = "phase,step,seconds,loss,p_fix_wrong\n1,1,0.5,2.5,\n2,2,,2.25,12.5\n";
@@ -66,10 +86,10 @@ fn a_row_of_episodes_is_an_attempt_and_any_text_survives() {
     assert_eq!(rows, 2);
     assert_eq!(
         written.lines().next().unwrap(),
-        "stage,step,rl_step,problem,sample,prompt,reference,attempt,text,reward,verdict,stop,tokens,sampling_logprob"
+        "stage,step,rl_step,problem,sample,prompt,reference,attempt,text,reward,verdict,why,stop,tokens,sampling_logprob"
     );
     assert!(written.contains(&format!("1,\"{}\",1.0,", text.replace('"', "\"\""))), "{written}");
-    assert!(written.ends_with("stage_one,1,1,3,0,2+2,4,2,4,1.0,right,end_token,2,-0.75\n"), "{written}");
+    assert!(written.ends_with("stage_one,1,1,3,0,2+2,4,2,4,1.0,right,,end_token,2,-0.75\n"), "{written}");
 
     fs::write(run.path().join("episodes.jsonl"), "{\"attempts\":3}\n").unwrap();
     assert!(table(run.path(), Table::Episodes).unwrap_err().to_string().contains("episodes.jsonl, line 1"));

@@ -23,9 +23,10 @@ pub(super) fn card(episode: &Episode, outcome: Outcome, classes: &str) -> String
         let other = if index == 0 { episode.attempts.get(1) } else { episode.attempts.get(index - 1) };
         let text = marked(attempt, other, episode.reference.as_deref());
         let class = if attempt.right() { "ok" } else { "bad" };
+        let why = if attempt.why.is_empty() { String::new() } else { format!("<dd class=\"why\">{}</dd>", escape(&attempt.why)) };
         let verdict = if attempt.verdict.is_empty() { "no verdict" } else { &attempt.verdict };
         out.push_str(&format!(
-            "<div class=\"attempt\"><dt>Attempt {} <span class=\"{class}\">{} {}</span></dt>{}</div>",
+            "<div class=\"attempt\"><dt>Attempt {} <span class=\"{class}\">{} {}</span></dt>{}{why}</div>",
             index + 1,
             verdict_mark(attempt),
             escape(verdict),

@@ -94,6 +94,7 @@ impl Episode {
         for attempt in &mut self.attempts {
             attempt.text = attempt.text.as_deref().map(|text| clip(text, MAX_TEXT));
             attempt.verdict = clip(&attempt.verdict, 40);
+            attempt.why = clip(&attempt.why, MAX_WHY);
         }
         self
     }
@@ -105,6 +106,8 @@ impl Episode {
 pub(super) struct Attempt {
     pub(super) text: Option<String>,
     pub(super) verdict: String,
+    /// Why it earned that; empty where nothing is said.
+    pub(super) why: String,
 }
 
 impl Attempt {
@@ -183,6 +186,9 @@ const MAX_POOL: usize = 32;
 /// No more stages are told apart; the style sheet has as many rules.
 pub(super) const MAX_STAGES: usize = 6;
 
+/// Characters kept of why a verdict was given.
+const MAX_WHY: usize = 300;
+
 /// Characters kept of each text.
 const MAX_TEXT: usize = 2000;
 
@@ -191,7 +197,7 @@ mod tests {
     use super::*;
 
     fn episode(problem: u64, first: &str, last: &str) -> Episode {
-        let attempt = |verdict: &str| Attempt { text: Some("1".to_owned()), verdict: verdict.to_owned() };
+        let attempt = |verdict: &str| Attempt { text: Some("1".to_owned()), verdict: verdict.to_owned(), why: String::new() };
         Episode { problem: problem.into(), attempts: vec![attempt(first), attempt(last)], ..Episode::default() }
     }
 

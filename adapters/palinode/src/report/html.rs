@@ -12,6 +12,7 @@ use super::{
     svg::{CHART_CSS, render},
     table,
     text::{count, duration, escape, stage_name},
+    verdicts,
 };
 
 /// The run's configuration, as text.
@@ -51,6 +52,7 @@ pub(super) fn page(run: &Run, episodes: &Episodes, config: &Config) -> String {
     out.push_str(&table::tiles(run));
     out.push_str(&effect(run));
     out.push_str(&format!("<section><h2>By stage</h2>{}{TABLE_NOTE}</section>", table::by_stage(run)));
+    out.push_str(&verdicts::section(run));
     out.push_str(&training(run));
     out.push_str(&browser::section(episodes));
     out.push_str(&configuration(config));
@@ -82,12 +84,19 @@ fn byline(run: &Run) -> String {
 /// What the run warned of, and verifiers that failed; empty when there is nothing to say.
 fn warnings(run: &Run) -> String {
     let mut items: Vec<String> = run.warnings.iter().map(warning).collect();
-    if !run.failed.is_empty() {
-        let kinds: Vec<String> = run.failed.iter().map(|(name, number)| format!("{} {}", count(*number), escape(name))).collect();
+    let unusual = |name: &str| name != "right" && name != "wrong";
+    let kinds: Vec<String> = run
+        .training
+        .names()
+        .into_iter()
+        .filter(|name| unusual(name))
+        .map(|name| format!("{} {}", count(run.training.total_of(|known| known == name)), escape(name)))
+        .collect();
+    if !kinds.is_empty() {
         items.push(format!(
             "<b>Verdicts that are neither right nor wrong:</b> {} of {} in training.",
             kinds.join(", "),
-            count(run.verdicts)
+            count(run.training.total_of(|_| true))
         ));
     }
     if items.is_empty() {

@@ -115,7 +115,7 @@ fn reason(error: &serde_json::Error) -> String {
 }
 
 /// No attempt beyond this one is shown.
-const MAX_ATTEMPTS: usize = 8;
+pub(super) const MAX_ATTEMPTS: usize = 8;
 
 /// Numbers from here on are treated as missing, so that no scale can overflow.
-const ABSURD: f64 = 1e12;
+pub(super) const ABSURD: f64 = 1e12;

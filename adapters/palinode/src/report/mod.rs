@@ -26,6 +26,7 @@ mod summary;
 mod svg;
 mod table;
 mod text;
+mod verdicts;
 
 #[cfg(test)]
 mod tests;

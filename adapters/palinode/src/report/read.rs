@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use palinode_train::verdicts::Example;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -10,6 +11,7 @@ use super::{
     lines::{Lines, Num, per_attempt, shown},
     series::Series,
     text::clip,
+    verdicts::{Verdicts, examples},
 };
 
 /// What a run wrote about itself, bounded in size whatever the length of the run.
@@ -23,9 +25,8 @@ pub(super) struct Run {
     pub(super) steps: Series<Step>,
     pub(super) spans: Vec<Span>,
     pub(super) warnings: Vec<Warning>,
-    /// Training attempts whose verifier gave a verdict other than right or wrong, by verdict.
-    pub(super) failed: Vec<(String, f64)>,
-    pub(super) verdicts: f64,
+    /// Training attempts by verdict.
+    pub(super) training: Verdicts,
     pub(super) seconds: Option<f64>,
     /// Whether the run said that it ended.
     pub(super) ended: bool,
@@ -78,25 +79,10 @@ impl Run {
 
     fn take_step(&mut self, step: Step) {
         let Some(x) = step.rl_step.0 else { return };
-        for (verdict, number) in step.verdicts.as_object().into_iter().flatten() {
-            self.take_verdicts(&clip(verdict, 40), number.as_f64().unwrap_or(0.0));
-        }
+        self.training.add(&step.verdicts);
         self.reach(&step.stage, x - 1.0, x);
         self.steps.retain(|old, _| old < x);
-        self.steps.push(x, Step { verdicts: Value::Null, stage: String::new(), ..step });
-    }
-
-    fn take_verdicts(&mut self, verdict: &str, number: f64) {
-        self.verdicts += number;
-        if verdict == "right" || verdict == "wrong" || number <= 0.0 {
-            return;
-        }
-        let room = self.failed.len() < MAX_KINDS;
-        match self.failed.iter_mut().find(|(name, _)| name == verdict) {
-            Some((_, total)) => *total += number,
-            None if room => self.failed.push((verdict.to_owned(), number)),
-            None => {}
-        }
+        self.steps.push(x, Step { verdicts: Verdicts::default(), stage: String::new(), ..step });
     }
 
     fn take_eval(&mut self, mut eval: Eval) {
@@ -121,6 +107,8 @@ impl Run {
             None if room => self.rows.push(eval.clone()),
             None => {}
         }
+        // Only rows show them.
+        (eval.verdicts, eval.examples) = Default::default();
         self.evals.push(x, eval);
     }
 
@@ -194,7 +182,7 @@ pub(super) struct Step {
     pub(super) kl: Vec<Num>,
     pub(super) i_to_c: Num,
     pub(super) c_to_i: Num,
-    verdicts: Value,
+    verdicts: Verdicts,
 }
 
 /// One evaluation, in percent.
@@ -214,6 +202,9 @@ pub(super) struct Eval {
     pub(super) p_fix_wrong: Num,
     pub(super) p_break_right: Num,
     pub(super) n: Num,
+    pub(super) verdicts: Verdicts,
+    #[serde(deserialize_with = "examples")]
+    pub(super) examples: Vec<Example>,
     /// Whether it ends its stage.
     #[serde(rename = "final")]
     pub(super) last: bool,
@@ -277,5 +268,5 @@ enum Event {
     Other,
 }
 
-/// At most this many stages, warnings and verdicts are told apart.
+/// At most this many stages and warnings are told apart.
 const MAX_KINDS: usize = 40;

@@ -1,7 +1,11 @@
 //! What a report says, for other programs.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
+use palinode_train::verdicts::Example;
 use serde::Serialize;
 
 use super::{
@@ -29,6 +33,8 @@ pub struct RunSummary {
     pub seconds: Option<f64>,
     /// Its stages in order.
     pub stages: Vec<StageSummary>,
+    /// Attempts in training by verdict, one entry an attempt; one for all together where the log is an older one.
+    pub training_verdicts: Vec<BTreeMap<String, u64>>,
     /// Its warnings, those of one kind and stage as one.
     pub warnings: Vec<WarningSummary>,
 }
@@ -64,6 +70,10 @@ pub struct StageSummary {
     pub p_fix_wrong: Option<f64>,
     /// Of those right at first, wrong at last.
     pub p_break_right: Option<f64>,
+    /// Attempts by verdict, one entry an attempt; none where the log does not tell.
+    pub verdicts: Vec<BTreeMap<String, u64>>,
+    /// An attempt of each verdict but `right`.
+    pub examples: Vec<Example>,
 }
 
 /// Warnings of one kind in one stage.
@@ -85,7 +95,7 @@ pub struct WarningSummary {
 /// # Errors
 /// As there, for `metrics.jsonl` only.
 pub fn summarize(run: &Path) -> Result<RunSummary, ReportError> {
-    let Run { about, rows, warnings, seconds, ended, .. } = Run::read(run)?;
+    let Run { about, rows, warnings, training, seconds, ended, .. } = Run::read(run)?;
     let warning = |warning: super::read::Warning| WarningSummary {
         kind: warning.kind,
         stage: warning.stage,
@@ -100,6 +110,7 @@ pub fn summarize(run: &Path) -> Result<RunSummary, ReportError> {
         ended,
         seconds,
         stages: rows.iter().map(stage).collect(),
+        training_verdicts: training.counts(),
         warnings: warnings.into_iter().map(warning).collect(),
     })
 }
@@ -119,5 +130,7 @@ fn stage(eval: &Eval) -> StageSummary {
         changed: eval.changed.0,
         p_fix_wrong: eval.p_fix_wrong.0,
         p_break_right: eval.p_break_right.0,
+        verdicts: eval.verdicts.counts(),
+        examples: eval.examples.clone(),
     }
 }

@@ -133,6 +133,11 @@ pub(super) fn small(interval: Option<(f64, f64)>) -> String {
     interval.map_or_else(String::new, |(low, high)| format!("<small>{}</small>", range(low, high)))
 }
 
+/// A share below its number. HTML.
+pub(super) fn small_share(share: f64) -> String {
+    format!("<small>{}</small>", percent(Some(share)))
+}
+
 fn range(low: f64, high: f64) -> String {
     format!("{} to {}", plain(Some(low)), plain(Some(high)))
 }

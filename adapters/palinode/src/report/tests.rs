@@ -97,6 +97,68 @@ fn episodes() -> String {
 const CONFIG: &str =
     "task = \"ledger\"\nseed = 0\n\n[stage_one]\nsteps = 100 # <b>\nbeta2 = 0.1\n\n[stage_two]\nsteps = 150\nalpha = 10.0\n";
 
+/// An evaluation that tells its verdicts, as the training loop writes it.
+fn judged(stage: &str, rl_step: u32, why: &str) -> String {
+    let mut event: serde_json::Value = serde_json::from_str(&eval(stage, rl_step, 40.0, 60.0)).unwrap();
+    event["verdicts"] = json!([{"right": 800, "wrong": 1150, "truncated": 50}, {"right": 1200, "wrong": 796, "failed": 4}]);
+    event["examples"] = json!([{"verdict": "wrong", "attempt": 2, "problem": "2 < 3?", "answer": "<b>no</b>", "why": why}]);
+    event.to_string()
+}
+
+#[test]
+fn verdicts_of_each_attempt_are_a_table_with_examples_and_can_be_recomputed() {
+    let step = |rl_step: u32, verdicts: serde_json::Value| {
+        json!({"event": "step", "stage": "stage_one", "rl_step": rl_step, "reward": [0.5, 0.5], "verdicts": verdicts}).to_string()
+    };
+    let lines = |first: serde_json::Value| {
+        [
+            json!({"event": "run", "arm": "score"}).to_string(),
+            judged("base", 0, "early"),
+            step(1, first),
+            step(2, json!([{"right": 2, "unparseable": 14}, {"right": 16}])),
+            judged("stage_one", 2, "no is not yes (other words)"),
+        ]
+        .join("\n")
+            + "\n"
+    };
+    let run = folder(&[("metrics.jsonl", &lines(json!([{"right": 6, "wrong": 10}, {"wrong": 16}])))]);
+    let page = render_html(run.path()).unwrap();
+    let row = |name: &str, cells: [&str; 3]| {
+        let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
+        format!("<tr><th scope=\"row\">{name}</th>{cells}</tr>")
+    };
+    let cell = |number: &str, share: &str| format!("{number}<small>{share}\u{a0}%</small>");
+    let (held, trained) = (cell("800", "40.0"), cell("8", "25.0"));
+    for part in [
+        row("right at attempt 1", [&held, &held, &trained]),
+        row("truncated at attempt 1", [&cell("50", "2.5"), &cell("50", "2.5"), &cell("0", "0.0")]),
+        row("unparseable at attempt 1", [&cell("0", "0.0"), &cell("0", "0.0"), &cell("14", "43.8")]),
+        row("failed at attempt 2", [&cell("4", "0.2"), &cell("4", "0.2"), &cell("0", "0.0")]),
+        "<b>Verdicts that are neither right nor wrong:</b> 14 unparseable of 64 in training.".into(),
+        "<code>&lt;b&gt;no&lt;/b&gt;</code>".into(),
+        "no is not yes (other words)".into(),
+    ] {
+        assert!(page.contains(&part), "{part}");
+    }
+    assert!(!page.contains("early"), "the examples are those of the last evaluation");
+    let summary = serde_json::to_value(summarize(run.path()).unwrap()).unwrap();
+    assert_eq!(
+        summary["stages"][1]["verdicts"],
+        json!([{"right": 800, "wrong": 1150, "truncated": 50}, {"right": 1200, "wrong": 796, "failed": 4}])
+    );
+    assert_eq!(summary["stages"][1]["examples"][0]["why"], "no is not yes (other words)");
+    assert_eq!(summary["training_verdicts"], json!([{"right": 8, "wrong": 10, "unparseable": 14}, {"right": 16, "wrong": 16}]));
+    // A log that an older version began: its steps do not tell attempts apart.
+    let old = folder(&[("metrics.jsonl", &lines(json!({"right": 6, "wrong": 26})))]);
+    let page = render_html(old.path()).unwrap();
+    assert!(
+        page.contains(&row("right at attempt 1", [&held, &held, ""]).replace("<td></td>", ""))
+            && page.contains("14 unparseable of 64 in training")
+    );
+    let none = folder(&[("metrics.jsonl", &format!("{}\n", eval("base", 0, 40.0, 41.0)))]);
+    assert!(!render_html(none.path()).unwrap().contains("<h2>Verdicts</h2>"));
+}
+
 #[test]
 fn a_whole_run_becomes_one_self_contained_page() {
     let times = "{\"line\":2,\"seconds\":3.2}\n{\"line\":270,\"seconds\":312.0}\n{\"line\":27";

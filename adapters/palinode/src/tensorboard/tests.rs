@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use palinode_train::{
     arm::StageName,
     event::{StepMetrics, Summary},
+    verdicts::Example,
 };
 
 use super::*;
@@ -119,7 +120,7 @@ fn step(rl_step: usize) -> Event {
         zero_spread: vec![0.5, 0.25],
         i_to_c: 0.0,
         c_to_i: 0.0,
-        verdicts: BTreeMap::from([("right".into(), 3), ("wrong".into(), 5)]),
+        verdicts: serde_json::from_str(r#"[{"right":1,"wrong":3},{"right":2,"wrong":2}]"#).unwrap(),
         logprob_gap: 1.1e-5,
         seconds: 10.0 * x,
     }))
@@ -138,6 +139,8 @@ fn eval(rl_step: usize, acc: &[f64]) -> Event {
         n: 40,
         acc: acc.to_vec(),
         edit_distance_ratio: 1.0,
+        verdicts: serde_json::from_str(r#"[{"right":16,"wrong":24},{"right":24,"truncated":16}]"#).unwrap(),
+        examples: vec![Example { verdict: "truncated".into(), attempt: 2, ..Example::default() }],
     };
     Event::Eval { stage: StageName::StageOne, rl_step, last: true, summary, seconds: 10.0 * rl_step as f64 + 5.0 }
 }
@@ -181,7 +184,9 @@ fn a_run_is_read_back_with_every_figure_at_its_step() {
     assert_eq!(at("eval/delta"), [(0, 1.5), (4, 20.25)]);
     assert_eq!(at("train/reward_t2"), [(1, 0.501), (2, 0.502), (3, 0.503), (4, 0.504)]);
     assert_eq!(at("train/kl_t1"), [(1, 1e-9), (2, 2e-9), (3, 3e-9), (4, 4e-9)]);
-    assert_eq!(at("train/verdicts_wrong"), [1, 2, 3, 4].map(|step| (step, 5.0)));
+    assert_eq!(at("train/verdicts_wrong_t1"), [1, 2, 3, 4].map(|step| (step, 3.0)));
+    assert_eq!(at("eval/verdicts_truncated_t2"), [(0, 16.0), (4, 16.0)]);
+    assert!(!found.keys().any(|tag| tag.contains("examples")), "{:?}", found.keys());
     assert_eq!(at("warm/loss"), [(1, 2.5), (2, 2.5)]);
     assert_eq!(at("warm/acc_t1"), [(2, 12.5)]);
     for tag in ["train/loss", "train/grad_norm", "train/changed", "train/zero_spread_t1", "eval/acc_t1", "eval/c_to_i"] {

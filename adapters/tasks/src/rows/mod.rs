@@ -1,4 +1,4 @@
-//! Rows of a data set, one at a time: JSONL, CSV, TSV and Parquet.
+//! Rows of a data set, one at a time: JSONL (or one JSON array), CSV, TSV and Parquet.
 //!
 //! [`Rows::open`] tells the format by the file's name; `jsonl`, `csv` and `parquet` hold the readers, `value` what they yield. Files are
 //! untrusted: whatever they hold, a reader keeps at most its bounded buffers in memory, and refuses what exceeds them with a reason.
@@ -13,6 +13,7 @@ use std::{
 use crate::error::TaskError;
 
 mod csv;
+mod foreign;
 mod jsonl;
 mod parquet;
 mod text;
@@ -24,7 +25,7 @@ pub use value::{Row, Value};
 /// How a file holds its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON object a line.
+    /// One JSON object a line, or one array of objects.
     Jsonl,
     /// Comma-separated values, as in RFC 4180; the first record names the columns. Other separators are found: semicolons, tabs, bars, or what a first
     /// line such as `sep=;` says.
@@ -117,6 +118,7 @@ impl Rows {
     /// As there.
     pub fn open_for(path: &Path, needed: &[&str], further: &[&str]) -> Result<Self, TaskError> {
         let failed = |fault: Fault| fault.at(path);
+        foreign::refuse(path, Format::of(path))?;
         let file = File::open(path).map_err(|e| failed(e.into()))?;
         let source = match Format::of(path) {
             Format::Jsonl => Source::Jsonl(jsonl::Reader::new(file).map_err(failed)?),

@@ -113,3 +113,48 @@ fn a_file_is_read_from_a_pipe_of_small_parts() {
     assert!(rows.next().unwrap().is_some() && rows.next().unwrap().is_some() && rows.next().unwrap().is_none());
     thread.join().unwrap();
 }
+
+#[test]
+fn a_file_of_another_kind_is_named_with_what_to_do() {
+    let folder = TempDir::new().unwrap();
+    let refused = |name: &str, bytes: &[u8]| {
+        let found = Rows::open(&file(&folder, name, bytes)).and_then(|rows| rows.collect::<Result<Vec<Row>, _>>());
+        let error = found.expect_err(name).to_string();
+        assert!(error.contains(name), "{error}");
+        error
+    };
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n";
+    for name in ["a.jsonl", "a.csv", "a.parquet", "a"] {
+        assert!(refused(name, pointer).contains("a Git LFS pointer") && refused(name, pointer).contains("git lfs pull"));
+    }
+    for name in ["empty.jsonl", "empty.csv", "empty.parquet"] {
+        assert!(refused(name, b"").contains("is empty, and holds no problem"));
+    }
+    assert!(
+        refused("latin.csv", b"prompt,answer\ncaf\xe9,1\n")
+            .contains("line 2: \"prompt\" is not UTF-8 at byte 4: save the file as UTF-8")
+    );
+    let text = "question\tanswer\nCafé?\tja\n";
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [[b"\xff\xfe", &utf16[..]].concat(), utf16] {
+        assert!(refused("b.tsv", &bytes).contains("is text in UTF-16: save it as UTF-8"));
+    }
+    assert!(refused("c.jsonl", b"PAR1\x15\x04").contains("a name that ends with .parquet"));
+    assert!(refused("c.parquet", b"{\"prompt\": 1}\n").contains("is text, not a Parquet file"));
+    assert!(refused("d.jsonl.gz", b"\x1f\x8b\x08\x08").contains("compressed by gzip: unpack it with `gunzip`"));
+    assert!(refused("d.json", b"<!doctype html><title>401</title>").contains("a web page"));
+    assert!(refused("d.csv", b"PK\x03\x04\x14\0\x06\0").contains("ZIP archive"));
+}
+
+#[test]
+fn a_folder_is_no_file() {
+    let folder = TempDir::new().unwrap();
+    let refused = || Rows::open(folder.path()).unwrap_err().to_string();
+    assert!(refused().contains("holds no file of rows"), "{}", refused());
+    file(&folder, "dataset_info.json", b"{}");
+    assert!(refused().contains("load_from_disk"), "{}", refused());
+    for name in ["z.csv", "b.parquet", "a.JSONL", "notes.txt"] {
+        file(&folder, name, b"");
+    }
+    assert!(refused().ends_with("name a file in it, such as a.JSONL, b.parquet, z.csv"), "{}", refused());
+}

@@ -12,6 +12,7 @@ use ratatui::{
 use super::{
     super::progress::{phase_title, title},
     draw_episode::draw_episodes,
+    draw_verdicts::draw_verdicts,
     figures::{draw_charts, draw_figures},
     model::{Mode, View},
 };
@@ -38,6 +39,9 @@ pub(crate) fn draw(frame: &mut Frame, view: &View) {
     draw_episodes(frame, below, view);
     draw_warnings(frame, notes, view);
     frame.render_widget(foot_line(view), foot);
+    if view.judged {
+        draw_verdicts(frame, view);
+    }
     if view.help {
         draw_help(frame, view);
     }
@@ -133,14 +137,14 @@ fn draw_warnings(frame: &mut Frame, area: Rect, view: &View) {
 
 fn foot_line(view: &View) -> Line<'static> {
     let keys = match view.mode {
-        Mode::Watch => "q leave   ← → episodes   ↑ ↓ scroll   ? help".to_owned(),
+        Mode::Watch => "q leave   ← → episodes   ↑ ↓ scroll   v verdicts   ? help".to_owned(),
         Mode::Train { stopping: true, .. } => {
             "finishing the step, then a checkpoint and the end; q again stops at once".to_owned()
         }
         Mode::Train { paused, checkpoint, .. } => {
             let pause = if paused { "p go on" } else { "p pause" };
             let checkpoint = if checkpoint { "c checkpoint due" } else { "c checkpoint" };
-            format!("{pause}   {checkpoint}   q quit   ← → episodes   ↑ ↓ scroll   ? help")
+            format!("{pause}   {checkpoint}   q quit   ← → episodes   ↑ ↓ scroll   v verdicts   ? help")
         }
     };
     Line::styled(keys, Modifier::REVERSED)
@@ -159,6 +163,7 @@ fn draw_help(frame: &mut Frame, view: &View) {
     let rest = [
         "← →       older and newer episodes",
         "↑ ↓       scroll a long episode",
+        "v         verdicts of each attempt, and an example of each",
         "?         close this help",
         "",
         "1, 2      accuracy of an attempt on held-out problems,",

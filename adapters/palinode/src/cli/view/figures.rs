@@ -12,6 +12,7 @@ use ratatui::{
 
 use super::{
     draw::{colour, in_base, rule},
+    draw_verdicts::counted,
     model::View,
     track::Track,
 };
@@ -121,6 +122,10 @@ pub(super) fn draw_figures(frame: &mut Frame, area: Rect, view: &View) {
         lines.push(row("KL", &arrows(&view.kl)));
         lines.push(row("in training", &format!("i→c {:.1}  c→i {:.1}", 100.0 * step.i_to_c, 100.0 * step.c_to_i)));
         lines.push(row("changed", &format!("{:.0} %", 100.0 * bounded(step.changed))));
+    }
+    // Where there is room left; `v` shows them at any size.
+    if let Some(now) = view.now.as_ref().filter(|now| !now.verdicts.is_empty()) {
+        lines.extend(counted("held out", &now.verdicts, now.acc.len()));
     }
     frame.render_widget(Paragraph::new(lines), inner);
 }

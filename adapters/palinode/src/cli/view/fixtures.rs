@@ -1,10 +1,9 @@
 //! Events that tests of the view are made of.
 
-use std::collections::BTreeMap;
-
 use palinode::train::{
     arm::StageName,
     event::{Episode, EpisodeAttempt, Event, Phase, StepMetrics, Summary, WarningKind},
+    verdicts::{Example, VerdictTable},
 };
 
 use super::model::View;
@@ -27,6 +26,11 @@ pub(super) fn run(view: &mut View) {
     view.take(&Event::Stage { stage: StageName::StageOne, phase: Phase::Start, steps: 20, rl_step: 0 }, None);
 }
 
+/// Attempts by verdict.
+pub(super) fn table(attempts: &[&[(&str, u64)]]) -> VerdictTable {
+    VerdictTable::new(attempts.iter().map(|counts| counts.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect()).collect())
+}
+
 /// A step of Stage I in which attempt 2 earned this reward.
 pub(super) fn step(rl_step: usize, reward: f64) -> Event {
     Event::Step(Box::new(StepMetrics {
@@ -42,7 +46,7 @@ pub(super) fn step(rl_step: usize, reward: f64) -> Event {
         zero_spread: vec![0.1, 0.2],
         i_to_c: 0.22,
         c_to_i: 0.03,
-        verdicts: BTreeMap::from([("right".into(), 600), ("wrong".into(), 424)]),
+        verdicts: table(&[&[("right", 200), ("wrong", 312)], &[("right", 400), ("wrong", 100), ("truncated", 12)]]),
         logprob_gap: 0.0,
         seconds: 0.0,
     }))
@@ -62,8 +66,20 @@ pub(super) fn eval(stage: StageName, rl_step: usize, acc_t1: f64, acc_t2: f64) -
         n: 2000,
         acc: vec![acc_t1, acc_t2],
         edit_distance_ratio: 10.0,
+        verdicts: VerdictTable::default(),
+        examples: Vec::new(),
     };
     Event::Eval { stage, rl_step, last: false, summary, seconds: 0.0 }
+}
+
+/// The same with verdicts, and an example of one.
+pub(super) fn judged(event: Event, why: &str) -> Event {
+    let Event::Eval { stage, rl_step, last, mut summary, seconds } = event else { return event };
+    summary.verdicts = table(&[&[("right", 822), ("wrong", 1178)], &[("right", 1270), ("wrong", 727), ("truncated", 3)]]);
+    let text = |text: &str| text.to_owned();
+    let (problem, answer, why) = (text("2 + 2 = ?"), text("four or five"), why.to_owned());
+    summary.examples = vec![Example { verdict: text("wrong"), attempt: 2, problem, answer, why }];
+    Event::Eval { stage, rl_step, last, summary, seconds }
 }
 
 /// An episode whose last attempt alone is right.
@@ -74,6 +90,7 @@ pub(super) fn episode(rl_step: usize, prompt: &str, first: &str, last: &str) -> 
         logprobs: vec![],
         reward: 0.0,
         verdict: verdict.into(),
+        why: String::new(),
         stop: "end_token".into(),
     };
     Event::Episode(Box::new(Episode {

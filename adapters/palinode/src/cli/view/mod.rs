@@ -7,6 +7,7 @@
 
 mod draw;
 mod draw_episode;
+mod draw_verdicts;
 mod episode;
 mod figures;
 #[cfg(test)]
@@ -148,18 +149,18 @@ fn in_lines(follow: &mut Follow, run: &Path) -> Result<(), Failure> {
         // Asked before the files are read: what was written until then is seen.
         let free = !RunLock::is_taken(run);
         let more = follow.poll(&mut |news| {
-            let line = match news {
+            let told = match news {
                 News::Event(event, _) => {
                     ended |= matches!(*event, Event::End { .. });
-                    plain::line(&event, &mut steps)
+                    plain::lines(&event, &mut steps)
                 }
                 News::Again => {
                     ended = false;
-                    Some("the run was taken back to an earlier point".to_owned())
+                    vec!["the run was taken back to an earlier point".to_owned()]
                 }
-                News::Unreadable(why) => Some(format!("warning: {why}")),
+                News::Unreadable(why) => vec![format!("warning: {why}")],
             };
-            lines.extend(line.into_iter().flat_map(|line| [line, "\n".to_owned()]));
+            lines.extend(told.into_iter().flat_map(|line| [line, "\n".to_owned()]));
         })?;
         match out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
             // Whoever reads has seen enough.

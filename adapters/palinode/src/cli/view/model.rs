@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use palinode::train::{
     arm::StageName,
     event::{Event, Phase, Summary},
+    verdicts::VerdictTable,
 };
 
 use super::{
@@ -45,6 +46,8 @@ pub(crate) struct View {
     pub(super) ended: bool,
     pub(super) mode: Mode,
     pub(super) help: bool,
+    /// Whether the verdicts lie over the rest.
+    pub(super) judged: bool,
     /// Draw without colour.
     pub(super) plain: bool,
     numbered: u64,
@@ -88,6 +91,7 @@ pub(super) struct Step {
     pub(super) c_to_i: f64,
     pub(super) changed: f64,
     pub(super) episodes: u64,
+    pub(super) verdicts: VerdictTable,
 }
 
 /// What is known of the warm start.
@@ -124,7 +128,7 @@ impl View {
 
     /// Forgets the run, not what the person chose.
     pub(crate) fn forget(&mut self) {
-        *self = Self { help: self.help, ..Self::new(self.mode, self.plain) };
+        *self = Self { help: self.help, judged: self.judged, ..Self::new(self.mode, self.plain) };
     }
 
     /// One event, and when it happened, since the start of the run.
@@ -165,7 +169,8 @@ impl View {
                     i_to_c: metrics.i_to_c,
                     c_to_i: metrics.c_to_i,
                     changed: metrics.changed,
-                    episodes: metrics.verdicts.values().fold(0, |sum: u64, count| sum.saturating_add(*count)) / attempts,
+                    episodes: metrics.verdicts.total() / attempts,
+                    verdicts: metrics.verdicts.clone(),
                 });
             }
             Event::Eval { stage, rl_step, summary, .. } => {

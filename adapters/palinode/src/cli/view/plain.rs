@@ -4,11 +4,20 @@ use palinode::train::event::{Event, Phase};
 
 use super::super::{
     failure::clean,
-    progress::{describe, in_words, phase_title, title},
+    progress::{describe, in_words, phase_title, title, verdict_lines},
 };
 
-/// An event in a line, if it is worth one. `steps` holds those of the stage under way.
-pub(super) fn line(event: &Event, steps: &mut usize) -> Option<String> {
+/// An event in lines, if it is worth any: one, and below an evaluation that ends a stage its verdicts. `steps` holds those of the stage under way.
+pub(super) fn lines(event: &Event, steps: &mut usize) -> Vec<String> {
+    let verdicts = match event {
+        Event::Eval { summary, last: true, .. } => verdict_lines(summary).iter().map(|line| format!("  {line}")).collect(),
+        _ => Vec::new(),
+    };
+    let all = line(event, steps).into_iter().chain(verdicts);
+    all.map(|line| clean(&line).replace('\n', " ")).collect()
+}
+
+fn line(event: &Event, steps: &mut usize) -> Option<String> {
     let line = match event {
         Event::Run { task, arm, seed, parameters, .. } => format!("task {task}, arm {arm}, seed {seed}, {parameters} parameters"),
         Event::Stage { phase: Phase::Start, steps: 0, .. } => return None,
@@ -33,5 +42,5 @@ pub(super) fn line(event: &Event, steps: &mut usize) -> Option<String> {
         Event::End { .. } => "the run is complete".to_owned(),
         _ => return None,
     };
-    Some(clean(&line).replace('\n', " "))
+    Some(line)
 }

@@ -30,6 +30,8 @@ pub(super) enum Key {
     /// `q`, or Ctrl-C.
     Quit,
     Help,
+    /// How often each verdict was given, with examples.
+    Verdicts,
     Escape,
     Older,
     Newer,
@@ -134,7 +136,8 @@ fn press(key: Key, view: &mut View, steering: Option<&Steering>) -> Wish {
         }
         (Key::Checkpoint, Some(steering)) => steering.checkpoint.store(true, Ordering::Relaxed),
         (Key::Help, _) => view.help = !view.help,
-        (Key::Escape, _) => view.help = false,
+        (Key::Verdicts, _) => view.judged = !view.judged,
+        (Key::Escape, _) => (view.help, view.judged) = (false, false),
         (Key::Older, _) => view.turn(true),
         (Key::Newer, _) => view.turn(false),
         (Key::Up, _) => view.scroll = view.scroll.saturating_sub(1),
@@ -171,10 +174,12 @@ mod tests {
     #[test]
     fn keys_that_steer_do_nothing_to_a_run_of_another_process() {
         let mut view = View::default();
-        for key in [Key::Pause, Key::Checkpoint, Key::Down, Key::Up, Key::Up, Key::Help, Key::Escape] {
+        for key in [Key::Pause, Key::Checkpoint, Key::Down, Key::Up, Key::Up, Key::Help, Key::Verdicts, Key::Escape] {
             assert_eq!(press(key, &mut view, None), Wish::Stay);
         }
-        assert_eq!((view.mode, view.scroll, view.help), (Mode::Watch, 0, false));
+        assert_eq!((view.mode, view.scroll, view.help, view.judged), (Mode::Watch, 0, false, false));
+        press(Key::Verdicts, &mut view, None);
+        assert!(view.judged);
         assert_eq!(press(Key::Quit, &mut view, None), Wish::Leave);
     }
 }

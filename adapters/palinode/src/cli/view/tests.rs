@@ -5,7 +5,7 @@ use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Color};
 
 use super::{
     draw::draw,
-    fixtures::{episode, eval, run, step, warning},
+    fixtures::{episode, eval, judged, run, step, warning},
     model::{Mode, View},
 };
 
@@ -95,6 +95,36 @@ fn the_screen_says_what_was_asked_of_the_run() {
 }
 
 #[test]
+fn verdicts_are_counted_where_there_is_room_and_shown_with_examples_on_demand() {
+    let mut view = scene();
+    view.judged = true;
+    let plain = screen(&mut View::default(), 80, 24);
+    assert!(!plain.contains("held out") && !plain.contains(" verdicts "), "{plain}");
+    // Before an evaluation that tells, those of the latest step.
+    let early = screen(&mut view, 80, 24);
+    assert!(early.contains("training          t1      t2") && early.contains("truncated          0      12"), "{early}");
+    view.take(&judged(eval(StageName::StageOne, 12, 41.1, 63.5), "four or five is not 4 (another number)"), None);
+    view.judged = false;
+    let beside = screen(&mut view, 120, 40);
+    assert!(beside.contains("held out          t1      t2"), "{beside}");
+    assert!(beside.contains("wrong           1178     727") && beside.contains("truncated          0       3"), "{beside}");
+    view.judged = true;
+    let over = screen(&mut view, 80, 24);
+    for part in [
+        "─ verdicts ─",
+        "right            822    1270",
+        "wrong at attempt 2",
+        "answer   four or five",
+        "why      four or five is not 4 (another",
+    ] {
+        assert!(over.contains(part), "{part}:\n{over}");
+    }
+    // Older logs have one count for all attempts.
+    view.step.as_mut().unwrap().verdicts = serde_json::from_str(r#"{"right": 600, "failed": 424}"#).unwrap();
+    assert!(screen(&mut view, 100, 40).contains("training         all"), "{}", screen(&mut view, 100, 40));
+}
+
+#[test]
 fn attempts_that_do_not_differ_are_said_to_be_unchanged() {
     let mut view = scene();
     let marked = |screen: &str| (screen.contains("^^"), screen.contains("right, unchanged"));
@@ -121,8 +151,8 @@ fn every_size_is_drawn() {
     views[1].take(&episode(12, "p", &"long words and 漢字 ".repeat(200), "x\ny\n\nz"), None);
     for view in &mut views {
         for (width, height) in (1..=130).map(|n| (n, 24)).chain((1..=60).map(|n| (80, n))).chain([(1, 1), (300, 100)]) {
-            for help in [false, true] {
-                view.help = help;
+            for over in [false, true] {
+                (view.help, view.judged) = (over, over);
                 buffer(view, width, height);
             }
         }
@@ -135,6 +165,8 @@ fn hostile_text_does_not_reach_the_screen() {
     let hostile = "\x1b]0;owned\x07\x1b[2J\u{9b}1m\u{202e}\u{200b}".repeat(30);
     view.take(&episode(12, &hostile, &hostile, "x"), None);
     view.take(&warning(12, &hostile), None);
+    view.take(&judged(eval(StageName::StageOne, 12, 1.0, 2.0), &hostile), None);
+    view.judged = true;
     let buffer = buffer(&mut view, 120, 40);
     let harmful = |c: char| c.is_control() || matches!(c, '\u{200b}' | '\u{202e}');
     assert!(!buffer.content.iter().any(|cell| cell.symbol().contains(harmful)));
@@ -164,7 +196,7 @@ attempt 1  wrong                         attempt 2  right
 warning: RL step 11: attempt 2 repeats attempt 1 in 95 % of the episodes
 
 
-p pause   c checkpoint   q quit   ← → episodes   ↑ ↓ scroll   ? help
+p pause   c checkpoint   q quit   ← → episodes   ↑ ↓ scroll   v verdicts   ? help
 ";
 
 const A_RUN_ON_120_BY_40: &str = "\
@@ -207,7 +239,7 @@ warning: RL step 11: attempt 2 repeats attempt 1 in 95 % of the episodes
 
 
 
-p pause   c checkpoint   q quit   ← → episodes   ↑ ↓ scroll   ? help
+p pause   c checkpoint   q quit   ← → episodes   ↑ ↓ scroll   v verdicts   ? help
 ";
 
 const THE_WARM_START_ON_80_BY_24: &str = "\
@@ -234,5 +266,5 @@ none was sampled yet
 no warnings
 
 
-q leave   ← → episodes   ↑ ↓ scroll   ? help
+q leave   ← → episodes   ↑ ↓ scroll   v verdicts   ? help
 ";

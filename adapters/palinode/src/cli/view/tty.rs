@@ -110,6 +110,7 @@ fn meaning(key: TermionKey) -> Option<Key> {
         TermionKey::Char('p') => Key::Pause,
         TermionKey::Char('c') => Key::Checkpoint,
         TermionKey::Char('?') => Key::Help,
+        TermionKey::Char('v') => Key::Verdicts,
         TermionKey::Esc => Key::Escape,
         TermionKey::Left => Key::Older,
         TermionKey::Right => Key::Newer,

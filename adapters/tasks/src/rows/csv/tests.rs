@@ -49,7 +49,10 @@ fn headers_must_name_all_columns() {
     for count in [MAX_COLUMNS + 1, MAX_COLUMNS + 2, 10 * MAX_COLUMNS] {
         assert_eq!(refused(&header(count)), format!("line 1: more than {MAX_COLUMNS} columns"));
     }
-    assert_eq!(read(b"a,\xC3\n", b','), Err("line 1: the name of column 2 is not UTF-8 at byte 1".into()));
+    assert_eq!(
+        read(b"a,\xC3\n", b','),
+        Err("line 1: the name of column 2 is not UTF-8 at byte 1: save the file as UTF-8".into())
+    );
 }
 
 #[test]
@@ -58,7 +61,7 @@ fn bad_records_are_refused_with_their_line() {
     assert_eq!(refused("a,b\n1,2,3\n"), "line 2: 3 fields, but the header names 2 columns");
     assert_eq!(refused("a,b\n\n1,\"2\n3,4\n5,6"), "line 3: a quote that is opened here is never closed");
     assert_eq!(refused("\"a"), "line 1: a quote that is opened here is never closed");
-    assert_eq!(read(b"a,b\n1,x\xFF\n", b','), Err("line 2: \"b\" is not UTF-8 at byte 2".into()));
+    assert_eq!(read(b"a,b\n1,x\xFF\n", b','), Err("line 2: \"b\" is not UTF-8 at byte 2: save the file as UTF-8".into()));
     let record = |length: usize| format!("a\n{}\n", "x".repeat(length));
     assert_eq!(read(record(MAX_RECORD - 1).as_bytes(), b',').unwrap().1.len(), 1);
     assert_eq!(refused(&record(MAX_RECORD + 1)), format!("line 2: longer than {MAX_RECORD} bytes; is a quote not closed?"));
