@@ -289,11 +289,12 @@ impl<M: Trainable> Run<'_, M> {
 
     /// A few attempts, with what they answer and why they earned what they did.
     fn examples(&self, groups: &[Group], wanted: impl Fn(&Attempt) -> bool) -> String {
-        let shown =
-            examples(self.task, self.workers.judges(), groups, EXAMPLES, wanted).into_iter().map(|Example { verdict, problem, answer, why, .. }| {
+        let shown = examples(self.task, self.workers.judges(), groups, EXAMPLES, wanted).into_iter().map(
+            |Example { verdict, problem, answer, why, .. }| {
                 let why = if why.is_empty() { why } else { format!(": {why}") };
                 format!("  problem: {problem}\n  answer:  {answer}\n  verdict: {verdict}{why}")
-            });
+            },
+        );
         shown.collect::<Vec<_>>().join("\n")
     }
 

@@ -144,7 +144,13 @@ pub(crate) fn why(task: &dyn TextTask, judges: &Judges, problem: &Problem, attem
 }
 
 /// The first attempts of some groups that are `wanted`, `most` of them.
-pub(crate) fn examples(task: &dyn TextTask, judges: &Judges, groups: &[Group], most: usize, wanted: impl Fn(&Attempt) -> bool) -> Vec<Example> {
+pub(crate) fn examples(
+    task: &dyn TextTask,
+    judges: &Judges,
+    groups: &[Group],
+    most: usize,
+    wanted: impl Fn(&Attempt) -> bool,
+) -> Vec<Example> {
     let attempts = groups.iter().flat_map(|group| {
         let episodes = group.trajectories().iter();
         episodes
