@@ -205,11 +205,10 @@ mod tests {
                 for (way, (model, chunk)) in ways.into_iter().enumerate() {
                     let parts = run(model, chunk);
                     assert!((whole.0 - parts.0).abs() < 1e-5, "{m} {way}: {} {}", whole.0, parts.0);
+                    // Relative to their size: K3 raises the rounding of d to the power of e.
+                    let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5 * (1.0 + a.abs());
                     for (a, b) in [(&whole.2, &parts.2), (&whole.3, &parts.3)] {
-                        assert!(
-                            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5),
-                            "{m} {way}: {a:?} {b:?}"
-                        );
+                        assert!(a.len() == b.len() && a.iter().zip(b).all(near), "{m} {way} {divergence:?} {kl:?}: {a:?} {b:?}");
                     }
                     for (place, (a, b)) in whole.1.iter().zip(&parts.1).enumerate() {
                         match (a, b) {
