@@ -69,10 +69,19 @@ pub trait Decode {
     /// # Shapes
     /// Returns the logits of the token that follows, `[rows.len(), V]`.
     fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2>;
+
+    /// How many ids it reads, where it writes ids below `written`, the width of its logits: as many, unless it reads some that it never writes.
+    fn readable(&self, written: usize) -> usize {
+        written
+    }
 }
 
 impl<D: Decode + ?Sized> Decode for &D {
     type Cache = D::Cache;
+
+    fn readable(&self, written: usize) -> usize {
+        (**self).readable(written)
+    }
 
     fn start(&self, prompts: &[&[u32]], samples: usize, capacity: usize) -> Result<(Self::Cache, Tensor<2>), Error> {
         (**self).start(prompts, samples, capacity)

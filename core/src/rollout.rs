@@ -118,15 +118,15 @@ impl RolloutConfig {
     }
 
     /// Refuses ids that are put before the policy, or wait for it to write them, and are not below the width of its logits.
-    fn check_tokens(&self, prompts: &[&[u32]], vocabulary: usize) -> Result<(), Error> {
+    fn check_tokens(&self, prompts: &[&[u32]], written: usize, readable: usize) -> Result<(), Error> {
         let ends = match &self.limit {
             AnswerLimit::Fixed(_) => &[],
             AnswerLimit::Ended { ends, .. } => ends.as_slice(),
         };
-        let fixed = [("the ids that end an answer", ends), ("the revision instruction", &self.revision)];
-        for (what, ids) in fixed.into_iter().chain(prompts.iter().map(|prompt| ("a prompt", *prompt))) {
-            if let Some(&got) = ids.iter().find(|&&id| id as usize >= vocabulary) {
-                return Err(Error::Token { what, expected: vocabulary, got });
+        let fixed = [("the ids that end an answer", ends, written), ("the revision instruction", &self.revision, readable)];
+        for (what, ids, expected) in fixed.into_iter().chain(prompts.iter().map(|prompt| ("a prompt", *prompt, readable))) {
+            if let Some(&got) = ids.iter().find(|&&id| id as usize >= expected) {
+                return Err(Error::Token { what, expected, got });
             }
         }
         Ok(())
@@ -195,7 +195,7 @@ pub fn rollout_draws<D: Decode, V: Verifier>(
     let prompts: Vec<&[u32]> = draws.iter().map(|draw| draw.problem.prompt()).collect();
     let longest = prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
     let (mut cache, mut logits) = policy.start(&prompts, config.samples, config.capacity(longest))?;
-    config.check_tokens(&prompts, logits.dims()[1])?;
+    config.check_tokens(&prompts, logits.dims()[1], policy.readable(logits.dims()[1]))?;
     let rows = draws.len() * config.samples;
     let all_rows: Vec<usize> = (0..rows).collect();
     let mut played: Vec<Vec<Attempt>> = (0..rows).map(|_| Vec::with_capacity(config.attempts)).collect();

@@ -125,6 +125,10 @@ impl Decode for Echo {
     /// The state of every row.
     type Cache = Tensor<2>;
 
+    fn readable(&self, _: usize) -> usize {
+        VOCABULARY
+    }
+
     fn start(&self, prompts: &[&[u32]], samples: usize, _: usize) -> Result<(Tensor<2>, Tensor<2>), Error> {
         // All prompts of this task are equally long.
         let mut state = Tensor::zeros([prompts.len() * samples, WIDTH], &self.embedding.val().device());

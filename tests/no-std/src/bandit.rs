@@ -42,6 +42,10 @@ impl Policy for Table {
 impl Decode for Table {
     type Cache = ();
 
+    fn readable(&self, written: usize) -> usize {
+        written + 1
+    }
+
     fn start(&self, prompts: &[&[u32]], samples: usize, _: usize) -> Result<((), Tensor<2>), Error> {
         let last = prompts.iter().flat_map(|prompt| prompt.last().copied().into_iter().cycle().take(samples));
         Ok(((), self.rows(last)))

@@ -61,7 +61,7 @@ fn is_worked(expr: &Expr, budget: &Budget) -> bool {
         Expr::Call(Function::Factorial | Function::Binomial, _) => !is_arithmetic(expr),
         Expr::Call(..) => !(is_constant(expr) && is_rational(expr, budget)),
         Expr::Power(base, _) => is_own_power(base, expr, budget),
-        Expr::Quotient(over, under) => !is_arithmetic(expr) && !(is_constant_sum(over) && is_constant_sum(under)),
+        Expr::Quotient(over, under) => !(is_arithmetic(expr) || is_constant_sum(over) && is_constant_sum(under)),
         Expr::Product(factors) => is_gathered_product(factors),
         Expr::Sum(terms) => is_gathered_sum(expr, terms, budget),
         _ => true,
@@ -72,7 +72,7 @@ fn is_worked(expr: &Expr, budget: &Budget) -> bool {
 /// Whether a power is no power of a power or of a constant sum, and has no rational value.
 fn is_own_power(base: &Expr, power: &Expr, budget: &Budget) -> bool {
     let computed = matches!(base, Expr::Power(..)) || is_constant_sum(base) && is_constant(power);
-    !computed && !(is_constant(power) && is_rational(power, budget))
+    !(computed || is_constant(power) && is_rational(power, budget))
 }
 
 /// Whether at most one factor is a number and at most one a constant sum, and no variable is there twice.

@@ -82,7 +82,7 @@ pub(super) fn last_span(text: &str) -> Option<(&str, &str)> {
         let (inside, behind) = (&text[start..end], &text[end + close.len()..]);
         let is_last = inside.len() <= MAX_SPAN && !behind.contains(|c: char| c.is_ascii_digit());
         // Odd signs are those of money.
-        let paired = open != "$" || text.matches('$').count() % 2 == 0;
+        let paired = open != "$" || text.matches('$').count().is_multiple_of(2);
         let reads = inside.contains(['\\', '=']) && inside.contains(|c: char| c.is_ascii_digit());
         (is_last && paired && reads && !continues(behind)).then_some((&text[..start - open.len()], inside))
     });
