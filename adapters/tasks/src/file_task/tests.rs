@@ -207,7 +207,8 @@ fn every_verifier_judges_by_what_it_can_read() {
 #[test]
 fn conversations_are_problems_with_their_own_system_message() {
     let row = |i: usize| {
-        let system = if i.is_multiple_of(2) { String::new() } else { format!("{{\"role\": \"system\", \"content\": \"clerk {i}\"}}, ") };
+        let system =
+            if i.is_multiple_of(2) { String::new() } else { format!("{{\"role\": \"system\", \"content\": \"clerk {i}\"}}, ") };
         format!("{{\"prompt\": [{system}{{\"role\": \"user\", \"content\": \"{i}+1\"}}], \"answer\": \"{}\"}}\n", i + 1)
     };
     let again = "{\"prompt\": \"2+1\", \"answer\": \"3\"}\n";

@@ -137,14 +137,14 @@ fn draw_warnings(frame: &mut Frame, area: Rect, view: &View) {
 
 fn foot_line(view: &View) -> Line<'static> {
     let keys = match view.mode {
-        Mode::Watch => "q leave   ← → episodes   ↑ ↓ scroll   v verdicts   ? help".to_owned(),
+        Mode::Watch => "q leave   ←→ episodes   ↑↓ scroll   v verdicts   ? help".to_owned(),
         Mode::Train { stopping: true, .. } => {
             "finishing the step, then a checkpoint and the end; q again stops at once".to_owned()
         }
         Mode::Train { paused, checkpoint, .. } => {
             let pause = if paused { "p go on" } else { "p pause" };
             let checkpoint = if checkpoint { "c checkpoint due" } else { "c checkpoint" };
-            format!("{pause}   {checkpoint}   q quit   ← → episodes   ↑ ↓ scroll   v verdicts   ? help")
+            format!("{pause}   {checkpoint}   q quit   ←→ episodes   ↑↓ scroll   v verdicts   ? help")
         }
     };
     Line::styled(keys, Modifier::REVERSED)

@@ -99,7 +99,7 @@ fn verdicts_are_counted_where_there_is_room_and_shown_with_examples_on_demand() 
     let mut view = scene();
     view.judged = true;
     let plain = screen(&mut View::default(), 80, 24);
-    assert!(!plain.contains("held out") && !plain.contains(" verdicts "), "{plain}");
+    assert!(!plain.contains("held out") && !plain.contains("─ verdicts ─"), "{plain}");
     // Before an evaluation that tells, those of the latest step.
     let early = screen(&mut view, 80, 24);
     assert!(early.contains("training          t1      t2") && early.contains("truncated          0      12"), "{early}");
@@ -196,7 +196,7 @@ attempt 1  wrong                         attempt 2  right
 warning: RL step 11: attempt 2 repeats attempt 1 in 95 % of the episodes
 
 
-p pause   c checkpoint   q quit   ← → episodes   ↑ ↓ scroll   v verdicts   ? help
+p pause   c checkpoint   q quit   ←→ episodes   ↑↓ scroll   v verdicts   ? help
 ";
 
 const A_RUN_ON_120_BY_40: &str = "\
@@ -239,7 +239,7 @@ warning: RL step 11: attempt 2 repeats attempt 1 in 95 % of the episodes
 
 
 
-p pause   c checkpoint   q quit   ← → episodes   ↑ ↓ scroll   v verdicts   ? help
+p pause   c checkpoint   q quit   ←→ episodes   ↑↓ scroll   v verdicts   ? help
 ";
 
 const THE_WARM_START_ON_80_BY_24: &str = "\
@@ -266,5 +266,5 @@ none was sampled yet
 no warnings
 
 
-q leave   ← → episodes   ↑ ↓ scroll   v verdicts   ? help
+q leave   ←→ episodes   ↑↓ scroll   v verdicts   ? help
 ";

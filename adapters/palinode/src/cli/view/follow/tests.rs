@@ -78,7 +78,9 @@ fn what_a_run_folder_writes_is_what_is_followed() {
     let Event::Step(mut metrics) = step(1, 0.5) else { panic!() };
     metrics.seconds = 3.25;
     let events = [Event::Step(metrics), episode(1, "12", "21", "12"), eval(StageName::StageOne, 1, 40.0, 50.0)];
-    let mut written = RunFolder::resume(RunLock::take(&path).unwrap(), Default::default()).unwrap();
+    let model = palinode::lm::DecoderConfig::small(5, 8, 4, 2, 16);
+    let card = palinode::train::checkpoint::ModelCard { model, vocabulary: None, origin: None };
+    let mut written = RunFolder::create(RunLock::take(&path).unwrap(), "", &card).unwrap();
     events.iter().for_each(|event| written.receive(event).unwrap());
     let news = all(&mut Follow::open(&path).unwrap());
     assert!(news.contains(&timed(step(1, 0.5), 3.25)) && news.len() == 3, "{news:?}");
