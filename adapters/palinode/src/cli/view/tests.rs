@@ -99,7 +99,7 @@ fn verdicts_are_counted_where_there_is_room_and_shown_with_examples_on_demand() 
     let mut view = scene();
     view.judged = true;
     let plain = screen(&mut View::default(), 80, 24);
-    assert!(!plain.contains("held out") && !plain.contains("─ verdicts ─"), "{plain}");
+    assert!(!plain.contains("held out") && !plain.contains("┌ verdicts ─"), "{plain}");
     // Before an evaluation that tells, those of the latest step.
     let early = screen(&mut view, 80, 24);
     assert!(early.contains("training          t1      t2") && early.contains("truncated          0      12"), "{early}");
@@ -111,7 +111,7 @@ fn verdicts_are_counted_where_there_is_room_and_shown_with_examples_on_demand() 
     view.judged = true;
     let over = screen(&mut view, 80, 24);
     for part in [
-        "─ verdicts ─",
+        "┌ verdicts ─",
         "right            822    1270",
         "wrong at attempt 2",
         "answer   four or five",
