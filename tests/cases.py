@@ -150,13 +150,14 @@ def notes(*words):
 def semicolons(case):
     for file in ("sheet.csv", "sep.csv"):
         rc, out, err = case.run("data", file, "--verifier", "numeric")
-        need("semicolon" in out + err or rc == 0, f"{file}: exit {rc}: {err.strip()}")
-        need("decimal" in out + err, f"{file}: no word of decimal commas: {out}{err}")
+        need(rc == 0 or ("semicolon" in err and "decimal" in err), f"{file}: exit {rc}: {err.strip()}")
+        need("," not in "".join(line for line in out.splitlines() if line.startswith("read as")), f"{file}: a comma is left: {out}")
 
 
 def messages(case):
     out, _ = reads(10, "mix.jsonl", "--answer-field", "solution", "--show", "10")(case)
-    need(all(f"What is {i} plus 4?" in out for i in range(10)), f"a user's message is not shown:\n{out}")
+    shown = out.count("problem  ")
+    need(shown > 5 and sum(f"What is {i} plus 4?" in out for i in range(10)) == shown, f"a user's message is not shown:\n{out}")
 
 
 def empty_reference(case):
