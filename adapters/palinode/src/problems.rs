@@ -86,7 +86,7 @@ pub(crate) fn in_characters(path: &Path, config: &RunConfig) -> Result<FileTask,
 /// With answers of as many tokens as were asked for; or as [`ANSWER`] says, or the context has room for.
 pub(crate) fn with_room(task: FileTask, config: &RunConfig, context: usize) -> Result<FileTask, SetupError> {
     let attempts = config.train.attempts;
-    let between = task.dialogue().revision().len() + 1;
+    let between = task.dialogue().closing().len() + task.dialogue().revision().len();
     // Problems that a person will type are not known yet: they get a quarter.
     let prompt = if task.max_prompt() == 0 { context / 4 } else { task.max_prompt() };
     let room = context.saturating_sub(prompt + (attempts - 1) * between) / attempts;

@@ -27,8 +27,13 @@ pub trait Dialogue: Debug + Send + Sync {
     /// Ids between two attempts: the fixed revision instruction, and what surrounds it.
     fn revision(&self) -> Vec<u32>;
 
-    /// Ids that end an attempt; the first also closes one that was cut off.
+    /// Ids that end an attempt.
     fn ends(&self) -> Vec<u32>;
+
+    /// Ids that close an attempt that was cut off, before `revision`: the first of `ends`, unless more stands between an answer and what follows.
+    fn closing(&self) -> Vec<u32> {
+        self.ends().into_iter().take(1).collect()
+    }
 }
 
 impl Dialogue for Vocabulary {
