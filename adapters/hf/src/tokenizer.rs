@@ -112,6 +112,11 @@ impl FolderTokenizer {
         self.ids(text, true)
     }
 
+    /// The exact text of a token; empty where there is none.
+    pub(crate) fn token(&self, id: u32) -> String {
+        self.inner.id_to_token(id).unwrap_or_default()
+    }
+
     /// Whether a token stands for itself: it was added beside the vocabulary, and no text is merged into it.
     pub(crate) fn stands_alone(&self, id: u32) -> bool {
         self.inner.get_added_vocabulary().get_added_tokens_decoder().contains_key(&id)

@@ -50,10 +50,8 @@ pub fn problems(config: &RunConfig, opened: &Opened) -> Result<Problems, SetupEr
 
 /// What a person should know of a model folder and its chat before problems are put to it: every command that opens both says it.
 pub(crate) fn model_notes(folder: &Folder, chat: &Chat) -> Vec<String> {
-    let kept = "here every attempt stays as it was sampled, and what serves the trained model should keep it too";
-    let of_chat = chat.rewritten().map(|how| format!("{how}; {kept}"));
     let read_otherwise = chat.tokenizer().differences().iter().cloned();
-    folder.notes().into_iter().chain(crate::setup::without_token(folder)).chain(read_otherwise).chain(of_chat).collect()
+    folder.notes().into_iter().chain(crate::setup::without_token(folder)).chain(read_otherwise).chain(chat.notes(false)).collect()
 }
 
 /// The problems of a file in the chat of a model.

@@ -13,12 +13,8 @@ use crate::{
     dialogue::Dialogue,
     entries::{Entries, Entry, LeftOut},
     error::TaskError,
-<<<<<<< HEAD
-    layout::{Layout, has_decimal_comma},
-=======
     file_task::references::{Seen, without_end},
-    layout::Layout,
->>>>>>> a62c2c8 (core: several ids close an attempt that was cut off. tasks: control tokens of references count)
+    layout::{Layout, has_decimal_comma},
     shuffle::permuted,
     text_task::TextTask,
     verifiers::{Exact, Judgement, TextVerifier},
@@ -37,14 +33,9 @@ pub struct FileTask {
     name: String,
     dialogue: Arc<dyn Dialogue>,
     verifier: Arc<dyn TextVerifier>,
-<<<<<<< HEAD
+    seen: Seen,
     /// What is put to the model, by the problem's id.
     conversations: Vec<Conversation>,
-=======
-    seen: Seen,
-    /// Texts of the problems, by id.
-    texts: Vec<String>,
->>>>>>> a62c2c8 (core: several ids close an attempt that was cut off. tasks: control tokens of references count)
     train: Vec<Problem>,
     held_out: Vec<Problem>,
     longest_prompt: usize,
@@ -124,12 +115,8 @@ impl FileTask {
             name,
             dialogue,
             verifier,
-<<<<<<< HEAD
-            conversations,
-=======
             seen: Seen::default(),
-            texts,
->>>>>>> a62c2c8 (core: several ids close an attempt that was cut off. tasks: control tokens of references count)
+            conversations,
             train,
             held_out,
             longest_prompt,
@@ -151,8 +138,9 @@ impl FileTask {
         let Entries { list, duplicates, left_out, .. } = Entries::read(path, held_out, layout, verifier.as_ref())?;
         let whole = |reason: String| TaskError::File { path: path.into(), reason };
         let name = path.file_stem().map_or_else(|| "file".into(), |stem| stem.to_string_lossy().into_owned());
-<<<<<<< HEAD
-        let mut task = Self { duplicates, ..Self::empty(name, dialogue(&list).map_err(whole)?, verifier) };
+        let dialogue = dialogue(&list).map_err(whole)?;
+        let seen = Seen::of(&layout.verifier, dialogue.tokenizer());
+        let mut task = Self { duplicates, seen, ..Self::empty(name, dialogue, verifier) };
         let file = |split| held_out.filter(|_| split == Split::HeldOut).unwrap_or(path);
         // Of two files, each says its name.
         let named = |split, place| match (held_out, file(split).file_name()) {
@@ -163,20 +151,6 @@ impl FileTask {
         let mut unjudged = Vec::new();
         for LeftOut { place, split, reference, because } in left_out {
             unjudged.push((order(split, place), Doubtful { place: named(split, place), reference, because }));
-=======
-        let dialogue = dialogue(&list).map_err(whole)?;
-        let seen = Seen::of(&layout.verifier, dialogue.tokenizer());
-        let mut task = Self { duplicates, seen, ..Self::empty(name, dialogue, verifier) };
-        for entry in list {
-            let file = held_out.filter(|_| entry.split == Split::HeldOut).unwrap_or(path);
-            let place = entry.place;
-            // Of two files, each says its name.
-            let named = match (held_out, file.file_name()) {
-                (Some(_), Some(name)) => format!("{}, {place}", name.to_string_lossy()),
-                _ => place.to_string(),
-            };
-            task.add(entry, named).map_err(|error| place.error(file, error.to_string()))?;
->>>>>>> a62c2c8 (core: several ids close an attempt that was cut off. tasks: control tokens of references count)
         }
         for entry in list {
             let (split, place) = (entry.split, entry.place);
@@ -191,20 +165,12 @@ impl FileTask {
     }
 
     /// Puts a problem into its split, unless nothing can be judged by its reference.
-<<<<<<< HEAD
     fn add(&mut self, entry: Entry, place: String, layout: &Layout) -> Result<Option<Doubtful>, TaskError> {
-        let problem = self.problem_of(self.conversations.len() as u32, &entry.prompt, &entry.answer)?;
-=======
-    fn add(&mut self, entry: Entry, place: String) -> Result<(), TaskError> {
         let reference = match without_end(self.dialogue.tokenizer().encode(&entry.answer)?, self.dialogue()) {
             Ok(reference) => reference,
-            Err(because) => {
-                self.unjudged.push(Doubtful { place, reference: entry.answer, because });
-                return Ok(());
-            }
+            Err(because) => return Ok(Some(Doubtful { place, reference: entry.answer, because })),
         };
-        let problem = self.problem_of(self.texts.len() as u32, &entry.prompt, reference)?;
->>>>>>> a62c2c8 (core: several ids close an attempt that was cut off. tasks: control tokens of references count)
+        let problem = self.problem_of(self.conversations.len() as u32, &entry.prompt, reference)?;
         let Judgement { verdict, because, .. } = self.judge(&problem, problem.reference());
         if !verdict.is_right() {
             let comma = !layout.decimal_comma && has_decimal_comma(&entry.answer);
@@ -295,12 +261,7 @@ impl FileTask {
         self.verifier.judge(&text(answer), &text(problem.reference()))
     }
 
-<<<<<<< HEAD
-    fn problem_of(&self, id: u32, prompt: &Conversation, answer: &str) -> Result<Problem, TaskError> {
-        let reference = self.dialogue.tokenizer().encode(answer)?;
-=======
-    fn problem_of(&self, id: u32, prompt: &str, reference: Vec<u32>) -> Result<Problem, TaskError> {
->>>>>>> a62c2c8 (core: several ids close an attempt that was cut off. tasks: control tokens of references count)
+    fn problem_of(&self, id: u32, prompt: &Conversation, reference: Vec<u32>) -> Result<Problem, TaskError> {
         Problem::new(id, self.dialogue.prompt(prompt)?, reference)
             .map_err(|e| TaskError::Malformed { expected: e.to_string(), got: prompt.to_string() })
     }
@@ -363,11 +324,7 @@ impl TextTask for FileTask {
         let known = |problem: &&Problem| self.conversation(problem).is_some_and(|known| known.is_shown_as(text));
         match self.train.iter().chain(&self.held_out).find(known) {
             Some(problem) => Ok(problem.clone()),
-<<<<<<< HEAD
-            None => self.problem_of(u32::MAX, &text.into(), ""),
-=======
-            None => self.problem_of(u32::MAX, text, Vec::new()),
->>>>>>> a62c2c8 (core: several ids close an attempt that was cut off. tasks: control tokens of references count)
+            None => self.problem_of(u32::MAX, &text.into(), Vec::new()),
         }
     }
 

@@ -67,3 +67,6 @@ fn unescaped(pattern: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;
