@@ -201,4 +201,8 @@ impl Dialogue for Chat {
     fn closing(&self) -> Vec<u32> {
         self.shape.closing.clone()
     }
+
+    fn notes(&self, own_systems: bool) -> Vec<String> {
+        self.tokenizer.differences().iter().cloned().chain(Self::notes(self, own_systems)).collect()
+    }
 }

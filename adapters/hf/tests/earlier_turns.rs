@@ -105,18 +105,15 @@ fn tokens_between_an_answer_and_its_end_close_one_that_was_cut_off() {
 #[test]
 fn white_space_between_an_answer_and_its_end_is_named_and_closes_too() {
     let template = "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }} </s>{% endif %}{% endfor %}";
-    for tokenizer in ["mistral"] {
-        let chat = chat_with(template, tokenizer, None, "</s>").unwrap();
-        let notes = chat.notes(false).join("\n");
-        assert!(notes.contains("writes \" \" between an answer and its end"), "{notes}");
-        assert!(notes.contains("writes \" \" before an earlier answer"), "{notes}");
-        assert_eq!(chat.closing().last(), chat.ends().first());
-        assert_eq!(chat.closing().len(), 2, "{:?}", chat.closing());
-        let told = chat.tokenizer().encode("[INST] alpha [/INST] 12 </s>[INST] Again. [/INST]").unwrap();
-        let prompt = chat.prompt(&"alpha".into()).unwrap();
-        let behind = [chat.closing(), chat.revision()].concat();
-        assert!(told.starts_with(&prompt) && told.ends_with(&behind), "{told:?}: {prompt:?}, {behind:?}");
-    }
+    let chat = chat_with(template, "mistral", None, "</s>").unwrap();
+    let notes = chat.notes(false).join("\n");
+    assert!(notes.contains("writes \" \" between an answer and its end"), "{notes}");
+    assert!(notes.contains("writes \" \" before an earlier answer"), "{notes}");
+    assert_eq!((chat.closing().len(), chat.closing().last()), (2, chat.ends().first()), "{:?}", chat.closing());
+    let told = chat.tokenizer().encode("[INST] alpha [/INST] 12 </s>[INST] Again. [/INST]").unwrap();
+    let prompt = chat.prompt(&"alpha".into()).unwrap();
+    let behind = [chat.closing(), chat.revision()].concat();
+    assert!(told.starts_with(&prompt) && told.ends_with(&behind), "{told:?}: {prompt:?}, {behind:?}");
 }
 
 #[test]
@@ -144,7 +141,9 @@ fn other_changes_of_answers_are_named_by_an_example() {
     let silent = note(&chat(&chatml("{% if not m.content %}{{ raise_exception('Say something.') }}{% endif %}{{ m.content }}")));
     assert!(silent.contains("refuses an earlier answer such as \"\"") && silent.contains("Say something."), "{silent}");
     let numbered = chat(&chatml("{% if m.role == 'assistant' and loop.revindex > 3 %}<draft>{% endif %}{{ m.content }}"));
-    assert!(note(&numbered).contains("tells two earlier answers otherwise than one"), "{}", note(&numbered));
+    let notes = numbered.notes(false).join("\n");
+    assert!(notes.contains("tells two earlier answers otherwise than one: \"\" becomes \"<draft>\""), "{notes}");
+    assert!(notes.contains("tells an answer after earlier turns otherwise: \"\" becomes \"<draft>\""), "{notes}");
 }
 
 #[test]

@@ -34,6 +34,13 @@ pub trait Dialogue: Debug + Send + Sync {
     fn closing(&self) -> Vec<u32> {
         self.ends().into_iter().take(1).collect()
     }
+
+    /// What a person should know before attempts are played, as sentences: where a second attempt stands on another history than in a chat.
+    /// `own_systems` says that problems bring system messages of their own.
+    fn notes(&self, own_systems: bool) -> Vec<String> {
+        let _ = own_systems;
+        Vec::new()
+    }
 }
 
 impl Dialogue for Vocabulary {

@@ -244,6 +244,11 @@ impl FileTask {
         }
     }
 
+    /// What a person should know of how these problems are put to the model: [`Dialogue::notes`].
+    pub fn notes(&self) -> Vec<String> {
+        self.dialogue.notes(self.conversations.iter().any(|conversation| conversation.system().is_some()))
+    }
+
     /// What a problem of the file puts to the model.
     pub fn conversation(&self, problem: &Problem) -> Option<&Conversation> {
         self.conversations.get(problem.id() as usize)

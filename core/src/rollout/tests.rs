@@ -209,11 +209,11 @@ fn an_attempt_that_was_cut_off_is_closed_by_all_ids_that_it_has_not_written() {
             _ => &[],
         };
         seen[closing.len()] += 1;
-        let context = [t.prompt(), first.tokens(), closing, &[4]].concat();
+        let context: Vec<u32> = [t.prompt(), first.tokens(), closing, &[4]].concat();
         let all = burn_tensor::activation::log_softmax(policy.logits(&[&context]), 1).into_data();
         let chosen = all.iter::<f32>().nth(second.tokens()[0] as usize).unwrap();
         assert!((chosen - second.sampling_logprobs()[0]).abs() < 1e-6);
-        assert_eq!(t.tokens(), [&context, second.tokens()].concat());
+        assert_eq!(t.tokens(), [context.as_slice(), second.tokens()].concat());
     }
     assert!(seen.iter().all(|&n| n > 3), "{seen:?}");
 }

@@ -20,6 +20,8 @@ from transformers import PreTrainedTokenizerFast
 
 HERE = Path(__file__).parent
 TODAY = "2026-01-31"
+# Ends that are written out of parts, or whose form is another.
+ENDS = ["<|END_OF_TURN_TOKEN|>", "<seed:eos>", "[e~[", "<SPECIAL_12>", "<|hy_eos|>"]
 CONTROL = re.compile(r"<\|[^|<>\n'\"{}]{1,60}\|>|<｜[^｜\n'\"{}]{1,60}｜>|</?[a-z_]{1,24}>|\[/?[A-Z_]{2,24}\]|<[a-z_]+[｜|]>|<[｜|][a-z_]+>")
 ROLES = ["<|user|>", "<|assistant|>", "<|system|>"]
 REVISE = "Your answer may or may not be right. Look at it again, correct it if something is wrong, and write the final answer."
@@ -31,7 +33,7 @@ ANSWERS = ["391", "It is 391.", "132\n", " 391", "391  ", "\n391", "\n\n391\n\n"
 def tokenizer_of(base, source):
     """A tokenizer of this folder, with the control tokens of a template, and the end of its answers."""
     tokenizer = Tokenizer.from_file(str(HERE / base / "tokenizer.json"))
-    found = sorted({*CONTROL.findall(source), *(role for role in ROLES if "<|' + " in source or "<|{{" in source), "<s>", "</s>"})
+    found = sorted({*CONTROL.findall(source), *(end for end in ENDS if end in source), *(role for role in ROLES if "<|' + " in source or "<|{{" in source), "<s>", "</s>"})
     plain = {"<think>", "</think>", "<tool_call>", "</tool_call>", "<answer>", "</answer>"}
     tokenizer.add_tokens([AddedToken(token, special=token not in plain, normalized=False) for token in found])
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", chat_template=source)
@@ -43,8 +45,10 @@ def tokenizer_of(base, source):
         behind = told[told.rfind("beta") + len("beta"):]
         ends = re.match(r"(?:\s*(?:" + "|".join(map(re.escape, sorted(found, key=len, reverse=True))) + "))+", behind)
         if ends:
-            last = [t for t in sorted(found, key=len, reverse=True) if ends.group().rstrip().endswith(t)]
-            fast.eos_token = last[0] if told.endswith(ends.group()) or told.endswith(ends.group().rstrip()) else CONTROL.findall(ends.group())[0]
+            run, longest = ends.group().strip(), sorted(found, key=len, reverse=True)
+            whole = told.rstrip().endswith(run)
+            fast.eos_token = next(token for token in longest if (run.endswith if whole else run.startswith)(token))
+    fast.eos_token = next((end for end in ENDS if end in source), fast.eos_token)
     return fast
 
 
@@ -66,7 +70,10 @@ def histories(tokenizer, earlier=()):
             yield {"system": system, "refused": render.error}
             continue
         for answer in ANSWERS:
-            ids = tokenizer.encode(answer, add_special_tokens=False)
+            # As a model writes it behind the prompt, where the tokenizer lets the prompt stand.
+            whole = tokenizer.encode(render(tokenizer, problem) + answer, add_special_tokens=False)
+            stands = whole[:len(prompt)] == prompt
+            ids = whole[len(prompt):] if stands else tokenizer.encode(answer, add_special_tokens=False)
             text = tokenizer.decode(ids, skip_special_tokens=True)
             told = render(tokenizer, [*problem, ("assistant", text), ("user", REVISE)], tokenize=True)
             yield {"system": system, "answer": answer, "prompt": prompt, "ids": ids, "told": told}

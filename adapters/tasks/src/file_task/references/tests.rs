@@ -75,8 +75,8 @@ fn task(answers: &[&str], verifier: Value) -> FileTask {
 }
 
 fn asked(task: &FileTask, prompt: &str) -> Problem {
-    let all = task.problems(Split::Train).iter().chain(task.problems(Split::HeldOut));
-    all.into_iter().find(|problem| task.show_prompt(problem) == prompt).unwrap_or_else(|| panic!("{prompt} was left out")).clone()
+    let mut all = task.problems(Split::Train).iter().chain(task.problems(Split::HeldOut));
+    all.find(|problem| task.show_prompt(problem) == prompt).unwrap_or_else(|| panic!("{prompt} was left out")).clone()
 }
 
 fn verdict(task: &FileTask, prompt: &str, answer: &str) -> Verdict {
