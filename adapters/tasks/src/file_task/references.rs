@@ -67,6 +67,3 @@ fn unescaped(pattern: &str) -> String {
     }
     out
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,13 +1,13 @@
+//! What verifiers see of control tokens, in references and answers.
+
 use std::sync::Arc;
 
 use palinode_core::{
     task::{Problem, Split, Task},
     verifier::{Verdict, Verifier},
 };
+use palinode_tasks::{Conversation, Dialogue, FileTask, Layout, TaskError, TextTask, Tokenizer};
 use serde_json::{Value, json};
-
-use super::*;
-use crate::{Conversation, FileTask, Layout, TaskError, TextTask};
 
 /// Characters, and a few control tokens.
 #[derive(Debug)]
@@ -140,6 +140,6 @@ fn json_and_choices_with_control_tokens() {
     assert_eq!(verdict(&task, "0?", "{\"a\": \"<A>\"}"), Verdict::Right);
     assert_eq!(verdict(&task, "0?", "{\"a\": \"<B>\"}"), Verdict::Wrong);
     assert_eq!(verdict(&task, "1?", "<A>{\"a\": 1}"), Verdict::Right);
-    let task = super::tests::task(&["<A>", "A", "B", "C", "D", "A"], json!({"kind": "choice"}));
+    let task = crate::task(&["<A>", "A", "B", "C", "D", "A"], json!({"kind": "choice"}));
     assert_eq!(task.unjudged().len(), 1, "`<A>` is no letter: {:?}", task.unjudged());
 }
