@@ -5,11 +5,7 @@ use core::ops::Range;
 
 use burn_tensor::{DType, Device, Tensor, TensorData};
 
-use crate::{
-    attempt::Attempt,
-    error::Error,
-    task::Problem,
-};
+use crate::{attempt::Attempt, error::Error, task::Problem};
 
 /// One problem played to the end: prompt, attempt 1, revision instruction, attempt 2, and so on.
 #[derive(Debug, Clone, PartialEq)]

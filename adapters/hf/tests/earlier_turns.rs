@@ -98,7 +98,13 @@ fn tokens_between_an_answer_and_its_end_close_one_that_was_cut_off() {
     let said = note(&chat);
     assert!(said.starts_with("the chat template writes \"<|endoftext|>\" between an answer and its end"), "{said}");
     let told = "<|im_start|>user\nalpha<|im_end|>\n<|im_start|>assistant\n12<|endoftext|><|im_end|>\n<|im_start|>user\nAgain.<|im_end|>\n<|im_start|>assistant\n";
-    let cut = [chat.prompt(&"alpha".into()).unwrap(), chat.tokenizer().encode("12").unwrap(), chat.closing().into(), chat.revision().into()].concat();
+    let cut = [
+        chat.prompt(&"alpha".into()).unwrap(),
+        chat.tokenizer().encode("12").unwrap(),
+        chat.closing().into(),
+        chat.revision().into(),
+    ]
+    .concat();
     assert_eq!(cut, chat.tokenizer().encode(told).unwrap());
 }
 
@@ -129,14 +135,17 @@ fn a_system_message_that_moves_or_is_lost_is_named() {
     assert!(without.notes(false).is_empty());
     assert!(without.notes(true)[0].contains("that of a problem stays where it was first"), "{:?}", without.notes(true));
 
-    let deaf = format!("{{% set messages = messages | rejectattr('role', 'equalto', 'system') | list %}}{}", chatml("{{ m.content }}"));
+    let deaf =
+        format!("{{% set messages = messages | rejectattr('role', 'equalto', 'system') | list %}}{}", chatml("{{ m.content }}"));
     let lost = chat_with(&deaf, "chatml", Some("Be short."), "<|im_end|>").unwrap();
     assert_eq!(note(&lost), "the chat template leaves out the system message");
 }
 
 #[test]
 fn other_changes_of_answers_are_named_by_an_example() {
-    let spaced = note(&chat(&chatml("{{ m.content.split() | join(' ') if m.role == 'assistant' and '\\n\\n' in m.content.strip() else m.content }}")));
+    let spaced = note(&chat(&chatml(
+        "{{ m.content.split() | join(' ') if m.role == 'assistant' and '\\n\\n' in m.content.strip() else m.content }}",
+    )));
     assert!(spaced.contains("rewrites earlier answers: \"one\\n\\n\\n\\ntwo  three\" becomes \"one two three\""), "{spaced}");
     let silent = note(&chat(&chatml("{% if not m.content %}{{ raise_exception('Say something.') }}{% endif %}{{ m.content }}")));
     assert!(silent.contains("refuses an earlier answer such as \"\"") && silent.contains("Say something."), "{silent}");
@@ -150,7 +159,10 @@ fn other_changes_of_answers_are_named_by_an_example() {
 fn an_end_that_the_template_does_not_write_is_named() {
     let chat = chat_with(&chatml("{{ m.content }}"), "chatml", None, "<|endoftext|>").unwrap();
     let said = note(&chat);
-    assert_eq!(said, "the chat template ends an earlier answer with \"<|im_end|>\": one that ended with the tokenizer's \"<|endoftext|>\" keeps that");
+    assert_eq!(
+        said,
+        "the chat template ends an earlier answer with \"<|im_end|>\": one that ended with the tokenizer's \"<|endoftext|>\" keeps that"
+    );
     assert_eq!(chat.ends().len(), 2);
 }
 

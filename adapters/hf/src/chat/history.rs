@@ -72,10 +72,10 @@ pub(super) fn notes(turns: &Turns<'_>, shape: &Shape, behind: &str, named: Optio
     }
     let text = |id: u32| turns.tokenizer.token(id);
     found.before_end = Some(&shape.before_end).filter(|text| !text.is_empty()).cloned();
-    found.other_end = named.filter(|end| shape.ends.first() != Some(end)).zip(shape.ends.first()).map(|(own, &end)| Change {
-        from: text(own),
-        to: text(end),
-    });
+    found.other_end = named
+        .filter(|end| shape.ends.first() != Some(end))
+        .zip(shape.ends.first())
+        .map(|(own, &end)| Change { from: text(own), to: text(end) });
     Ok(found.sentences())
 }
 
@@ -161,7 +161,8 @@ fn compare(
         }
     }
     let told = turns.continued(start, &[PLAIN, OTHER])?;
-    let behind_first = found.opening.as_ref().map_or_else(|| Some(around.behind.clone()), |change| change.at_end_of(&around.behind));
+    let behind_first =
+        found.opening.as_ref().map_or_else(|| Some(around.behind.clone()), |change| change.at_end_of(&around.behind));
     if let Some(behind_first) = behind_first {
         let expected = [&around.earlier, PLAIN, &behind_first, OTHER, &around.behind].concat();
         found.later = (told != expected).then(|| Change::between(&expected, &told));

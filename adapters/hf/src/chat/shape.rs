@@ -58,7 +58,8 @@ impl Shape {
         let silent = |id: &u32| tokenizer.stands_alone(*id) || tokenizer.decode_all(&[*id]).trim().is_empty();
         // Some templates end turns with a token that no configuration names: it is the first of what follows an answer.
         let known = ids.iter().position(|id| ends.contains(id)).filter(|&end| ids[..end].iter().all(silent));
-        let end = known.or_else(|| ids.iter().position(|&id| tokenizer.stands_alone(id)).filter(|&end| ids[..end].iter().all(silent)));
+        let end =
+            known.or_else(|| ids.iter().position(|&id| tokenizer.stands_alone(id)).filter(|&end| ids[..end].iter().all(silent)));
         let Some(end) = end else {
             let reason = if ids.iter().any(|id| ends.contains(id) || tokenizer.stands_alone(*id)) {
                 "the chat template writes something between an answer and its end"
