@@ -258,7 +258,7 @@ fn a_token_that_the_model_does_not_have_is_refused_where_it_is_used() {
     let last = tokenizer("chatml").id("<|im_end|>").unwrap();
     let short = FolderTokenizer::load(&folder("chatml").join("tokenizer.json"), last as usize).unwrap();
     assert_eq!(short.encode("one two").unwrap(), tokenizer("chatml").encode("one two").unwrap());
-    assert!(short.encode("one<|im_end|>").unwrap_err().to_string().contains(&format!("gives id {last}")));
+    assert!(short.encode("one<|im_end|>").unwrap_err().to_string().contains(&format!("is token id {last}")));
 }
 
 /// Ids without a token: behind the last one, and in holes.
