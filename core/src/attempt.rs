@@ -58,6 +58,15 @@ impl Attempt {
         }
     }
 
+    /// Those of the ids that close an attempt which this one lacks: none unless it was cut off, and all but those it was cut off behind.
+    pub(crate) fn to_close<'a>(&self, closing: &'a [u32]) -> &'a [u32] {
+        if self.stop != StopReason::Truncated {
+            return &[];
+        }
+        let written = (0..closing.len()).rev().find(|&n| self.tokens.ends_with(&closing[..n]));
+        &closing[written.unwrap_or(0)..]
+    }
+
     /// log π(token) at sampling time, in nats, at the sampling temperature.
     pub fn sampling_logprobs(&self) -> &[f32] {
         &self.sampling_logprobs

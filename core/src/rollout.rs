@@ -22,8 +22,8 @@ pub enum AnswerLimit {
     Fixed(usize),
     /// After an end token, or cut off (and never rewarded) after `max` tokens, the end token included.
     Ended {
-        /// Ids that end an attempt. Behind one that was cut off the first of them is put, by nobody's choice, before the revision instruction: the
-        /// next attempt sees a closed one.
+        /// Ids that end an attempt. Behind one that was cut off the first of them is put, or what [`RolloutConfig::closed_by`] says, by nobody's
+        /// choice, before the revision instruction: the next attempt sees a closed one.
         ends: Vec<u32>,
         /// Most tokens of one attempt.
         max: usize,
@@ -63,6 +63,7 @@ pub struct RolloutConfig {
     sampling: Sampling,
     limit: AnswerLimit,
     revision: Vec<u32>,
+    closing: Vec<u32>,
 }
 
 impl RolloutConfig {
@@ -92,7 +93,18 @@ impl RolloutConfig {
         if matches!(&limit, AnswerLimit::Ended { ends, .. } if ends.is_empty()) {
             return Err(Error::Empty("the ids that end an answer"));
         }
-        Ok(Self { attempts, samples, sampling: sampling.check()?, limit, revision })
+        let closing = limit.closing().into_iter().collect();
+        Ok(Self { attempts, samples, sampling: sampling.check()?, limit, revision, closing })
+    }
+
+    /// The same, with these ids behind an attempt that was cut off and is followed by another, where answers end.
+    pub fn closed_by(self, closing: Vec<u32>) -> Self {
+        if self.limit.closing().is_none() { self } else { Self { closing, ..self } }
+    }
+
+    /// The ids put behind an attempt that was cut off.
+    pub fn closing(&self) -> &[u32] {
+        &self.closing
     }
 
     /// Attempts an episode.
@@ -112,7 +124,7 @@ impl RolloutConfig {
 
     /// Tokens that an episode over a prompt of this length can reach; `usize::MAX` for more than that.
     pub fn capacity(&self, prompt: usize) -> usize {
-        let between = self.revision.len().saturating_add(usize::from(self.limit.closing().is_some()));
+        let between = self.revision.len().saturating_add(self.closing.len());
         let answers = self.attempts.saturating_mul(self.limit.max_tokens());
         prompt.saturating_add(answers).saturating_add((self.attempts - 1).saturating_mul(between))
     }
@@ -123,7 +135,11 @@ impl RolloutConfig {
             AnswerLimit::Fixed(_) => &[],
             AnswerLimit::Ended { ends, .. } => ends.as_slice(),
         };
-        let fixed = [("the ids that end an answer", ends, written), ("the revision instruction", &self.revision, readable)];
+        let fixed = [
+            ("the ids that end an answer", ends, written),
+            ("the ids that close an answer", &self.closing, readable),
+            ("the revision instruction", &self.revision, readable),
+        ];
         for (what, ids, expected) in fixed.into_iter().chain(prompts.iter().map(|prompt| ("a prompt", *prompt, readable))) {
             if let Some(&got) = ids.iter().find(|&&id| id as usize >= expected) {
                 return Err(Error::Token { what, expected, got });
@@ -158,7 +174,7 @@ impl<'a> Draw<'a> {
 /// Plays every problem `samples` times and judges every attempt.
 ///
 /// Attempt k + 1 continues on what attempt k left in the cache; its context is the ids of the prompt, of the attempts before
-/// it, and of the revision instruction (and, behind an attempt that was cut off, the id that closes it). The random number of a token is keyed by
+/// it, and of the revision instruction (and, behind an attempt that was cut off, the ids that close it). The random number of a token is keyed by
 /// (seed, stage, step, problem, sample, attempt, token): it does not depend on which other problems are in the batch. A problem that stands there more
 /// than once is another draw each time ([`Draw`]). A truncated attempt is judged [`Verdict::Truncated`] without asking the verifier.
 ///
@@ -228,7 +244,7 @@ pub fn rollout_draws<D: Decode, V: Verifier>(
                 .take(config.samples)
                 .map(|attempts| {
                     let played = Trajectory::new(problem.prompt_ids(), config.revision.clone(), attempts)?;
-                    Ok::<_, Error>(played.closed_by(config.limit.closing()))
+                    Ok::<_, Error>(played.closed_by(&config.closing))
                 })
                 .collect::<Result<_, _>>()?;
             Group::new((*problem).clone(), trajectories)
@@ -238,17 +254,17 @@ pub fn rollout_draws<D: Decode, V: Verifier>(
 
 /// Reads what stands between an attempt and the next on every row, and gives the logits of the next attempt's first token.
 fn cross<D: Decode>(policy: &D, cache: &mut D::Cache, endings: &[&Attempt], config: &RolloutConfig) -> Tensor<2> {
-    // Rows whose attempt was cut off read one id more, and rows of one call read equally many.
-    let (cut, whole): (Vec<usize>, Vec<usize>) =
-        (0..endings.len()).partition(|&row| endings[row].stop() == StopReason::Truncated);
-    let parts: Vec<(Vec<usize>, Option<u32>)> =
-        [(whole, None), (cut, config.limit.closing())].into_iter().filter(|(rows, _)| !rows.is_empty()).collect();
-    let mut logits: Vec<Tensor<2>> = Vec::with_capacity(2);
-    for (rows, closing) in &parts {
+    // Rows whose attempt was cut off read more, and rows of one call read equally many.
+    let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (row, ending) in endings.iter().enumerate() {
+        parts.entry(ending.to_close(&config.closing).len()).or_default().push(row);
+    }
+    let mut logits: Vec<Tensor<2>> = Vec::with_capacity(parts.len());
+    for rows in parts.values() {
         // The last token of an attempt was sampled but not read yet.
         let bridge = |&row: &usize| {
-            let tail = endings[row].tokens().last().copied();
-            tail.into_iter().chain(*closing).chain(config.revision.iter().copied()).collect::<Vec<u32>>()
+            let tail = endings[row].tokens().last();
+            tail.into_iter().chain(endings[row].to_close(&config.closing)).chain(&config.revision).copied().collect::<Vec<u32>>()
         };
         logits.push(policy.extend(cache, rows, &rows.iter().map(bridge).collect::<Vec<_>>()));
     }
@@ -256,7 +272,7 @@ fn cross<D: Decode>(policy: &D, cache: &mut D::Cache, endings: &[&Attempt], conf
         return logits.remove(0);
     }
     let mut order = alloc::vec![0i32; endings.len()];
-    for (place, &row) in parts.iter().flat_map(|(rows, _)| rows).enumerate() {
+    for (place, &row) in parts.values().flatten().enumerate() {
         order[row] = place as i32;
     }
     let joined = Tensor::cat(logits, 0);

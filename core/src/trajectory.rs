@@ -5,18 +5,14 @@ use core::ops::Range;
 
 use burn_tensor::{DType, Device, Tensor, TensorData};
 
-use crate::{
-    attempt::{Attempt, StopReason},
-    error::Error,
-    task::Problem,
-};
+use crate::{attempt::Attempt, error::Error, task::Problem};
 
 /// One problem played to the end: prompt, attempt 1, revision instruction, attempt 2, and so on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trajectory {
     prompt: Vec<u32>,
     revision: Vec<u32>,
-    closing: Option<u32>,
+    closing: Vec<u32>,
     attempts: Vec<Attempt>,
 }
 
@@ -32,12 +28,12 @@ impl Trajectory {
         if attempts.is_empty() {
             return Err(Error::Empty("a trajectory's attempts"));
         }
-        Ok(Self { prompt, revision, closing: None, attempts })
+        Ok(Self { prompt, revision, closing: Vec::new(), attempts })
     }
 
-    /// The same, with this id behind every attempt that was cut off and is followed by another.
-    pub fn closed_by(self, closing: Option<u32>) -> Self {
-        Self { closing, ..self }
+    /// The same, with these ids behind every attempt that was cut off and is followed by another.
+    pub fn closed_by(self, closing: &[u32]) -> Self {
+        Self { closing: closing.to_vec(), ..self }
     }
 
     /// The prompt's ids.
@@ -50,15 +46,14 @@ impl Trajectory {
         &self.revision
     }
 
-    /// The id put behind an attempt that was cut off, before the revision instruction.
-    pub fn closing(&self) -> Option<u32> {
-        self.closing
+    /// The ids put behind an attempt that was cut off, before the revision instruction: those of them that it has not written itself.
+    pub fn closing(&self) -> &[u32] {
+        &self.closing
     }
 
     /// The ids that nobody chose behind attempt `k`, before the next.
     fn between(&self, k: usize) -> impl Iterator<Item = u32> {
-        let cut = self.attempts[k].stop() == StopReason::Truncated;
-        self.closing.filter(|_| cut).into_iter().chain(self.revision.iter().copied())
+        self.attempts[k].to_close(&self.closing).iter().chain(&self.revision).copied()
     }
 
     /// The attempts in order.
@@ -175,7 +170,7 @@ mod tests {
     use alloc::vec;
 
     use super::*;
-    use crate::verifier::Verdict;
+    use crate::{attempt::StopReason, verifier::Verdict};
 
     fn attempt(tokens: &[u32]) -> Attempt {
         Attempt::new(tokens.to_vec(), vec![-0.5; tokens.len()], StopReason::FixedLength, Verdict::Wrong).unwrap()
@@ -194,10 +189,21 @@ mod tests {
         let cut = |tokens: &[u32]| {
             Attempt::new(tokens.to_vec(), vec![-0.5; tokens.len()], StopReason::Truncated, Verdict::Truncated).unwrap()
         };
-        let t = Trajectory::new(vec![1], vec![9], vec![cut(&[3, 4]), attempt(&[5]), cut(&[6])]).unwrap().closed_by(Some(7));
+        let t = Trajectory::new(vec![1], vec![9], vec![cut(&[3, 4]), attempt(&[5]), cut(&[6])]).unwrap().closed_by(&[7]);
         assert_eq!(t.tokens(), [1, 3, 4, 7, 9, 5, 9, 6]);
         assert_eq!(t.spans(), [1..3, 5..6, 7..8]);
-        assert_eq!((t.closing(), t.action_mask()[3]), (Some(7), None));
+        assert_eq!((t.closing(), t.action_mask()[3]), (&[7][..], None));
+    }
+
+    #[test]
+    fn of_several_closing_ids_an_attempt_gets_those_that_it_has_not_written() {
+        let cut = |tokens: &[u32]| {
+            Attempt::new(tokens.to_vec(), vec![-0.5; tokens.len()], StopReason::Truncated, Verdict::Truncated).unwrap()
+        };
+        let attempts = vec![cut(&[3]), cut(&[3, 6]), cut(&[6, 7]), attempt(&[8]), attempt(&[5])];
+        let t = Trajectory::new(vec![1], vec![9], attempts).unwrap().closed_by(&[6, 7, 8]);
+        assert_eq!(t.tokens(), [1, 3, 6, 7, 8, 9, 3, 6, 7, 8, 9, 6, 7, 8, 9, 8, 9, 5]);
+        assert_eq!(t.spans(), [1..2, 6..8, 11..13, 15..16, 17..18]);
     }
 
     #[test]

@@ -141,7 +141,7 @@ proptest! {
         let groups = rollout(&Hashed::new(6, &device()), &Even, &problems, &config, key(seed, 0)).unwrap();
         for episode in episodes(&groups) {
             let limit = episode.attempts().iter().map(|a| a.tokens().len()).max().unwrap_or(0);
-            let longest = episode.prompt().len() + config.attempts() * limit + (config.attempts() - 1) * (episode.revision().len() + usize::from(episode.closing().is_some()));
+            let longest = episode.prompt().len() + config.attempts() * limit + (config.attempts() - 1) * (episode.revision().len() + episode.closing().len());
             prop_assert!(episode.tokens().len() <= config.capacity(episode.prompt().len()));
             if episode.attempts().iter().all(|a| a.stop() != StopReason::EndToken) {
                 prop_assert_eq!(longest, config.capacity(episode.prompt().len()));

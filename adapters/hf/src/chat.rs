@@ -2,7 +2,7 @@
 //!
 //! A chat template is asked once for its shape, and never to render what a model has written: the context of attempt 2 is the ids of the
 //! prompt, those of attempt 1 as they were sampled, and those of the revision instruction. So attempt 1's context is a strict prefix of attempt
-//! 2's, also where a template would rewrite earlier turns.
+//! 2's, also where a template would rewrite earlier turns; how it would is found out beforehand, and said.
 
 use std::path::Path;
 
@@ -10,6 +10,10 @@ use jiff::civil::Date;
 use palinode_tasks::{Conversation, Dialogue, TaskError, Tokenizer};
 use serde::{Deserialize, Serialize};
 
+use self::{
+    shape::Shape,
+    turns::{Message, Turns},
+};
 use crate::{
     error::HfError,
     fields::beyond,
@@ -17,6 +21,11 @@ use crate::{
     template::{Template, Variables},
     tokenizer::FolderTokenizer,
 };
+
+mod differences;
+mod history;
+mod shape;
+mod turns;
 
 /// What is said besides the problem.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,21 +79,8 @@ pub struct Chat {
     tokenizer: FolderTokenizer,
     template: Option<Template>,
     config: ChatConfig,
-    revision: Vec<u32>,
-    ends: Vec<u32>,
-    rewritten: Option<String>,
+    shape: Shape,
 }
-
-/// One message of a conversation, in the order in which templates print it.
-#[derive(Debug, Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: &'a str,
-}
-
-/// Two problems and two answers that have nothing in common: what surrounds them must not depend on them.
-const PROBES: [[&str; 2]; 2] =
-    [["alpha", "first-probe-of-palinode"], ["Quite another question, 2 + 2?", "4, says the second probe of palinode"]];
 
 impl Chat {
     /// The conversation of a model folder. A folder without a chat template gets a plain one: each message and a blank line, the
@@ -108,88 +104,25 @@ impl Chat {
         ends: &[u32],
         config: ChatConfig,
     ) -> Result<Self, HfError> {
-        let mut chat = Self { tokenizer, template, config, revision: Vec::new(), ends: ends.to_vec(), rewritten: None };
-        match chat.template.clone() {
-            Some(template) => chat.learn(&template)?,
-            None => chat.revision = chat.tokenizer.encode(&format!("\n\n{}\n\n", chat.config.instruction()))?,
-        }
-        if chat.ends.is_empty() {
+        let shape = match &template {
+            Some(template) => Shape::of(&Turns { template, tokenizer: &tokenizer, config: &config }, ends.to_vec())?,
+            None => Shape {
+                ends: ends.to_vec(),
+                closing: ends.iter().take(1).copied().collect(),
+                revision: tokenizer.encode(&format!("\n\n{}\n\n", config.instruction()))?,
+                ..Shape::default()
+            },
+        };
+        if shape.ends.is_empty() {
             let reason = "no token is known that ends an answer: config.json has no `eos_token_id`";
             return Err(TaskError::Inexpressible(reason.into()).into());
         }
-        let vocabulary = chat.tokenizer.len();
-        if let Some(&id) = chat.ends.iter().chain(&chat.revision).find(|&&id| id as usize >= vocabulary) {
+        let vocabulary = tokenizer.len();
+        let beyond_it = |id: &&u32| **id as usize >= vocabulary;
+        if let Some(&id) = shape.ends.iter().chain(&shape.closing).chain(&shape.revision).find(beyond_it) {
             return Err(TaskError::Inexpressible(format!("what ends an answer {}", beyond(id, vocabulary))).into());
         }
-        Ok(chat)
-    }
-
-    /// Finds out what the template puts between two attempts.
-    fn learn(&mut self, template: &Template) -> Result<(), HfError> {
-        let refuse = |reason: &str| HfError::Template { path: template.path().to_owned(), reason: reason.to_owned() };
-        if let Some(end) = template.end_token().and_then(|token| self.tokenizer.id(token)) {
-            if end as usize >= self.tokenizer.len() {
-                return Err(refuse(&format!("`eos_token` {}", beyond(end, self.tokenizer.len()))));
-            }
-            self.ends.retain(|&id| id != end);
-            self.ends.push(end);
-        }
-        let mut between: Option<String> = None;
-        for [problem, answer] in PROBES {
-            let first = self.turns(problem, &[]);
-            let second = self.turns(problem, &[answer]);
-            let third = self.turns(problem, &[answer, answer]);
-            let [first, second, third] = [first, second, third].map(|turns| self.render(template, &turns));
-            let (first, second, third) = (first?, second?, third?);
-            let Some(at) = second.rfind(answer) else {
-                return Err(refuse("the chat template leaves out what was answered before"));
-            };
-            let behind = &second[at + answer.len()..];
-            if !third.ends_with(behind) || between.as_deref().is_some_and(|between| between != behind) {
-                return Err(refuse("what the chat template puts between two attempts depends on them, and must not"));
-            }
-            // White space is the answer's own.
-            if second[..at].trim_end() != first.trim_end() && self.rewritten.is_none() {
-                self.rewritten = Some("the chat template opens an earlier answer otherwise than a new one".into());
-            }
-            between = Some(behind.to_owned());
-        }
-        let ids = self.tokenizer.encode(&between.unwrap_or_default());
-        let ids = ids.map_err(|error| refuse(&format!("what the chat template puts behind an answer: {error}")))?;
-        // The turn's end is the attempt's last token, which the policy writes; white space before it belongs to nobody.
-        let end = ids.iter().position(|id| self.ends.contains(id)).or_else(|| {
-            // Some templates end turns with a token that no configuration names: it is the first of what follows an answer.
-            ids.first().filter(|&&id| self.tokenizer.decode(&[id]).is_empty()).map(|_| 0)
-        });
-        let Some(end) = end else { return Err(refuse("the chat template puts no token behind an answer that could end it")) };
-        if !self.tokenizer.decode(&ids[..end]).trim().is_empty() {
-            return Err(refuse("the chat template writes something between an answer and its end"));
-        }
-        // What closes an attempt comes first: it is put behind one that was cut off.
-        self.ends.retain(|&id| id != ids[end]);
-        self.ends.insert(0, ids[end]);
-        self.revision = ids[end + 1..].to_vec();
-        self.rewritten = self.rewritten.take().or(self.drops_thoughts(template)?);
-        Ok(())
-    }
-
-    /// Whether the template leaves out what an earlier answer thought.
-    fn drops_thoughts(&self, template: &Template) -> Result<Option<String>, HfError> {
-        let text = self.render(template, &self.turns("alpha", &["<think>\nkept in mind\n</think>\n\none"]))?;
-        Ok((!text.contains("kept in mind")).then(|| "the chat template drops the thinking of earlier answers".to_owned()))
-    }
-
-    fn turns<'a>(&'a self, problem: &'a str, answers: &[&'a str]) -> Vec<Message<'a>> {
-        let system = self.config.system.iter().map(|content| Message { role: "system", content });
-        let first = Message { role: "user", content: problem };
-        let later = answers.iter().flat_map(|content| {
-            [Message { role: "assistant", content }, Message { role: "user", content: self.config.instruction() }]
-        });
-        system.chain([first]).chain(later).collect()
-    }
-
-    fn render(&self, template: &Template, turns: &[Message<'_>]) -> Result<String, HfError> {
-        template.render(&turns, true, &self.config.variables, self.config.today)
+        Ok(Self { tokenizer, template, config, shape })
     }
 
     /// Ids of the prompt that a conversation is: attempt 1 follows. Its own system message stands in place of the configured one.
@@ -202,29 +135,38 @@ impl Chat {
             return Ok(self.tokenizer.encode_special(&said)?);
         };
         let configured = self.config.system.as_deref().filter(|_| conversation.system().is_none());
-        let system = configured.map(|content| Message { role: "system", content });
         let said = conversation.messages().iter().map(|message| Message { role: message.role.name(), content: &message.content });
-        let text = self.render(template, &system.into_iter().chain(said).collect::<Vec<_>>())?;
+        let turns = Turns { template, tokenizer: &self.tokenizer, config: &self.config };
+        let text = turns.render(&configured.map(Message::system).into_iter().chain(said).collect::<Vec<_>>())?;
         if conversation.system().is_some_and(|system| !text.contains(system.trim())) {
-            let reason = "the chat template leaves out the conversation's system message".into();
-            return Err(HfError::Template { path: template.path().to_owned(), reason });
+            return Err(turns.refuse("the chat template leaves out the conversation's system message"));
         }
         Ok(self.tokenizer.encode(&text)?)
     }
 
     /// Ids between two attempts: the rest of the turn, the revision instruction, and the opening of the next answer.
     pub fn revision(&self) -> &[u32] {
-        &self.revision
+        &self.shape.revision
     }
 
     /// Ids that end an attempt; the first is the one that the template itself writes.
     pub fn ends(&self) -> &[u32] {
-        &self.ends
+        &self.shape.ends
     }
 
-    /// How the template rewrites earlier turns, if it does. Contexts here keep the ids that were sampled, so what serves a trained model should too.
-    pub fn rewritten(&self) -> Option<&str> {
-        self.rewritten.as_deref()
+    /// Ids that close an attempt which was cut off: its end, and what the template writes before that.
+    pub fn closing(&self) -> &[u32] {
+        &self.shape.closing
+    }
+
+    /// In which ways the template tells earlier turns otherwise than they were written, if it does, as sentences for people. Contexts here keep the ids
+    /// that were sampled, so what serves a trained model should too. `own_systems` says that some problems bring a system message of their own.
+    pub fn notes(&self, own_systems: bool) -> Vec<String> {
+        const KEPT: &str = "so attempt 2 stands on another history than in a chat: here every attempt stays as it was sampled, and what serves the trained \
+            model should keep it too";
+        let own: &[String] = if own_systems { &self.shape.system_notes } else { &[] };
+        let notes: Vec<String> = self.shape.notes.iter().chain(own).cloned().collect();
+        if notes.is_empty() { notes } else { [notes, vec![KEPT.into()]].concat() }
     }
 
     /// The tokenizer.
@@ -249,10 +191,18 @@ impl Dialogue for Chat {
     }
 
     fn revision(&self) -> Vec<u32> {
-        self.revision.clone()
+        self.shape.revision.clone()
     }
 
     fn ends(&self) -> Vec<u32> {
-        self.ends.clone()
+        self.shape.ends.clone()
+    }
+
+    fn closing(&self) -> Vec<u32> {
+        self.shape.closing.clone()
+    }
+
+    fn notes(&self, own_systems: bool) -> Vec<String> {
+        self.tokenizer.differences().iter().cloned().chain(Self::notes(self, own_systems)).collect()
     }
 }

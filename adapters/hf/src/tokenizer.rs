@@ -112,6 +112,21 @@ impl FolderTokenizer {
         self.ids(text, true)
     }
 
+    /// The exact text of a token; empty where there is none.
+    pub(crate) fn token(&self, id: u32) -> String {
+        self.inner.id_to_token(id).unwrap_or_default()
+    }
+
+    /// Whether a token stands for itself: it was added beside the vocabulary, and no text is merged into it.
+    pub(crate) fn stands_alone(&self, id: u32) -> bool {
+        self.inner.get_added_vocabulary().get_added_tokens_decoder().contains_key(&id)
+    }
+
+    fn text(&self, ids: &[u32], without_special: bool) -> String {
+        let text = guarded(|| self.inner.decode(ids, without_special).map_err(|error| error.to_string()));
+        text.unwrap_or_else(|_| char::REPLACEMENT_CHARACTER.to_string())
+    }
+
     fn ids(&self, text: &str, special: bool) -> Result<Vec<u32>, TaskError> {
         if text.len() > LONGEST_TEXT {
             return Err(TaskError::Inexpressible(format!("a text of {} bytes; at most {LONGEST_TEXT} are encoded", text.len())));
@@ -137,8 +152,11 @@ impl Tokenizer for FolderTokenizer {
     }
 
     fn decode(&self, ids: &[u32]) -> String {
-        let text = guarded(|| self.inner.decode(ids, true).map_err(|error| error.to_string()));
-        text.unwrap_or_else(|_| char::REPLACEMENT_CHARACTER.to_string())
+        self.text(ids, true)
+    }
+
+    fn decode_all(&self, ids: &[u32]) -> String {
+        self.text(ids, false)
     }
 
     fn len(&self) -> usize {

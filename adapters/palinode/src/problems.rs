@@ -35,8 +35,8 @@ pub fn problems(config: &RunConfig, opened: &Opened) -> Result<Problems, SetupEr
         Some(settings) => {
             let folder = Folder::open(&settings.path, &opened.device)?;
             let (chat, context) = (Chat::of(&folder, settings.chat.clone())?, folder.config().context);
-            notes.extend(model_notes(&folder, &chat));
             let task = in_chat(path, config, Arc::new(chat))?;
+            notes.extend(model_notes(&folder, &task));
             // By the context alone: an outlier among the prompts is to be found, not to be made room for.
             let answer = config.task.max_answer.unwrap_or((context / (2 * config.train.attempts)).clamp(1, ANSWER));
             (task.with_max_answer(answer)?, Some(context))
@@ -48,12 +48,9 @@ pub fn problems(config: &RunConfig, opened: &Opened) -> Result<Problems, SetupEr
     Ok(Problems { task, room, notes })
 }
 
-/// What a person should know of a model folder and its chat before problems are put to it: every command that opens both says it.
-pub(crate) fn model_notes(folder: &Folder, chat: &Chat) -> Vec<String> {
-    let kept = "here every attempt stays as it was sampled, and what serves the trained model should keep it too";
-    let of_chat = chat.rewritten().map(|how| format!("{how}; {kept}"));
-    let read_otherwise = chat.tokenizer().differences().iter().cloned();
-    folder.notes().into_iter().chain(crate::setup::without_token(folder)).chain(read_otherwise).chain(of_chat).collect()
+/// What a person should know of a model folder, and of how its chat puts problems to it: every command that opens both says it.
+pub(crate) fn model_notes(folder: &Folder, task: &FileTask) -> Vec<String> {
+    folder.notes().into_iter().chain(crate::setup::without_token(folder)).chain(task.notes()).collect()
 }
 
 /// The problems of a file in the chat of a model.
@@ -86,7 +83,7 @@ pub(crate) fn in_characters(path: &Path, config: &RunConfig) -> Result<FileTask,
 /// With answers of as many tokens as were asked for; or as [`ANSWER`] says, or the context has room for.
 pub(crate) fn with_room(task: FileTask, config: &RunConfig, context: usize) -> Result<FileTask, SetupError> {
     let attempts = config.train.attempts;
-    let between = task.dialogue().revision().len() + 1;
+    let between = task.dialogue().closing().len() + task.dialogue().revision().len();
     // Problems that a person will type are not known yet: they get a quarter.
     let prompt = if task.max_prompt() == 0 { context / 4 } else { task.max_prompt() };
     let room = context.saturating_sub(prompt + (attempts - 1) * between) / attempts;

@@ -131,13 +131,13 @@ impl Setup {
         let folder = Folder::open(&settings.path, &opened.device)?;
         let chat = Chat::of(&folder, settings.chat.clone())?;
         let folder = folder.with_tokens_of(chat.tokenizer());
-        let mut notes = model_notes(&folder, &chat);
         let (attempts, sizes) = (config.train.attempts, folder.config().clone());
         let task = match &config.task.data {
             Some(path) => in_chat(path, config, Arc::new(chat))?,
             None => FileTask::without_problems(Arc::new(chat)),
         };
         let task = with_room(task, config, sizes.context)?;
+        let mut notes = model_notes(&folder, &task);
         notes.extend(remarks(&task));
         check_context(&task, attempts, sizes.context)?;
         let origin = Origin { folder, settings: settings.clone(), dtype };

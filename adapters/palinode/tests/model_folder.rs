@@ -47,7 +47,7 @@ fn a_conversation_in_two_attempts_has_the_ids_and_log_probabilities_of_transform
     ids.extend(chat.revision());
     assert_eq!(ids, expected.two_turn_ids[..ids.len()]);
     assert!(folder.end_tokens().iter().all(|end| chat.ends().contains(end)), "{:?}", chat.ends());
-    assert!(chat.rewritten().is_none() && chat.template().is_some());
+    assert!(chat.notes(false).is_empty() && chat.template().is_some());
 
     let ids = expected.two_turn_ids;
     let scored = ids.len() - 1;

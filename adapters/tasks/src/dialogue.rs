@@ -27,8 +27,20 @@ pub trait Dialogue: Debug + Send + Sync {
     /// Ids between two attempts: the fixed revision instruction, and what surrounds it.
     fn revision(&self) -> Vec<u32>;
 
-    /// Ids that end an attempt; the first also closes one that was cut off.
+    /// Ids that end an attempt.
     fn ends(&self) -> Vec<u32>;
+
+    /// Ids that close an attempt that was cut off, before `revision`: the first of `ends`, unless more stands between an answer and what follows.
+    fn closing(&self) -> Vec<u32> {
+        self.ends().into_iter().take(1).collect()
+    }
+
+    /// What a person should know before attempts are played, as sentences: where a second attempt stands on another history than in a chat.
+    /// `own_systems` says that problems bring system messages of their own.
+    fn notes(&self, own_systems: bool) -> Vec<String> {
+        let _ = own_systems;
+        Vec::new()
+    }
 }
 
 impl Dialogue for Vocabulary {

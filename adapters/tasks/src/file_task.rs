@@ -13,12 +13,15 @@ use crate::{
     dialogue::Dialogue,
     entries::{Entries, Entry, LeftOut},
     error::TaskError,
+    file_task::references::{Seen, without_end},
     layout::{Layout, has_decimal_comma},
     shuffle::permuted,
     text_task::TextTask,
     verifiers::{Exact, Judgement, TextVerifier},
     vocabulary::Vocabulary,
 };
+
+mod references;
 
 const MAX_CHARACTERS: usize = 4096;
 const MIN_PROBLEMS: usize = 5;
@@ -30,6 +33,7 @@ pub struct FileTask {
     name: String,
     dialogue: Arc<dyn Dialogue>,
     verifier: Arc<dyn TextVerifier>,
+    seen: Seen,
     /// What is put to the model, by the problem's id.
     conversations: Vec<Conversation>,
     train: Vec<Problem>,
@@ -111,6 +115,7 @@ impl FileTask {
             name,
             dialogue,
             verifier,
+            seen: Seen::default(),
             conversations,
             train,
             held_out,
@@ -133,7 +138,9 @@ impl FileTask {
         let Entries { list, duplicates, left_out, .. } = Entries::read(path, held_out, layout, verifier.as_ref())?;
         let whole = |reason: String| TaskError::File { path: path.into(), reason };
         let name = path.file_stem().map_or_else(|| "file".into(), |stem| stem.to_string_lossy().into_owned());
-        let mut task = Self { duplicates, ..Self::empty(name, dialogue(&list).map_err(whole)?, verifier) };
+        let dialogue = dialogue(&list).map_err(whole)?;
+        let seen = Seen::of(&layout.verifier, dialogue.tokenizer());
+        let mut task = Self { duplicates, seen, ..Self::empty(name, dialogue, verifier) };
         let file = |split| held_out.filter(|_| split == Split::HeldOut).unwrap_or(path);
         // Of two files, each says its name.
         let named = |split, place| match (held_out, file(split).file_name()) {
@@ -159,7 +166,11 @@ impl FileTask {
 
     /// Puts a problem into its split, unless nothing can be judged by its reference.
     fn add(&mut self, entry: Entry, place: String, layout: &Layout) -> Result<Option<Doubtful>, TaskError> {
-        let problem = self.problem_of(self.conversations.len() as u32, &entry.prompt, &entry.answer)?;
+        let reference = match without_end(self.dialogue.tokenizer().encode(&entry.answer)?, self.dialogue()) {
+            Ok(reference) => reference,
+            Err(because) => return Ok(Some(Doubtful { place, reference: entry.answer, because })),
+        };
+        let problem = self.problem_of(self.conversations.len() as u32, &entry.prompt, reference)?;
         let Judgement { verdict, because, .. } = self.judge(&problem, problem.reference());
         if !verdict.is_right() {
             let comma = !layout.decimal_comma && has_decimal_comma(&entry.answer);
@@ -233,6 +244,11 @@ impl FileTask {
         }
     }
 
+    /// What a person should know of how these problems are put to the model: [`Dialogue::notes`].
+    pub fn notes(&self) -> Vec<String> {
+        self.dialogue.notes(self.conversations.iter().any(|conversation| conversation.system().is_some()))
+    }
+
     /// What a problem of the file puts to the model.
     pub fn conversation(&self, problem: &Problem) -> Option<&Conversation> {
         self.conversations.get(problem.id() as usize)
@@ -243,13 +259,14 @@ impl FileTask {
         self.longest_answer
     }
 
-    /// The verdict on an answer, and why.
+    /// The verdict on an answer, and why. Control tokens, such as `<think>` or an end of turn, are left out of its text, unless the reference or a
+    /// pattern of the verifier holds one: then they count in both texts.
     pub fn judge(&self, problem: &Problem, answer: &[u32]) -> Judgement {
-        self.verifier.judge(&self.show_answer(answer), &self.show_answer(problem.reference()))
+        let text = |ids| self.seen.text(self.dialogue.tokenizer(), ids, problem.reference());
+        self.verifier.judge(&text(answer), &text(problem.reference()))
     }
 
-    fn problem_of(&self, id: u32, prompt: &Conversation, answer: &str) -> Result<Problem, TaskError> {
-        let reference = self.dialogue.tokenizer().encode(answer)?;
+    fn problem_of(&self, id: u32, prompt: &Conversation, reference: Vec<u32>) -> Result<Problem, TaskError> {
         Problem::new(id, self.dialogue.prompt(prompt)?, reference)
             .map_err(|e| TaskError::Malformed { expected: e.to_string(), got: prompt.to_string() })
     }
@@ -312,7 +329,7 @@ impl TextTask for FileTask {
         let known = |problem: &&Problem| self.conversation(problem).is_some_and(|known| known.is_shown_as(text));
         match self.train.iter().chain(&self.held_out).find(known) {
             Some(problem) => Ok(problem.clone()),
-            None => self.problem_of(u32::MAX, &text.into(), ""),
+            None => self.problem_of(u32::MAX, &text.into(), Vec::new()),
         }
     }
 

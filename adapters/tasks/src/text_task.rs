@@ -53,9 +53,9 @@ pub trait TextTask: Task + Verifier + Send + Sync {
         None
     }
 
-    /// An answer as text.
+    /// An answer as text, with all its tokens: those that verifiers don't see are still there.
     fn show_answer(&self, answer: &[u32]) -> String {
-        self.dialogue().tokenizer().decode(answer)
+        self.dialogue().tokenizer().decode_all(answer)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{error::TaskError, vocabulary::Vocabulary};
 ///
 /// # Contract
 /// - Pure: the same text gives the same ids.
-/// - `decode` is total: whatever the ids are, it gives text and does not panic.
+/// - `decode` and `decode_all` are total: whatever the ids are, they give text and do not panic.
 /// - Ids of `encode` are below `len`.
 #[expect(clippy::len_without_is_empty, reason = "a tokenizer without tokens is none")]
 pub trait Tokenizer: Send + Sync {
@@ -18,6 +18,11 @@ pub trait Tokenizer: Send + Sync {
 
     /// Text of some ids; control tokens are left out where there are such.
     fn decode(&self, ids: &[u32]) -> String;
+
+    /// Text of some ids, control tokens included.
+    fn decode_all(&self, ids: &[u32]) -> String {
+        self.decode(ids)
+    }
 
     /// Token ids that there are.
     fn len(&self) -> usize;

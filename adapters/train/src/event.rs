@@ -309,9 +309,9 @@ pub struct Episode {
     pub reference: String,
     /// Ids between two attempts.
     pub revision_ids: Vec<u32>,
-    /// The id put behind an attempt that was cut off, before those.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub closing_id: Option<u32>,
+    /// The ids put behind an attempt that was cut off, before those: without the first of them, where it ends with these.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub closing_ids: Vec<u32>,
     /// The attempts.
     pub attempts: Vec<EpisodeAttempt>,
 }
@@ -373,7 +373,7 @@ impl Episode {
             prompt_ids: problem.prompt().to_vec(),
             reference: task.show_answer(problem.reference()),
             revision_ids: trajectory.revision().to_vec(),
-            closing_id: trajectory.closing(),
+            closing_ids: trajectory.closing().to_vec(),
             attempts,
         }
     }

@@ -18,7 +18,9 @@ use crate::{error::TrainError, workers::Workers};
 /// # Errors
 /// Those of [`RolloutConfig::new`].
 pub fn rollout_config(task: &dyn TextTask, attempts: usize, samples: usize, sampling: Sampling) -> Result<RolloutConfig, Error> {
-    RolloutConfig::new(attempts, samples, sampling, task.answer_limit(), task.dialogue().revision())
+    let dialogue = task.dialogue();
+    let config = RolloutConfig::new(attempts, samples, sampling, task.answer_limit(), dialogue.revision())?;
+    Ok(config.closed_by(dialogue.closing()))
 }
 
 /// Most tokens of an episode with this many attempts.

@@ -44,7 +44,7 @@ impl<M: Trainable> Reinforce<'_, M> {
         };
         let attempt = || Attempt::new(vec![0; limit.max_tokens()], vec![0.0; limit.max_tokens()], stop, verdict);
         let attempts = (0..config.attempts()).map(|_| attempt()).collect::<Result<Vec<_>, _>>()?;
-        let episode = Trajectory::new(prompt.clone(), self.task.dialogue().revision(), attempts)?.closed_by(limit.closing());
+        let episode = Trajectory::new(prompt.clone(), self.task.dialogue().revision(), attempts)?.closed_by(config.closing());
         let episodes = vec![&episode; rl.micro_batch.min(rl.problems * rl.samples)];
         let advantages = vec![1.0; episodes.len() * config.attempts()];
         self.workers.map(&threads, |&place| {

@@ -192,6 +192,32 @@ fn ends_are_counted_and_truncation_is_never_rewarded() {
     assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
 }
 
+/// One attempt may be cut off behind an id that closes it; then only the rest is put there.
+#[test]
+fn an_attempt_that_was_cut_off_is_closed_by_all_ids_that_it_has_not_written() {
+    let policy = Scripted { vocabulary: 5 };
+    let limit = AnswerLimit::Ended { ends: vec![0], max: 2 };
+    let config = config(2, limit).closed_by(vec![1, 0]);
+    assert_eq!(config.capacity(2), 2 + 2 * 2 + 3);
+    let groups = rollout(&policy, &SumIsEven, &problems(24), &config, RandomKey::new(6, Stream::User)).unwrap();
+    let mut seen = [0; 3];
+    for t in groups.iter().flat_map(Group::trajectories) {
+        let [first, second] = t.attempts() else { panic!("two attempts") };
+        let closing: &[u32] = match (first.stop(), first.tokens().last()) {
+            (StopReason::Truncated, Some(1)) => &[0],
+            (StopReason::Truncated, _) => &[1, 0],
+            _ => &[],
+        };
+        seen[closing.len()] += 1;
+        let context: Vec<u32> = [t.prompt(), first.tokens(), closing, &[4]].concat();
+        let all = burn_tensor::activation::log_softmax(policy.logits(&[&context]), 1).into_data();
+        let chosen = all.iter::<f32>().nth(second.tokens()[0] as usize).unwrap();
+        assert!((chosen - second.sampling_logprobs()[0]).abs() < 1e-6);
+        assert_eq!(t.tokens(), [context.as_slice(), second.tokens()].concat());
+    }
+    assert!(seen.iter().all(|&n| n > 3), "{seen:?}");
+}
+
 #[test]
 fn an_attempt_that_was_cut_off_is_closed_and_any_end_ends_one() {
     let policy = Scripted { vocabulary: 5 };

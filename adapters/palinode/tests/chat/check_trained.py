@@ -91,7 +91,7 @@ def last_episodes(run):
         ids = list(episode["prompt_ids"])
         for k, attempt in enumerate(episode["attempts"]):
             if k > 0:
-                ids += [episode["closing_id"]] if episode["attempts"][k - 1]["stop"] == "truncated" else []
+                ids += episode.get("closing_ids", []) if episode["attempts"][k - 1]["stop"] == "truncated" else []
                 ids += episode["revision_ids"]
             ids += attempt["ids"]
         yield ids, episode["prompt_ids"]

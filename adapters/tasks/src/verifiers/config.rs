@@ -138,6 +138,19 @@ impl VerifierConfig {
         })
     }
 
+    /// Its regular expressions, and those of its parts; `None` where references are expressions.
+    pub(crate) fn patterns(&self) -> Vec<Option<&str>> {
+        match self {
+            Self::Pattern { pattern, then } => {
+                let then = then.iter().flat_map(|then| then.patterns());
+                [pattern.as_deref()].into_iter().chain(then).collect()
+            }
+            Self::All { parts } => parts.iter().flat_map(Self::patterns).collect(),
+            Self::Weighted { parts } => parts.iter().flat_map(|part| part.verifier.patterns()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Exact { .. } => "exact",

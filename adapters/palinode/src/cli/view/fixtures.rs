@@ -103,7 +103,7 @@ pub(super) fn episode(rl_step: usize, prompt: &str, first: &str, last: &str) -> 
         prompt_ids: vec![],
         reference: last.into(),
         revision_ids: vec![],
-        closing_id: None,
+        closing_ids: Vec::new(),
         attempts: vec![attempt(first, "wrong"), attempt(last, "right")],
     }))
 }

@@ -1,0 +1,69 @@
+//! References as ids, and which texts verifiers see with their control tokens.
+
+use crate::{dialogue::Dialogue, tokenizer::Tokenizer, verifiers::VerifierConfig};
+
+/// The ids of a reference without the end token that closes it, which is never a part of an answer; or why no answer can be judged by it.
+pub(super) fn without_end(mut reference: Vec<u32>, dialogue: &dyn Dialogue) -> Result<Vec<u32>, String> {
+    let (ends, tokenizer) = (dialogue.ends(), dialogue.tokenizer());
+    if let Some(at) = reference.iter().position(|id| ends.contains(id)) {
+        let behind: Vec<u32> = reference[at..].iter().copied().filter(|id| !ends.contains(id)).collect();
+        if !tokenizer.decode_all(&behind).trim().is_empty() {
+            let end = tokenizer.decode_all(&reference[at..=at]);
+            return Err(format!("the reference: it goes on behind `{end}`, and no answer does"));
+        }
+        reference.truncate(at);
+    }
+    if tokenizer.decode_all(&reference).trim().is_empty() {
+        return Err("the reference: it is empty, and to say nothing would be right".into());
+    }
+    Ok(reference)
+}
+
+/// Whether verifiers see control tokens: where a pattern of the settings holds one, or the reference does. Otherwise those that a model writes are
+/// left out of its answers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    always: bool,
+    reference_is_pattern: bool,
+}
+
+impl Seen {
+    pub(super) fn of(verifier: &VerifierConfig, tokenizer: &dyn Tokenizer) -> Self {
+        let patterns = verifier.patterns();
+        let always = patterns.iter().flatten().any(|pattern| holds_as_pattern(tokenizer, pattern));
+        Self { always, reference_is_pattern: patterns.contains(&None) }
+    }
+
+    /// The text of an answer, or of the reference itself, to be judged by this reference.
+    pub(super) fn text(self, tokenizer: &dyn Tokenizer, ids: &[u32], reference: &[u32]) -> String {
+        if self.with_control(tokenizer, reference) { tokenizer.decode_all(ids) } else { tokenizer.decode(ids) }
+    }
+
+    fn with_control(self, tokenizer: &dyn Tokenizer, reference: &[u32]) -> bool {
+        let pattern = || holds_as_pattern(tokenizer, &tokenizer.decode_all(reference));
+        self.always || holds(tokenizer, reference) || self.reference_is_pattern && pattern()
+    }
+}
+
+fn holds(tokenizer: &dyn Tokenizer, ids: &[u32]) -> bool {
+    tokenizer.decode(ids) != tokenizer.decode_all(ids)
+}
+
+/// Whether a regular expression spells a control token, as `<\|end\|>` spells `<|end|>`.
+fn holds_as_pattern(tokenizer: &dyn Tokenizer, pattern: &str) -> bool {
+    let spelt = |text: &str| tokenizer.encode(text).is_ok_and(|ids| holds(tokenizer, &ids));
+    spelt(pattern) || pattern.contains('\\') && spelt(&unescaped(pattern))
+}
+
+/// The pattern without the backslashes before punctuation.
+fn unescaped(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars().peekable();
+    while let Some(c) = characters.next() {
+        match characters.peek() {
+            Some(next) if c == '\\' && !next.is_alphanumeric() => out.extend(characters.next()),
+            _ => out.push(c),
+        }
+    }
+    out
+}
