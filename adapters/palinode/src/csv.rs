@@ -50,7 +50,7 @@ pub fn write(run: &Path, table: Table, out: &mut dyn Write) -> Result<u64, CsvEr
     Ok(csv.rows - 1)
 }
 
-/// Whether a text begins as a table that [`write`] wrote.
+/// Whether a text begins as a table that [`write()`] wrote.
 pub fn is_table(text: &str) -> bool {
     let axes = [STEPS, EVALS, WARM, EPISODE].map(|axes| axes.join(","));
     axes.iter().any(|axes| text.strip_prefix(axes.as_str()).is_some_and(|rest| rest.starts_with([',', '\n'])))
