@@ -14,7 +14,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`task`], [`verifier`], [`policy`] | the traits a user implements |
+//! | [`task`], [`verifier`], [`turns`], [`policy`] | the traits a user implements |
 //! | [`attempt`], [`trajectory`], [`batch`] | what was said, who said it, and how it is laid out for scoring |
 //! | [`rollout`], [`rng`], [`sampling`] | playing K attempts, reproducibly |
 //! | [`logprob`], [`kl`], [`precision`] | log π(token) and KL(π‖π_ref), and the precision they are taken in |
@@ -54,6 +54,7 @@ pub mod shaping;
 pub mod task;
 pub mod trajectory;
 pub mod transitions;
+pub mod turns;
 pub mod verdict_counts;
 pub mod verifier;
 

@@ -9,12 +9,13 @@ use palinode_core::{
     sampling::{Sampling, choose},
 };
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_tasks::{Ledger, TextTask};
+use palinode_tasks::Ledger;
 use palinode_tests::{
     close,
     golden::{ESTIMATORS, Fixture},
     values,
 };
+use palinode_text::TextTask;
 use palinode_train::{
     checks::Checks,
     learner::{AdamW, Learner},

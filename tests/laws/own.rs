@@ -11,8 +11,9 @@ use palinode_core::{
 };
 use palinode_flex::Flex;
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_tasks::{FileTask, Layout, Ledger, Sorting, TextTask};
+use palinode_tasks::{FileTask, Layout, Ledger, Sorting};
 use palinode_tests::{Hashed, VOCABULARY, device, laws};
+use palinode_text::TextTask;
 use proptest::prelude::*;
 
 /// Problems of a task, of both splits.

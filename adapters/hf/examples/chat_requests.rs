@@ -10,7 +10,7 @@ use std::{
 };
 
 use palinode_hf::{Date, FolderTokenizer, HfError, Template, Variables};
-use palinode_tasks::Tokenizer;
+use palinode_text::Tokenizer;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use jiff::civil::Date;
-use palinode_tasks::{Conversation, Dialogue, TaskError, Tokenizer};
+use palinode_text::{Conversation, Dialogue, TextError, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use self::{
@@ -115,12 +115,12 @@ impl Chat {
         };
         if shape.ends.is_empty() {
             let reason = "no token is known that ends an answer: config.json has no `eos_token_id`";
-            return Err(TaskError::Inexpressible(reason.into()).into());
+            return Err(TextError::Inexpressible(reason.into()).into());
         }
         let vocabulary = tokenizer.len();
         let beyond_it = |id: &&u32| **id as usize >= vocabulary;
         if let Some(&id) = shape.ends.iter().chain(&shape.closing).chain(&shape.revision).find(beyond_it) {
-            return Err(TaskError::Inexpressible(format!("what ends an answer {}", beyond(id, vocabulary))).into());
+            return Err(TextError::Inexpressible(format!("what ends an answer {}", beyond(id, vocabulary))).into());
         }
         Ok(Self { tokenizer, template, config, shape })
     }
@@ -186,8 +186,8 @@ impl Dialogue for Chat {
         &self.tokenizer
     }
 
-    fn prompt(&self, conversation: &Conversation) -> Result<Vec<u32>, TaskError> {
-        Self::prompt(self, conversation).map_err(|error| TaskError::Inexpressible(error.to_string()))
+    fn prompt(&self, conversation: &Conversation) -> Result<Vec<u32>, TextError> {
+        Self::prompt(self, conversation).map_err(|error| TextError::Inexpressible(error.to_string()))
     }
 
     fn revision(&self) -> Vec<u32> {

@@ -78,7 +78,7 @@ pub enum HfError {
     },
     /// A text has no ids.
     #[error(transparent)]
-    Text(#[from] palinode_tasks::TaskError),
+    Text(#[from] palinode_text::TextError),
     /// The sizes make no model.
     #[error(transparent)]
     Lm(#[from] LmError),

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use palinode_tasks::FileKind;
+use palinode_file_kind::FileKind;
 use serde_json::Value;
 
 use crate::{

@@ -8,7 +8,7 @@ use std::{
 };
 
 use half::{bf16, f16};
-use palinode_tasks::FileKind;
+use palinode_file_kind::FileKind;
 use safetensors::{
     Dtype,
     tensor::{Metadata, TensorInfo},

@@ -12,7 +12,7 @@ use std::{
     sync::Once,
 };
 
-use palinode_tasks::{TaskError, Tokenizer};
+use palinode_text::{TextError, Tokenizer};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
@@ -108,7 +108,7 @@ impl FolderTokenizer {
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
-    pub fn encode_special(&self, text: &str) -> Result<Vec<u32>, TaskError> {
+    pub fn encode_special(&self, text: &str) -> Result<Vec<u32>, TextError> {
         self.ids(text, true)
     }
 
@@ -127,27 +127,27 @@ impl FolderTokenizer {
         text.unwrap_or_else(|_| char::REPLACEMENT_CHARACTER.to_string())
     }
 
-    fn ids(&self, text: &str, special: bool) -> Result<Vec<u32>, TaskError> {
+    fn ids(&self, text: &str, special: bool) -> Result<Vec<u32>, TextError> {
         if text.len() > LONGEST_TEXT {
-            return Err(TaskError::Inexpressible(format!("a text of {} bytes; at most {LONGEST_TEXT} are encoded", text.len())));
+            return Err(TextError::Inexpressible(format!("a text of {} bytes; at most {LONGEST_TEXT} are encoded", text.len())));
         }
         let ids = guarded(|| match self.inner.encode_fast(text, special) {
             Ok(encoding) => Ok(encoding.get_ids().to_vec()),
             Err(error) => Err(error.to_string()),
         })
-        .map_err(|reason| TaskError::Inexpressible(format!("the tokenizer failed: {reason}")))?;
+        .map_err(|reason| TextError::Inexpressible(format!("the tokenizer failed: {reason}")))?;
         match ids.iter().find(|&&id| id as usize >= self.vocabulary) {
             None => Ok(ids),
             Some(&id) => {
                 let token = self.inner.id_to_token(id).unwrap_or_default();
-                Err(TaskError::Inexpressible(format!("the token {token:?} of the tokenizer {}", beyond(id, self.vocabulary))))
+                Err(TextError::Inexpressible(format!("the token {token:?} of the tokenizer {}", beyond(id, self.vocabulary))))
             }
         }
     }
 }
 
 impl Tokenizer for FolderTokenizer {
-    fn encode(&self, text: &str) -> Result<Vec<u32>, TaskError> {
+    fn encode(&self, text: &str) -> Result<Vec<u32>, TextError> {
         self.ids(text, false)
     }
 

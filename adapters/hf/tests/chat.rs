@@ -7,7 +7,7 @@ use std::{
 };
 
 use palinode_hf::{Chat, ChatConfig, Date, FolderTokenizer, Template, Variables};
-use palinode_tasks::Tokenizer;
+use palinode_text::Tokenizer;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

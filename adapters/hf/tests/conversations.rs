@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use palinode_hf::{Chat, ChatConfig, Date, FolderTokenizer, Template, Variables};
-use palinode_tasks::{Conversation, Message, Role, Tokenizer};
+use palinode_text::{Conversation, Message, Role, Tokenizer};
 use serde_json::{Value, json};
 
 fn folder(case: &str) -> PathBuf {

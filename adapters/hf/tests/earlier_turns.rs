@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use palinode_hf::{Chat, ChatConfig, FolderTokenizer, Template};
-use palinode_tasks::Tokenizer;
+use palinode_text::Tokenizer;
 
 const HEAD: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n";
 const ASK: &str = "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, env, fs, path::Path};
 
 use palinode_hf::{Chat, ChatConfig, Date, FolderTokenizer, Template};
-use palinode_tasks::Tokenizer;
+use palinode_text::Tokenizer;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

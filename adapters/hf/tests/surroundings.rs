@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use palinode_hf::{Date, FolderTokenizer, HfError, Template, Variables};
-use palinode_tasks::Tokenizer;
+use palinode_text::Tokenizer;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -16,10 +16,12 @@ use palinode_core::{
     sampling::Sampling,
     task::{Problem, Split, Task},
     trajectory::{Group, Trajectory},
+    turns::{MultiTurnTask, Turns},
     verifier::{Verdict, Verifier},
 };
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_tasks::{Dialogue, Ledger, TaskError, TextTask, Vocabulary};
+use palinode_tasks::Ledger;
+use palinode_text::{Dialogue, TextTask, Vocabulary};
 use palinode_train::{
     TrainError,
     arm::{Arm, Stage},
@@ -50,7 +52,7 @@ pub struct Machine<'a> {
 /// Work of a known size: a task and a model for it.
 pub struct Work {
     name: &'static str,
-    task: Box<dyn TextTask>,
+    task: Box<dyn MultiTurnTask>,
     sizes: DecoderConfig,
     train: TrainConfig,
 }
@@ -116,7 +118,7 @@ impl Work {
             )));
         }
         train.reinforce.problems = episodes / samples;
-        let (name, task, sizes): (_, Box<dyn TextTask>, _) = match name {
+        let (name, task, sizes): (_, Box<dyn MultiTurnTask>, _) = match name {
             "ledger" => {
                 let task = Ledger::new(8, 0.6)?;
                 let context = context(&task, train.attempts).map_err(TrainError::from)?;
@@ -272,33 +274,9 @@ impl Verifier for Recital {
     }
 }
 
-impl TextTask for Recital {
-    fn name(&self) -> &str {
-        "recital"
-    }
-
-    fn dialogue(&self) -> &dyn Dialogue {
-        &self.vocabulary
-    }
-
-    fn answer_limit(&self) -> AnswerLimit {
-        AnswerLimit::Fixed(self.answer)
-    }
-
-    fn max_prompt(&self) -> usize {
-        self.prompt + 1
-    }
-
-    fn answer_alphabet(&self) -> Vec<u32> {
-        (0..self.vocabulary.answer()).collect()
-    }
-
-    fn parse(&self, text: &str) -> Result<Problem, TaskError> {
-        Err(TaskError::Malformed { expected: "nobody types these problems".into(), got: text.into() })
-    }
-
-    fn show_prompt(&self, problem: &Problem) -> String {
-        self.vocabulary.decode(problem.prompt())
+impl MultiTurnTask for Recital {
+    fn turns(&self) -> Turns {
+        Turns::new(AnswerLimit::Fixed(self.answer), self.vocabulary.revision(), self.prompt + 1)
     }
 }
 

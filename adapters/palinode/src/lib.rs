@@ -21,19 +21,19 @@ pub use palinode_hf as hf;
 #[cfg(feature = "hub")]
 pub use palinode_hub as hub;
 pub use palinode_lm as lm;
+pub use palinode_math as math;
+pub use palinode_report as report;
+pub use palinode_rows as rows;
 pub use palinode_tasks as tasks;
+pub use palinode_text as text;
 pub use palinode_train as train;
 
 pub mod bench;
 pub mod config;
-pub mod csv;
 pub mod device;
 pub mod inputs;
 pub mod plan;
 pub mod preset;
 pub mod pretrained;
 pub mod problems;
-pub mod report;
-mod run_log;
 pub mod setup;
-pub mod tensorboard;

@@ -84,7 +84,7 @@ impl Plan {
 
         let attempts = config.train.attempts;
         let task = setup.task.as_ref();
-        let (prompt, answer) = (task.max_prompt(), task.answer_limit().max_tokens());
+        let (prompt, answer) = (task.turns().max_prompt(), task.turns().limit().max_tokens());
         let episode = play::context(task, attempts).map_err(palinode_train::TrainError::from)?;
         let episodes = rl.problems * rl.samples;
         let micro_batch = rl.micro_batch.min(episodes);

@@ -3,8 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use palinode_core::sampling::Sampling;
+use palinode_core::turns::MultiTurnTask;
 use palinode_hf::{Chat, Folder};
-use palinode_tasks::{Dialogue, Doubtful, FileTask, TextTask};
+use palinode_tasks::{Doubtful, FileTask};
+use palinode_text::Dialogue;
 use palinode_train::play::rollout_config;
 
 use crate::{config::RunConfig, device::Opened, setup::SetupError};
@@ -83,9 +85,9 @@ pub(crate) fn in_characters(path: &Path, config: &RunConfig) -> Result<FileTask,
 /// With answers of as many tokens as were asked for; or as [`ANSWER`] says, or the context has room for.
 pub(crate) fn with_room(task: FileTask, config: &RunConfig, context: usize) -> Result<FileTask, SetupError> {
     let attempts = config.train.attempts;
-    let between = task.dialogue().closing().len() + task.dialogue().revision().len();
+    let between = task.turns().closing().len() + task.turns().revision().len();
     // Problems that a person will type are not known yet: they get a quarter.
-    let prompt = if task.max_prompt() == 0 { context / 4 } else { task.max_prompt() };
+    let prompt = if task.turns().max_prompt() == 0 { context / 4 } else { task.turns().max_prompt() };
     let room = context.saturating_sub(prompt + (attempts - 1) * between) / attempts;
     Ok(task.with_max_answer(config.task.max_answer.unwrap_or(room.clamp(1, ANSWER)))?)
 }

@@ -9,7 +9,8 @@ use burn::tensor::{Device, FloatDType};
 use palinode_core::task::Split;
 use palinode_hf::{Chat, Folder, HfError, may_be_written, remove_written, save_adapters};
 use palinode_lm::{Decoder, DecoderConfig, LmError};
-use palinode_tasks::{FileTask, Ledger, Sorting, TaskError, TextTask, Vocabulary};
+use palinode_tasks::{FileTask, Ledger, Sorting, TaskError};
+use palinode_text::{TextTask, Vocabulary};
 use palinode_train::{
     TrainError,
     checkpoint::{Checkpoints, ModelCard},
@@ -154,7 +155,7 @@ impl Setup {
     /// A name for runs of these settings: the folder's, or the task's.
     pub fn name(&self) -> String {
         let folder = self.origin.as_ref().and_then(|origin| origin.settings.path.file_name());
-        folder.map_or_else(|| self.task.name().to_owned(), |name| name.to_string_lossy().into_owned())
+        folder.map_or_else(|| self.task.shown().name().to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
     /// Refuses a folder's model without problems: one can talk to it, but not train or evaluate it.

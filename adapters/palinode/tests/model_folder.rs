@@ -10,7 +10,7 @@ use palinode::{
     },
     device,
     hf::{Chat, ChatConfig, Folder},
-    tasks::Tokenizer,
+    text::Tokenizer,
 };
 use serde::Deserialize;
 

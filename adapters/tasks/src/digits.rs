@@ -4,10 +4,12 @@ use palinode_core::{
     rng::{RandomKey, Stream},
     rollout::AnswerLimit,
     task::{Problem, Split, Task},
+    turns::{MultiTurnTask, Shown, Turns},
     verifier::{Verdict, Verifier},
 };
+use palinode_text::{Dialogue, TextError, TextTask, Vocabulary};
 
-use crate::{dialogue::Dialogue, error::TaskError, text_task::TextTask, vocabulary::Vocabulary};
+use crate::error::TaskError;
 
 /// One problem in five is held out.
 const HELD_OUT: u64 = 5;
@@ -79,39 +81,47 @@ impl Verifier for DigitTask {
     }
 }
 
-impl TextTask for DigitTask {
-    fn name(&self) -> &str {
-        self.name
+impl MultiTurnTask for DigitTask {
+    fn turns(&self) -> Turns {
+        Turns::new(AnswerLimit::Fixed(self.count), self.vocabulary.revision(), self.count + 1)
     }
 
-    fn dialogue(&self) -> &dyn Dialogue {
-        &self.vocabulary
-    }
-
-    fn answer_limit(&self) -> AnswerLimit {
-        AnswerLimit::Fixed(self.count)
-    }
-
-    fn max_prompt(&self) -> usize {
-        self.count + 1
+    fn shown(&self) -> &dyn Shown {
+        self
     }
 
     fn answer_alphabet(&self) -> Vec<u32> {
         (0..10).collect()
     }
+}
 
-    /// Exactly `count` digits.
-    fn parse(&self, text: &str) -> Result<Problem, TaskError> {
-        let digits: Option<Vec<u32>> = text.trim().chars().map(|c| c.to_digit(10)).collect();
-        match digits.filter(|digits| digits.len() == self.count) {
-            Some(digits) => Ok(self.make(0, digits)),
-            None => Err(TaskError::Malformed { expected: format!("a problem is {} digits", self.count), got: text.into() }),
-        }
+impl Shown for DigitTask {
+    fn name(&self) -> &str {
+        self.name
     }
 
     /// Its digits, without the token that asks for the answer.
     fn show_prompt(&self, problem: &Problem) -> String {
         self.vocabulary.decode(problem.prompt().strip_suffix(&[self.vocabulary.answer()]).unwrap_or(problem.prompt()))
+    }
+
+    fn show_answer(&self, answer: &[u32]) -> String {
+        self.vocabulary.decode(answer)
+    }
+}
+
+impl TextTask for DigitTask {
+    fn dialogue(&self) -> &dyn Dialogue {
+        &self.vocabulary
+    }
+
+    /// Exactly `count` digits.
+    fn parse(&self, text: &str) -> Result<Problem, TextError> {
+        let digits: Option<Vec<u32>> = text.trim().chars().map(|c| c.to_digit(10)).collect();
+        match digits.filter(|digits| digits.len() == self.count) {
+            Some(digits) => Ok(self.make(0, digits)),
+            None => Err(TextError::Malformed { expected: format!("a problem is {} digits", self.count), got: text.into() }),
+        }
     }
 }
 

@@ -3,15 +3,10 @@
 use std::{collections::HashMap, path::Path};
 
 use palinode_core::task::Split;
+use palinode_rows::{Place, Row, Rows, RowsError};
+use palinode_text::Conversation;
 
-use crate::{
-    conversation::Conversation,
-    digits::spread,
-    error::TaskError,
-    layout::Layout,
-    rows::{Place, Row, Rows},
-    verifiers::TextVerifier,
-};
+use crate::{digits::spread, error::TaskError, layout::Layout, verifiers::TextVerifier};
 
 /// Most rows: a few bytes of Parquet can stand for billions.
 const MAX_ROWS: usize = 1 << 22;
@@ -91,7 +86,7 @@ impl<'a> Entries<'a> {
             self.rows += 1;
             if self.rows > MAX_ROWS {
                 let reason = format!("more than {MAX_ROWS} rows; split the file");
-                return Err(TaskError::File { path: path.into(), reason });
+                return Err(RowsError::File { path: path.into(), reason }.into());
             }
             self.add(&row, first_path, side).map_err(|reason| row.place.error(path, reason))?;
             let (left_out, rows) = (&self.left_out[left_out..], self.rows - rows);
@@ -104,7 +99,7 @@ impl<'a> Entries<'a> {
         if self.list.len() == problems {
             let Layout { prompt, answer, .. } = self.layout;
             let reason = format!("holds no problem; write one {{\"{prompt}\": \"...\", \"{answer}\": \"...\"}} a line");
-            return Err(TaskError::File { path: path.into(), reason });
+            return Err(RowsError::File { path: path.into(), reason }.into());
         }
         Ok(())
     }
@@ -154,7 +149,7 @@ fn check_most(left_out: &[LeftOut], rows: usize, path: &Path) -> Result<(), Task
                 1 => because.clone(),
                 _ => format!("{because}; so it is, or like it, in {} of {rows} rows", left_out.len()),
             };
-            Err(place.error(path, reason))
+            Err(place.error(path, reason).into())
         }
         _ => Ok(()),
     }

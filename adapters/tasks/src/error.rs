@@ -1,6 +1,7 @@
 //! Why a task or a problem can't be used.
 
-use std::{io, path::PathBuf};
+use palinode_rows::RowsError;
+use palinode_text::TextError;
 
 /// Why a task or a problem can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,53 +40,12 @@ pub enum TaskError {
         /// What was given.
         got: String,
     },
-    /// A character that the vocabulary does not hold.
-    #[error("character {character:?} at position {position} is not in the vocabulary ({known})")]
-    UnknownCharacter {
-        /// The character.
-        character: char,
-        /// From 1.
-        position: usize,
-        /// Characters that are.
-        known: String,
-    },
-    /// A tokenizer or a chat template can't express a text.
-    #[error("{0}")]
-    Inexpressible(String),
-    /// A problem typed by a person is not one of this task.
-    #[error("{expected}, got `{got}`")]
-    Malformed {
-        /// What a problem looks like.
-        expected: String,
-        /// What was typed.
-        got: String,
-    },
-    /// A file can't be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A line of a file is not a problem.
-    #[error("{}: line {line}: {reason}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A file as a whole can't be used.
-    #[error("{}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// A text can't be put to a model.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// A file's rows can't be read, or are no problems.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
 }
 
 impl TaskError {

@@ -5,20 +5,19 @@ use std::{path::Path, sync::Arc};
 use palinode_core::{
     rollout::AnswerLimit,
     task::{Problem, Split, Task},
+    turns::{MultiTurnTask, Shown, Turns},
     verifier::{Verdict, Verifier},
 };
+use palinode_rows::RowsError;
+use palinode_text::{Conversation, Dialogue, TextError, TextTask, Vocabulary};
 
 use crate::{
-    conversation::Conversation,
-    dialogue::Dialogue,
     entries::{Entries, Entry, LeftOut},
     error::TaskError,
     file_task::references::{Seen, without_end},
     layout::{Layout, has_decimal_comma},
     shuffle::permuted,
-    text_task::TextTask,
     verifiers::{Exact, Judgement, TextVerifier},
-    vocabulary::Vocabulary,
 };
 
 mod references;
@@ -64,7 +63,7 @@ impl FileTask {
     /// given, that file.
     ///
     /// # Errors
-    /// [`TaskError::Io`]; [`TaskError::Line`] with the line's number, or [`TaskError::File`]; those of
+    /// [`TaskError::Rows`], with the line's number where it has one; those of
     /// [`VerifierConfig::build`](crate::verifiers::VerifierConfig::build).
     pub fn load(path: &Path, held_out: Option<&Path>, layout: &Layout) -> Result<Self, TaskError> {
         Self::read(path, held_out, layout, |entries| {
@@ -81,7 +80,7 @@ impl FileTask {
     /// As [`FileTask::load`], to be put as a given dialogue has it.
     ///
     /// # Errors
-    /// As there; [`TaskError::Line`] also where the dialogue can't express a problem.
+    /// As there; [`TaskError::Rows`] also where the dialogue can't express a problem.
     pub fn load_with(
         path: &Path,
         held_out: Option<&Path>,
@@ -136,7 +135,7 @@ impl FileTask {
     ) -> Result<Self, TaskError> {
         let verifier = layout.verifier.build()?;
         let Entries { list, duplicates, left_out, .. } = Entries::read(path, held_out, layout, verifier.as_ref())?;
-        let whole = |reason: String| TaskError::File { path: path.into(), reason };
+        let whole = |reason: String| TaskError::from(RowsError::File { path: path.into(), reason });
         let name = path.file_stem().map_or_else(|| "file".into(), |stem| stem.to_string_lossy().into_owned());
         let dialogue = dialogue(&list).map_err(whole)?;
         let seen = Seen::of(&layout.verifier, dialogue.tokenizer());
@@ -266,9 +265,9 @@ impl FileTask {
         self.verifier.judge(&text(answer), &text(problem.reference()))
     }
 
-    fn problem_of(&self, id: u32, prompt: &Conversation, reference: Vec<u32>) -> Result<Problem, TaskError> {
+    fn problem_of(&self, id: u32, prompt: &Conversation, reference: Vec<u32>) -> Result<Problem, TextError> {
         Problem::new(id, self.dialogue.prompt(prompt)?, reference)
-            .map_err(|e| TaskError::Malformed { expected: e.to_string(), got: prompt.to_string() })
+            .map_err(|e| TextError::Malformed { expected: e.to_string(), got: prompt.to_string() })
     }
 }
 
@@ -298,22 +297,14 @@ impl Verifier for FileTask {
     }
 }
 
-impl TextTask for FileTask {
-    /// The file's name, without its ending.
-    fn name(&self) -> &str {
-        &self.name
+impl MultiTurnTask for FileTask {
+    fn turns(&self) -> Turns {
+        let limit = AnswerLimit::Ended { ends: self.dialogue.ends(), max: self.max_answer };
+        Turns::new(limit, self.dialogue.revision(), self.longest_prompt).closed_by(self.dialogue.closing())
     }
 
-    fn dialogue(&self) -> &dyn Dialogue {
-        self.dialogue.as_ref()
-    }
-
-    fn answer_limit(&self) -> AnswerLimit {
-        AnswerLimit::Ended { ends: self.dialogue.ends(), max: self.max_answer }
-    }
-
-    fn max_prompt(&self) -> usize {
-        self.longest_prompt
+    fn shown(&self) -> &dyn Shown {
+        self
     }
 
     fn answer_alphabet(&self) -> Vec<u32> {
@@ -323,14 +314,16 @@ impl TextTask for FileTask {
         ids
     }
 
-    /// A problem of the file as it is shown, or any user's message.
-    fn parse(&self, text: &str) -> Result<Problem, TaskError> {
-        let text = text.trim();
-        let known = |problem: &&Problem| self.conversation(problem).is_some_and(|known| known.is_shown_as(text));
-        match self.train.iter().chain(&self.held_out).find(known) {
-            Some(problem) => Ok(problem.clone()),
-            None => self.problem_of(u32::MAX, &text.into(), Vec::new()),
-        }
+    /// The same without its problems.
+    fn detached(&self) -> Option<Arc<dyn Verifier + Send + Sync>> {
+        Some(Arc::new(Self::empty(self.name.clone(), Arc::clone(&self.dialogue), Arc::clone(&self.verifier))))
+    }
+}
+
+impl Shown for FileTask {
+    /// The file's name, without its ending.
+    fn name(&self) -> &str {
+        &self.name
     }
 
     /// The problem's text in the file, or its prompt's ids as text.
@@ -339,13 +332,28 @@ impl TextTask for FileTask {
         known.unwrap_or_else(|| self.dialogue.tokenizer().decode(problem.prompt()))
     }
 
-    fn explain(&self, problem: &Problem, answer: &[u32]) -> String {
-        self.judge(problem, answer).to_string()
+    fn show_answer(&self, answer: &[u32]) -> String {
+        self.dialogue.tokenizer().decode_all(answer)
     }
 
-    /// The same without its problems.
-    fn detached(&self) -> Option<Arc<dyn Verifier + Send + Sync>> {
-        Some(Arc::new(Self::empty(self.name.clone(), Arc::clone(&self.dialogue), Arc::clone(&self.verifier))))
+    fn explain(&self, problem: &Problem, answer: &[u32]) -> Option<String> {
+        Some(self.judge(problem, answer).to_string())
+    }
+}
+
+impl TextTask for FileTask {
+    fn dialogue(&self) -> &dyn Dialogue {
+        self.dialogue.as_ref()
+    }
+
+    /// A problem of the file as it is shown, or any user's message.
+    fn parse(&self, text: &str) -> Result<Problem, TextError> {
+        let text = text.trim();
+        let known = |problem: &&Problem| self.conversation(problem).is_some_and(|known| known.is_shown_as(text));
+        match self.train.iter().chain(&self.held_out).find(known) {
+            Some(problem) => Ok(problem.clone()),
+            None => self.problem_of(u32::MAX, &text.into(), Vec::new()),
+        }
     }
 }
 

@@ -1,12 +1,10 @@
 //! What a file of problems holds, before anything is trained on it.
 
 use palinode_core::task::{Problem, Split};
+use palinode_core::turns::Shown;
 use serde::Serialize;
 
-use crate::{
-    file_task::{Doubtful, FileTask},
-    text_task::TextTask,
-};
+use crate::file_task::{Doubtful, FileTask};
 
 /// Counts and lengths of a file's problems.
 #[derive(Debug, Clone, PartialEq, Serialize)]

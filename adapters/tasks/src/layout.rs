@@ -12,7 +12,7 @@ pub(crate) use decimal::has_decimal_comma;
 /// Which fields of a row are the prompt and the reference answer, and what judges answers by it.
 ///
 /// A field is a key of a JSON object or a column; `reward_model.ground_truth` is a field of a field. A prompt is a text, or a list of messages with
-/// `role` and `content` that ends in the user's: a [`Conversation`](crate::Conversation). Where both fields are the same list of messages, the
+/// `role` and `content` that ends in the user's: a [`Conversation`](palinode_text::Conversation). Where both fields are the same list of messages, the
 /// assistant's last message is the reference; a list that ends in the user's has it in the field `answer`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Layout {

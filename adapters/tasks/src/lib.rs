@@ -1,45 +1,30 @@
 //! Verifiable problems for palinode, and their verifiers.
 //!
-//! A [`TextTask`] is a source of problems, their verifier, and what a person sees of both. Built in are the [`Ledger`], in which a first
-//! answer is a guess that exposes itself at its end, and [`Sorting`]; [`FileTask`] reads problems of one's own, in a [`Layout`], and judges them by one
-//! of the [`verifiers`]; its [`rows`] come from JSONL, CSV, TSV or Parquet. What answers mean is the matter of [`math`].
+//! A [`TextTask`](palinode_text::TextTask) is a source of problems, their verifier, and what a person sees of both. Built in are the [`Ledger`], in which a
+//! first answer is a guess that exposes itself at its end, and [`Sorting`]; [`FileTask`] reads problems of one's own, in a [`Layout`], from JSONL, CSV, TSV
+//! or Parquet ([`palinode_rows`]), and judges them by one of the [`verifiers`]. What answers mean is the matter of [`palinode_math`].
 
-mod conversation;
-mod dialogue;
 mod digits;
-mod emphasis;
 mod entries;
 mod error;
-mod file_kind;
 mod file_task;
 mod inspection;
 mod layout;
 mod ledger;
-mod line;
-pub mod math;
-pub mod rows;
-mod script;
+mod messages;
 mod shuffle;
 mod sorting;
-mod text_task;
-mod tokenizer;
 pub mod verifiers;
-mod vocabulary;
 
-pub use conversation::{Conversation, Message, Role};
-pub use dialogue::Dialogue;
 pub use digits::DigitTask;
 pub use error::TaskError;
-pub use file_kind::FileKind;
 pub use file_task::{Doubtful, FileTask};
 pub use inspection::{Inspection, Lengths, TooLong};
 pub use layout::Layout;
 pub use ledger::Ledger;
-pub use line::one_line;
 pub use sorting::Sorting;
-pub use text_task::TextTask;
-pub use tokenizer::Tokenizer;
-pub use vocabulary::Vocabulary;
+
+use palinode_text::TextTask;
 
 /// Names of the built-in tasks.
 pub const BUILTIN: [&str; 2] = ["ledger", "sorting"];
@@ -79,9 +64,9 @@ mod tests {
             let held = task.problem(seed, Split::HeldOut, index);
             prop_assert_ne!(train.prompt(), held.prompt());
             prop_assert_eq!(task.verify(&train, train.reference()), Verdict::Right);
-            prop_assert_eq!(train.prompt().len(), task.max_prompt());
-            prop_assert_eq!(train.reference().len(), task.answer_limit().max_tokens());
-            let typed = task.parse(&task.show_prompt(&train)).unwrap();
+            prop_assert_eq!(train.prompt().len(), task.turns().max_prompt());
+            prop_assert_eq!(train.reference().len(), task.turns().limit().max_tokens());
+            let typed = task.parse(&task.shown().show_prompt(&train)).unwrap();
             prop_assert_eq!(typed.reference(), train.reference());
         }
 
@@ -92,7 +77,7 @@ mod tests {
                 let problem = task.problem(seed, Split::Train, 0);
                 let right = task.verify(&problem, &answer) == Verdict::Right;
                 prop_assert_eq!(right, answer == problem.reference());
-                task.show_answer(&answer);
+                task.shown().show_answer(&answer);
             }
         }
     }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use palinode_core::{
     task::{Problem, Split, Task},
+    turns::MultiTurnTask,
     verifier::{Verdict, Verifier},
 };
-use palinode_tasks::{Conversation, Dialogue, FileTask, Layout, TaskError, TextTask, Tokenizer};
+use palinode_tasks::{FileTask, Layout};
+use palinode_text::{Conversation, Dialogue, TextError, Tokenizer};
 use serde_json::{Value, json};
 
 /// Characters, and a few control tokens.
@@ -22,7 +24,7 @@ fn id(token: &str) -> u32 {
 }
 
 impl Tokenizer for Marked {
-    fn encode(&self, text: &str) -> Result<Vec<u32>, TaskError> {
+    fn encode(&self, text: &str) -> Result<Vec<u32>, TextError> {
         let mut ids = Vec::new();
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
@@ -52,7 +54,7 @@ impl Dialogue for Marked {
         self
     }
 
-    fn prompt(&self, conversation: &Conversation) -> Result<Vec<u32>, TaskError> {
+    fn prompt(&self, conversation: &Conversation) -> Result<Vec<u32>, TextError> {
         self.encode(conversation.problem())
     }
 
@@ -76,7 +78,7 @@ fn task(answers: &[&str], verifier: Value) -> FileTask {
 
 fn asked(task: &FileTask, prompt: &str) -> Problem {
     let mut all = task.problems(Split::Train).iter().chain(task.problems(Split::HeldOut));
-    all.find(|problem| task.show_prompt(problem) == prompt).unwrap_or_else(|| panic!("{prompt} was left out")).clone()
+    all.find(|problem| task.shown().show_prompt(problem) == prompt).unwrap_or_else(|| panic!("{prompt} was left out")).clone()
 }
 
 fn verdict(task: &FileTask, prompt: &str, answer: &str) -> Verdict {
@@ -102,9 +104,9 @@ fn references_of_control_tokens_are_told_apart() {
     ] {
         assert_eq!(verdict(&task, prompt, answer) == Verdict::Right, right, "{prompt} {answer}");
     }
-    assert_eq!(task.show_answer(asked(&task, "0?").reference()), "<A>");
-    assert_eq!(task.show_answer(&[id("<B>"), u32::from('7')]), "<B>7", "what a verifier does not see is shown");
-    assert!(task.explain(&asked(&task, "0?"), &[id("<B>")]).contains("<B> is not <A>"));
+    assert_eq!(task.shown().show_answer(asked(&task, "0?").reference()), "<A>");
+    assert_eq!(task.shown().show_answer(&[id("<B>"), u32::from('7')]), "<B>7", "what a verifier does not see is shown");
+    assert!(task.shown().explain(&asked(&task, "0?"), &[id("<B>")]).unwrap().contains("<B> is not <A>"));
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn an_end_is_never_a_part_of_a_reference() {
     let task = task(&["7<end>", "8 <end> <end>", "<end>", "7<end>8", "1", "2", "3"], json!({"kind": "exact"}));
     assert_eq!(verdict(&task, "0?", "7"), Verdict::Right);
     assert_eq!(verdict(&task, "1?", "8"), Verdict::Right);
-    assert_eq!(task.show_answer(asked(&task, "0?").reference()), "7");
+    assert_eq!(task.shown().show_answer(asked(&task, "0?").reference()), "7");
     let unjudged: Vec<(&str, &str)> = task.unjudged().iter().map(|d| (d.reference.as_str(), d.because.as_str())).collect();
     let empty = "the reference: it is empty, and to say nothing would be right";
     assert_eq!(unjudged, [("<end>", empty), ("7<end>8", "the reference: it goes on behind `<end>`, and no answer does")]);

@@ -16,9 +16,9 @@ use palinode_core::{
     sampling::Sampling,
     task::{Problem, Split},
     trajectory::{Group, Trajectory},
+    turns::MultiTurnTask,
     verifier::{Verdict, Verifier},
 };
-use palinode_tasks::TextTask;
 
 use crate::{
     chunked::{chunk_of, differentiate},
@@ -26,7 +26,7 @@ use crate::{
     learner::list_gradients,
     play::rollout_config,
     reinforce::{device_of, episodes_of, sampled},
-    trainable::Trainable,
+    trainable::{Trainable, vocabulary},
 };
 
 /// What a check measured.
@@ -101,11 +101,11 @@ impl<'a, M: Trainable> Checks<'a, M> {
     ///
     /// # Errors
     /// Those of [`rollout`].
-    pub fn new(model: &'a M, task: &dyn TextTask, attempts: usize, temperature: f64) -> Result<Self, TrainError> {
+    pub fn new(model: &'a M, task: &dyn MultiTurnTask, attempts: usize, temperature: f64) -> Result<Self, TrainError> {
         let problems: Vec<Problem> = (0..PROBLEMS).map(|index| task.problem(0, Split::Train, index)).collect();
         let config = rollout_config(task, attempts, SAMPLES, Sampling::temperature(temperature)?)?;
         let groups = rollout(model, &Unjudged, &problems, &config, RandomKey::new(0, Stream::User))?;
-        let chunk = chunk_of(task.dialogue().tokenizer().len());
+        let chunk = chunk_of(vocabulary(model)?);
         let scoring = Scoring { temperature, chunk, ..Scoring::default() };
         Ok(Self { model, groups, scoring, micro_batch: usize::MAX })
     }
@@ -241,6 +241,7 @@ mod tests {
     };
     use palinode_lm::{Decoder, DecoderConfig};
     use palinode_tasks::Ledger;
+    use palinode_text::TextTask;
 
     use super::*;
 

@@ -7,8 +7,8 @@ use palinode_core::{
     task::{Problem, Split},
     trajectory::Group,
     transitions::Transitions,
+    turns::MultiTurnTask,
 };
-use palinode_tasks::TextTask;
 
 use crate::{
     error::TrainError,
@@ -21,7 +21,7 @@ use crate::{
 const HELD_OUT_SEED: u64 = 0;
 
 /// The first `count` held-out problems of a task, or all when it has fewer.
-pub fn held_out(task: &dyn TextTask, count: usize) -> Vec<Problem> {
+pub fn held_out(task: &dyn MultiTurnTask, count: usize) -> Vec<Problem> {
     let count = task.len(Split::HeldOut).map_or(count as u64, |all| all.min(count as u64));
     (0..count).map(|index| task.problem(HELD_OUT_SEED, Split::HeldOut, index)).collect()
 }
@@ -35,7 +35,7 @@ pub fn held_out(task: &dyn TextTask, count: usize) -> Vec<Problem> {
 /// Greedy decoding for both attempts: arXiv 2409.12917, section 6.
 pub fn play_greedily<M: Decode + Sync>(
     model: &M,
-    task: &dyn TextTask,
+    task: &dyn MultiTurnTask,
     problems: &[Problem],
     attempts: usize,
     workers: &Workers,
@@ -68,7 +68,7 @@ impl Evaluation {
 /// As there.
 pub fn evaluate<M: Decode + Sync>(
     model: &M,
-    task: &dyn TextTask,
+    task: &dyn MultiTurnTask,
     problems: &[Problem],
     attempts: usize,
     workers: &Workers,

@@ -1,7 +1,6 @@
 //! What a run says, for sinks to render.
 
-use palinode_core::trajectory::Trajectory;
-use palinode_tasks::TextTask;
+use palinode_core::{trajectory::Trajectory, turns::MultiTurnTask};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -339,7 +338,7 @@ pub struct EpisodeAttempt {
 impl Episode {
     /// The kept form of a trajectory; step and sample are filled in by the caller.
     pub(crate) fn of(
-        task: &dyn TextTask,
+        task: &dyn MultiTurnTask,
         judges: &Judges,
         problem: &palinode_core::task::Problem,
         trajectory: &Trajectory,
@@ -350,7 +349,7 @@ impl Episode {
             .iter()
             .map(|attempt| EpisodeAttempt {
                 ids: attempt.tokens().to_vec(),
-                text: task.show_answer(attempt.answer()),
+                text: task.shown().show_answer(attempt.answer()),
                 logprobs: attempt.sampling_logprobs().to_vec(),
                 reward: attempt.reward(),
                 verdict: attempt.verdict().name().to_owned(),
@@ -369,9 +368,9 @@ impl Episode {
             rl_step: 0,
             problem: problem.id(),
             sample: 0,
-            prompt: task.show_prompt(problem),
+            prompt: task.shown().show_prompt(problem),
             prompt_ids: problem.prompt().to_vec(),
-            reference: task.show_answer(problem.reference()),
+            reference: task.shown().show_answer(problem.reference()),
             revision_ids: trajectory.revision().to_vec(),
             closing_ids: trajectory.closing().to_vec(),
             attempts,

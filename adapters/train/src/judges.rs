@@ -21,9 +21,9 @@ use std::{
 
 use palinode_core::{
     task::Problem,
+    turns::MultiTurnTask,
     verifier::{Verdict, Verifier},
 };
-use palinode_tasks::TextTask;
 
 use crate::error::TrainError;
 
@@ -69,8 +69,8 @@ impl Judges {
     }
 
     /// The task's verifier as seen from here: it never panics, and it returns within the limit where the task lets its verifier be asked on another
-    /// thread ([`TextTask::detached`]).
-    pub fn of<'a>(&'a self, task: &'a dyn TextTask) -> Judge<'a> {
+    /// thread ([`MultiTurnTask::detached`]).
+    pub fn of<'a>(&'a self, task: &'a dyn MultiTurnTask) -> Judge<'a> {
         Judge { judges: self, task, detached: self.limit.and_then(|_| task.detached()) }
     }
 
@@ -83,7 +83,7 @@ impl Judges {
 
     /// # Errors
     /// [`TrainError::Stuck`] when [`MOST_STUCK`] threads have been left behind.
-    pub fn require_progress(&self, task: &dyn TextTask) -> Result<(), TrainError> {
+    pub fn require_progress(&self, task: &dyn MultiTurnTask) -> Result<(), TrainError> {
         let threads = self.stuck();
         if threads < MOST_STUCK {
             return Ok(());
@@ -149,7 +149,7 @@ impl Bench {
 /// A task's verifier that always answers.
 pub struct Judge<'a> {
     judges: &'a Judges,
-    task: &'a dyn TextTask,
+    task: &'a dyn MultiTurnTask,
     detached: Option<Arc<dyn Verifier + Send + Sync>>,
 }
 
@@ -178,9 +178,9 @@ impl Verifier for Judge<'_> {
 }
 
 /// An attempt for people, with what is said of it.
-pub(crate) fn shown(task: &dyn TextTask, problem: &Problem, answer: &[u32], verdict: &str) -> String {
+pub(crate) fn shown(task: &dyn MultiTurnTask, problem: &Problem, answer: &[u32], verdict: &str) -> String {
     let short = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect::<String>();
-    let (asked, answered) = (short(task.show_prompt(problem)), short(task.show_answer(answer)));
+    let (asked, answered) = (short(task.shown().show_prompt(problem)), short(task.shown().show_answer(answer)));
     format!("  problem: {asked}\n  answer:  {answered}\n  verdict: {verdict}")
 }
 

@@ -8,8 +8,8 @@ use palinode_core::{
     sampling::Sampling,
     task::Problem,
     trajectory::Group,
+    turns::MultiTurnTask,
 };
-use palinode_tasks::TextTask;
 
 use crate::{error::TrainError, workers::Workers};
 
@@ -17,18 +17,23 @@ use crate::{error::TrainError, workers::Workers};
 ///
 /// # Errors
 /// Those of [`RolloutConfig::new`].
-pub fn rollout_config(task: &dyn TextTask, attempts: usize, samples: usize, sampling: Sampling) -> Result<RolloutConfig, Error> {
-    let dialogue = task.dialogue();
-    let config = RolloutConfig::new(attempts, samples, sampling, task.answer_limit(), dialogue.revision())?;
-    Ok(config.closed_by(dialogue.closing()))
+pub fn rollout_config(
+    task: &dyn MultiTurnTask,
+    attempts: usize,
+    samples: usize,
+    sampling: Sampling,
+) -> Result<RolloutConfig, Error> {
+    let turns = task.turns();
+    let config = RolloutConfig::new(attempts, samples, sampling, turns.limit().clone(), turns.revision().to_vec())?;
+    Ok(config.closed_by(turns.closing().to_vec()))
 }
 
 /// Most tokens of an episode with this many attempts.
 ///
 /// # Errors
 /// Those of [`RolloutConfig::new`].
-pub fn context(task: &dyn TextTask, attempts: usize) -> Result<usize, Error> {
-    Ok(rollout_config(task, attempts, 1, Sampling::Greedy)?.capacity(task.max_prompt()))
+pub fn context(task: &dyn MultiTurnTask, attempts: usize) -> Result<usize, Error> {
+    Ok(rollout_config(task, attempts, 1, Sampling::Greedy)?.capacity(task.turns().max_prompt()))
 }
 
 /// Plays all problems, some at a time on each worker; the result does not depend on the number of workers.
@@ -40,7 +45,7 @@ pub fn context(task: &dyn TextTask, attempts: usize) -> Result<usize, Error> {
 /// Those of [`rollout_draws`]; [`TrainError::Stuck`] when too many verdicts have not come.
 pub fn play<M: Decode + Sync>(
     model: &M,
-    task: &dyn TextTask,
+    task: &dyn MultiTurnTask,
     problems: &[Problem],
     config: &RolloutConfig,
     key: RandomKey,

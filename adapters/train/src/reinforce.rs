@@ -13,8 +13,8 @@ use palinode_core::{
     task::{Problem, Split},
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
+    turns::MultiTurnTask,
 };
-use palinode_tasks::TextTask;
 
 use crate::{
     arm::Stage,
@@ -25,14 +25,14 @@ use crate::{
     event::StepMetrics,
     learner::{Learner, Slope},
     play::{play, rollout_config},
-    trainable::Trainable,
+    trainable::{Trainable, vocabulary},
     verdicts::VerdictTable,
     workers::Workers,
 };
 
 /// Everything that stays the same over the steps of a stage.
 pub struct Reinforce<'a, M> {
-    pub(crate) task: &'a dyn TextTask,
+    pub(crate) task: &'a dyn MultiTurnTask,
     stage: &'a Stage,
     pub(crate) config: &'a TrainConfig,
     reference: &'a M,
@@ -65,7 +65,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
     /// # Errors
     /// [`TrainError::Core`] when the settings make no rollout.
     pub fn new(
-        task: &'a dyn TextTask,
+        task: &'a dyn MultiTurnTask,
         stage: &'a Stage,
         config: &'a TrainConfig,
         reference: &'a M,
@@ -79,7 +79,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
             scoring: Scoring {
                 temperature: sampling.scoring_temperature(),
                 kl: rl.kl.into(),
-                chunk: chunk_of(task.dialogue().tokenizer().len()),
+                chunk: chunk_of(vocabulary(reference)?),
             },
             baseline: rl.baseline.into(),
             parity_bound: parity_bound(reference),

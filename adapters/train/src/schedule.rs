@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use palinode_core::{attempt::Attempt, task::Split, trajectory::Group, verifier::Verdict};
-use palinode_tasks::TextTask;
+use palinode_core::{attempt::Attempt, task::Split, trajectory::Group, turns::MultiTurnTask, verifier::Verdict};
 
 use crate::{
     arm::{Stage, StageName},
@@ -38,7 +37,7 @@ const EXAMPLES: usize = 3;
 /// [`TrainError`]; what was completed before was kept.
 pub fn train<M: Trainable>(
     start: Start<M>,
-    task: &dyn TextTask,
+    task: &dyn MultiTurnTask,
     config: &TrainConfig,
     workers: &Workers,
     kept: &mut dyn Keep<M>,
@@ -137,7 +136,7 @@ struct Anchored<'a, M> {
 
 /// What all stages of a run share.
 struct Run<'a, M> {
-    task: &'a dyn TextTask,
+    task: &'a dyn MultiTurnTask,
     config: &'a TrainConfig,
     workers: &'a Workers,
     kept: &'a mut dyn Keep<M>,
@@ -149,7 +148,7 @@ impl<M: Trainable> Run<'_, M> {
     fn announce(&mut self, [parameters, trainable]: [usize; 2], stages: &[Stage], checked: [Check; 2]) -> Result<(), TrainError> {
         self.sink.receive(&Event::Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            task: self.task.name().to_owned(),
+            task: self.task.shown().name().to_owned(),
             arm: self.config.arm.name().to_owned(),
             seed: self.config.seed,
             attempts: self.config.attempts,
@@ -349,7 +348,7 @@ pub(crate) fn misplaced(place: &str) -> TrainError {
 ///
 /// # Errors
 /// [`TrainError::Context`]; [`TrainError::Core`].
-pub fn check_context(task: &dyn TextTask, attempts: usize, context: usize) -> Result<(), TrainError> {
+pub fn check_context(task: &dyn MultiTurnTask, attempts: usize, context: usize) -> Result<(), TrainError> {
     let needed = play::context(task, attempts)?;
     if needed > context { Err(TrainError::Context { needed, attempts, context }) } else { Ok(()) }
 }
@@ -358,7 +357,7 @@ pub fn check_context(task: &dyn TextTask, attempts: usize, context: usize) -> Re
 ///
 /// # Errors
 /// [`TrainError::Context`]; [`TrainError::Core`]; [`TrainError::Config`] when a split holds no problem.
-pub fn check_fit(task: &dyn TextTask, attempts: usize, context: usize) -> Result<(), TrainError> {
+pub fn check_fit(task: &dyn MultiTurnTask, attempts: usize, context: usize) -> Result<(), TrainError> {
     check_context(task, attempts, context)?;
     check_problems(task)
 }
@@ -367,7 +366,7 @@ pub fn check_fit(task: &dyn TextTask, attempts: usize, context: usize) -> Result
 ///
 /// # Errors
 /// [`TrainError::Config`].
-pub fn check_problems(task: &dyn TextTask) -> Result<(), TrainError> {
+pub fn check_problems(task: &dyn MultiTurnTask) -> Result<(), TrainError> {
     for (split, name) in [(Split::Train, "training problems"), (Split::HeldOut, "held-out problems")] {
         if task.is_empty(split) {
             return Err(TrainError::Config { name, expected: "at least 1".into(), got: "0".into() });

@@ -8,8 +8,8 @@ use palinode_core::{
     sampling::Sampling,
     task::{Problem, Split},
     trajectory::Group,
+    turns::MultiTurnTask,
 };
-use palinode_tasks::TextTask;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -48,7 +48,7 @@ impl Signal {
     /// Those of [`play`].
     pub fn of<M: Decode + Sync>(
         model: &M,
-        task: &dyn TextTask,
+        task: &dyn MultiTurnTask,
         config: &TrainConfig,
         workers: &Workers,
     ) -> Result<Self, TrainError> {

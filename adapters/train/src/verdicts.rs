@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use palinode_core::{attempt::Attempt, task::Problem, trajectory::Group, transitions::Transitions, verifier::Verdict};
-use palinode_tasks::{TextTask, one_line};
+use palinode_core::{
+    attempt::Attempt, task::Problem, trajectory::Group, transitions::Transitions, turns::MultiTurnTask, verifier::Verdict,
+};
+use palinode_text::one_line;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::judges::{Judges, caught};
@@ -108,12 +110,12 @@ pub struct Example {
 
 impl Example {
     /// Attempt `number`, from 1, at a problem.
-    pub(crate) fn of(task: &dyn TextTask, judges: &Judges, problem: &Problem, number: usize, attempt: &Attempt) -> Self {
+    pub(crate) fn of(task: &dyn MultiTurnTask, judges: &Judges, problem: &Problem, number: usize, attempt: &Attempt) -> Self {
         Self {
             verdict: attempt.verdict().name().to_owned(),
             attempt: number,
-            problem: shortened(&task.show_prompt(problem)),
-            answer: shortened(&task.show_answer(attempt.answer())),
+            problem: shortened(&task.shown().show_prompt(problem)),
+            answer: shortened(&task.shown().show_answer(attempt.answer())),
             why: shortened(&why(task, judges, problem, attempt)),
         }
     }
@@ -128,7 +130,7 @@ impl Example {
 }
 
 /// Why an attempt earned its verdict, in words; empty where there is no more to say than the verdict's name.
-pub(crate) fn why(task: &dyn TextTask, judges: &Judges, problem: &Problem, attempt: &Attempt) -> String {
+pub(crate) fn why(task: &dyn MultiTurnTask, judges: &Judges, problem: &Problem, attempt: &Attempt) -> String {
     let verdict = attempt.verdict();
     // The verifier was not asked.
     if verdict == Verdict::Truncated {
@@ -138,14 +140,14 @@ pub(crate) fn why(task: &dyn TextTask, judges: &Judges, problem: &Problem, attem
     if let Some(reason) = judges.reason(problem, attempt.answer()) {
         return reason;
     }
-    let explained = caught(|| task.explain(problem, attempt.answer())).unwrap_or_else(|reason| reason);
+    let explained = caught(|| task.shown().explain(problem, attempt.answer())).unwrap_or_else(Some).unwrap_or_default();
     let because = explained.strip_prefix(verdict.name()).map(|rest| rest.trim_start_matches([':', ' ']).to_owned());
     because.unwrap_or(explained)
 }
 
 /// The first attempts of some groups that are `wanted`, `most` of them.
 pub(crate) fn examples(
-    task: &dyn TextTask,
+    task: &dyn MultiTurnTask,
     judges: &Judges,
     groups: &[Group],
     most: usize,
@@ -162,7 +164,7 @@ pub(crate) fn examples(
 }
 
 /// The first attempt of each verdict but `right`, in the order of [`Verdict::NAMES`].
-pub(crate) fn one_of_each(task: &dyn TextTask, judges: &Judges, groups: &[Group]) -> Vec<Example> {
+pub(crate) fn one_of_each(task: &dyn MultiTurnTask, judges: &Judges, groups: &[Group]) -> Vec<Example> {
     let verdicts = Verdict::NAMES.into_iter().filter(|name| *name != Verdict::Right.name());
     verdicts.flat_map(|name| examples(task, judges, groups, 1, |attempt| attempt.verdict().name() == name)).collect()
 }

@@ -20,9 +20,9 @@ use palinode_core::{
     task::{Problem, Split},
     trajectory::{Group, Trajectory},
     transitions::Transitions,
+    turns::MultiTurnTask,
     verifier::Verdict,
 };
-use palinode_tasks::TextTask;
 
 use crate::{
     chunked::{Divergence, chunk_of, differentiate},
@@ -55,7 +55,7 @@ const CHECK_SEED: u64 = u64::MAX;
 pub fn warm_start<M: Trainable>(
     model: M,
     resumed: Option<Resumed<M>>,
-    task: &dyn TextTask,
+    task: &dyn MultiTurnTask,
     config: &TrainConfig,
     workers: &Workers,
     clock: &dyn Fn() -> f64,
@@ -93,7 +93,7 @@ pub fn warm_start<M: Trainable>(
 
 /// What all phases share.
 struct WarmStart<'a, M> {
-    task: &'a dyn TextTask,
+    task: &'a dyn MultiTurnTask,
     config: &'a TrainConfig,
     workers: &'a Workers,
     clock: &'a dyn Fn() -> f64,
@@ -203,7 +203,7 @@ impl<M: Trainable> WarmStart<'_, M> {
         let learned: usize = [0, 1].into_iter().flat_map(tokens).filter(|(learn, _)| *learn).map(|(_, n)| n).sum();
         let anchored: usize = tokens(0).map(|(_, n)| n).sum();
         let micro_batches: Vec<&[Sequence]> = sequences.chunks(SEQUENCES_A_MICRO_BATCH).collect();
-        let scoring = Scoring { chunk: chunk_of(self.task.dialogue().tokenizer().len()), ..Scoring::default() };
+        let scoring = Scoring { chunk: chunk_of(self.vocabulary), ..Scoring::default() };
         let report = learner.step_along(&micro_batches, learning_rate, self.workers, |model, sequences| {
             let trajectories: Vec<&Trajectory> = sequences.iter().map(|s| &s.trajectory).collect();
             let batch = TokenBatch::new(&trajectories, &device).expect("two attempts in every transcript");
@@ -241,7 +241,12 @@ struct Sequence {
 }
 
 /// The problems of a step, whose references are what is to be learned.
-fn draw_problems(task: &dyn TextTask, config: &TrainConfig, step: usize, vocabulary: usize) -> Result<Vec<Problem>, TrainError> {
+fn draw_problems(
+    task: &dyn MultiTurnTask,
+    config: &TrainConfig,
+    step: usize,
+    vocabulary: usize,
+) -> Result<Vec<Problem>, TrainError> {
     let first = (step * config.warm.sequences) as u64;
     let indices = first..first + config.warm.sequences as u64;
     let problems: Vec<Problem> = indices.map(|index| task.problem(config.seed, Split::Train, index)).collect();
@@ -263,7 +268,7 @@ fn draw_key(config: &TrainConfig, step: usize, sequence: usize) -> RandomKey {
 }
 
 /// Phase 1: attempt 1 is the reference, corrupted in half of the transcripts; attempt 2 copies it or is right.
-fn corrupted(task: &dyn TextTask, warm: &WarmConfig, problem: &Problem, key: RandomKey) -> Result<Sequence, TrainError> {
+fn corrupted(task: &dyn MultiTurnTask, warm: &WarmConfig, problem: &Problem, key: RandomKey) -> Result<Sequence, TrainError> {
     let right = problem.reference().to_vec();
     let draw = |token: u32| RandomKey { token, ..key };
     let corrupt = draw(0).uniform() < 0.5;
@@ -284,16 +289,16 @@ fn corrupted(task: &dyn TextTask, warm: &WarmConfig, problem: &Problem, key: Ran
 }
 
 /// Phases 2 and 3: attempt 1 was sampled; attempt 2 copies it or is right.
-fn sampled(task: &dyn TextTask, copy: f64, group: &Group, key: RandomKey) -> Result<Sequence, TrainError> {
+fn sampled(task: &dyn MultiTurnTask, copy: f64, group: &Group, key: RandomKey) -> Result<Sequence, TrainError> {
     let first = group.trajectories()[0].attempts()[0].answer().to_vec();
     let second = if f64::from(key.uniform()) < copy { first.clone() } else { group.problem().reference().to_vec() };
     Ok(Sequence { trajectory: transcript(task, group.problem(), [first, second])?, learn_first: false })
 }
 
 /// A transcript of two given answers, each with the task's end token where it has one.
-fn transcript(task: &dyn TextTask, problem: &Problem, answers: [Vec<u32>; 2]) -> Result<Trajectory, TrainError> {
+fn transcript(task: &dyn MultiTurnTask, problem: &Problem, answers: [Vec<u32>; 2]) -> Result<Trajectory, TrainError> {
     let attempts = answers.map(|mut tokens| {
-        let limit = task.answer_limit();
+        let limit = task.turns().limit().clone();
         let stop = match limit.closing() {
             None => StopReason::FixedLength,
             Some(end) => {
@@ -306,5 +311,5 @@ fn transcript(task: &dyn TextTask, problem: &Problem, answers: [Vec<u32>; 2]) ->
         Attempt::new(tokens, logprobs, stop, Verdict::Wrong)
     });
     let [first, second] = attempts;
-    Ok(Trajectory::new(problem.prompt().to_vec(), task.dialogue().revision(), vec![first?, second?])?)
+    Ok(Trajectory::new(problem.prompt().to_vec(), task.turns().revision().to_vec(), vec![first?, second?])?)
 }

@@ -1,7 +1,8 @@
 //! How many episodes are scored together changes memory and speed, not what is learned.
 
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_tasks::{Ledger, TextTask};
+use palinode_tasks::Ledger;
+use palinode_text::TextTask;
 use palinode_train::{
     config::{EvaluationConfig, KlChoice, ReinforceConfig, TrainConfig, WarmConfig},
     event::Event,

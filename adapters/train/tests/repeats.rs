@@ -9,7 +9,8 @@ use palinode_core::{
     trajectory::{Group, Trajectory},
 };
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_tasks::{FileTask, Layout, TextTask};
+use palinode_tasks::{FileTask, Layout};
+use palinode_text::TextTask;
 use palinode_train::{
     config::TrainConfig,
     event::{Event, WarningKind},

@@ -8,7 +8,8 @@ use std::{
 
 use burn::tensor::FloatDType;
 use palinode_lm::{Decoder, DecoderConfig, LoraConfig};
-use palinode_tasks::{Ledger, TextTask};
+use palinode_tasks::Ledger;
+use palinode_text::TextTask;
 use palinode_train::{
     Outcome, TrainError,
     checkpoint::{Checkpoints, Found, ModelCard},

@@ -8,12 +8,13 @@ use std::{
 };
 
 use palinode_core::{
-    rollout::AnswerLimit,
     task::{Problem, Split, Task},
+    turns::{MultiTurnTask, Shown, Turns},
     verifier::{Verdict, Verifier},
 };
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_tasks::{Dialogue, DigitTask, Ledger, TaskError, TextTask};
+use palinode_tasks::{DigitTask, Ledger};
+use palinode_text::TextTask;
 use palinode_train::{
     TrainError,
     config::TrainConfig,
@@ -66,33 +67,17 @@ impl Verifier for Failing {
     }
 }
 
-impl TextTask for Failing {
-    fn name(&self) -> &str {
-        "failing"
+impl MultiTurnTask for Failing {
+    fn turns(&self) -> Turns {
+        self.task.turns()
     }
 
-    fn dialogue(&self) -> &dyn Dialogue {
-        self.task.dialogue()
-    }
-
-    fn answer_limit(&self) -> AnswerLimit {
-        self.task.answer_limit()
-    }
-
-    fn max_prompt(&self) -> usize {
-        self.task.max_prompt()
+    fn shown(&self) -> &dyn Shown {
+        self.task.shown()
     }
 
     fn answer_alphabet(&self) -> Vec<u32> {
         self.task.answer_alphabet()
-    }
-
-    fn parse(&self, text: &str) -> Result<Problem, TaskError> {
-        self.task.parse(text)
-    }
-
-    fn show_prompt(&self, problem: &Problem) -> String {
-        self.task.show_prompt(problem)
     }
 
     fn detached(&self) -> Option<Arc<dyn Verifier + Send + Sync>> {
@@ -123,7 +108,7 @@ fn run_with(trouble: Trouble, one_in: u32, max_failed: f64) -> (Result<(), Train
     (config.reinforce.steps_one, config.reinforce.steps_two) = (1, 1);
     (config.reinforce.problems, config.reinforce.samples, config.reinforce.max_failed) = (16, 2, max_failed);
     (config.evaluation.problems, config.evaluation.problems_between) = (10, 10);
-    let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
+    let sizes = DecoderConfig::small(task.task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
     let model = Decoder::new(&sizes, 0, &palinode_flex::device()).unwrap();
     let mut events = Vec::new();
     let outcome = train(Start::fresh(model), &task, &config, &workers, &mut (), &mut events);

@@ -4,7 +4,7 @@ use std::{path::Path, sync::OnceLock};
 
 use palinode::{
     hf::{Chat, ChatConfig, Date, Folder, FolderTokenizer, Template, Variables},
-    tasks::Tokenizer,
+    text::Tokenizer,
 };
 use serde_json::json;
 

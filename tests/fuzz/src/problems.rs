@@ -3,13 +3,14 @@
 use std::{path::Path, sync::Arc};
 
 use palinode::{
-    core::{task::Split, verifier::Verdict},
+    core::{task::Split, turns::MultiTurnTask, verifier::Verdict},
+    math::{Answer, Form},
+    rows::Rows,
     tasks::{
-        FileTask, Layout, Role, TextTask,
-        math::{Answer, Form},
-        rows::Rows,
+        FileTask, Layout,
         verifiers::{TextVerifier, VerifierConfig},
     },
+    text::Role,
 };
 
 use crate::{parts, put};
@@ -52,7 +53,7 @@ pub fn messages(input: &[u8], folder: &Path) {
         let roles: Vec<Role> = conversation.messages().iter().map(|message| message.role).collect();
         assert_eq!(roles.last(), Some(&Role::User));
         assert!(roles.iter().skip(1).all(|&role| role != Role::System), "{roles:?}");
-        assert!(!problem.prompt().is_empty() && !task.show_prompt(problem).trim().is_empty());
+        assert!(!problem.prompt().is_empty() && !task.shown().show_prompt(problem).trim().is_empty());
     }
 }
 

@@ -5,10 +5,12 @@ use std::{fs, path::Path, sync::OnceLock};
 use burn::tensor::{Int, Tensor};
 use palinode::{
     core::policy::Policy,
-    csv::{self, Table},
     lm::{Decoder, DecoderConfig},
-    report,
-    tensorboard::EventFile,
+    report::{
+        self,
+        csv::{self, Table},
+        tensorboard::EventFile,
+    },
     train::{
         arm::StageName,
         checkpoint::{Checkpoints, ModelCard, Written},

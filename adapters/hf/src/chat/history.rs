@@ -3,7 +3,7 @@
 //! Attempt 2 stands on the ids of the prompt, of attempt 1 as it was sampled, and of the revision instruction. In a chat it would stand on what the
 //! template makes of the answer's text. Both are compared on answers that are made up, and what differs is said.
 
-use palinode_tasks::Tokenizer;
+use palinode_text::Tokenizer;
 
 use super::{
     differences::{Change, Differences},

@@ -1,6 +1,6 @@
 //! What a chat template puts around answers, learnt from conversations that are made up.
 
-use palinode_tasks::Tokenizer;
+use palinode_text::Tokenizer;
 
 use super::{history, turns::Turns};
 use crate::{error::HfError, fields::beyond, tokenizer::FolderTokenizer};

@@ -11,7 +11,7 @@ use palinode::{
         sampling::Sampling,
         task::{Problem, Split},
     },
-    tasks::{TaskError, TextTask},
+    text::{TextError, TextTask},
     train::play::rollout_config,
 };
 use serde_json::{Value, json};
@@ -35,8 +35,8 @@ pub(crate) fn run(args: &TryArgs) -> Result<(), Failure> {
         if task.is_empty(Split::HeldOut) {
             anstream::eprintln!("A problem in one line. An empty line ends.");
         } else {
-            let example = clean(&task.show_prompt(&task.problem(args.seed, Split::HeldOut, 0)));
-            anstream::eprintln!("A problem of the task `{}`, such as {example}. An empty line ends.", task.name());
+            let example = clean(&task.shown().show_prompt(&task.problem(args.seed, Split::HeldOut, 0)));
+            anstream::eprintln!("A problem of the task `{}`, such as {example}. An empty line ends.", task.shown().name());
         }
     }
     for (number, line) in io::stdin().lock().lines().enumerate() {
@@ -69,16 +69,16 @@ pub(crate) fn run(args: &TryArgs) -> Result<(), Failure> {
 }
 
 /// Refuses a problem that leaves no room for all attempts.
-fn fitting(problem: Problem, config: &RolloutConfig, context: usize) -> Result<Problem, TaskError> {
+fn fitting(problem: Problem, config: &RolloutConfig, context: usize) -> Result<Problem, TextError> {
     let needed = config.capacity(problem.prompt().len());
     if needed > context {
         let expected = format!("a problem with all attempts at it has at most {context} tokens");
-        return Err(TaskError::Malformed { expected, got: format!("one of up to {needed}") });
+        return Err(TextError::Malformed { expected, got: format!("one of up to {needed}") });
     }
     Ok(problem)
 }
 
-fn explain(error: &TaskError) {
+fn explain(error: &TextError) {
     let yellow = AnsiColor::Yellow.on_default();
     anstream::eprintln!("{yellow}{}{yellow:#}", clean(&error.to_string()));
 }
@@ -90,7 +90,8 @@ const LINE: usize = 100;
 fn show(task: &dyn TextTask, typed: &str, problem: &Problem, attempts: &[Attempt]) {
     let dim = Style::new().dimmed();
     anstream::println!("{dim}problem  {dim:#} {}", clean(typed));
-    let texts: Vec<String> = attempts.iter().map(|attempt| clean(task.show_answer(attempt.answer()).trim_end())).collect();
+    let texts: Vec<String> =
+        attempts.iter().map(|attempt| clean(task.shown().show_answer(attempt.answer()).trim_end())).collect();
     if texts.iter().any(|text| text.contains('\n') || text.chars().count() > LINE) {
         for (k, (attempt, text)) in attempts.iter().zip(&texts).enumerate() {
             let same = if k > 0 && texts[k - 1] == *text { "unchanged" } else { text };
@@ -123,7 +124,7 @@ fn show(task: &dyn TextTask, typed: &str, problem: &Problem, attempts: &[Attempt
 fn as_json(task: &dyn TextTask, typed: &str, problem: &Problem, attempts: &[Attempt]) -> Value {
     let known = !problem.reference().is_empty();
     let attempts = attempts.iter().map(|attempt| {
-        let text = task.show_answer(attempt.answer());
+        let text = task.shown().show_answer(attempt.answer());
         let (verdict, reward) = (attempt.verdict().name(), attempt.reward());
         json!({"text": text, "verdict": known.then_some(verdict), "reward": known.then_some(reward)})
     });

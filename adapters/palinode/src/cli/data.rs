@@ -5,11 +5,12 @@ use std::io::Read;
 use anstyle::{AnsiColor, Style};
 use palinode::{
     config::RunConfig,
-    core::task::Split,
+    core::{task::Split, turns::MultiTurnTask},
     device,
     problems::{Problems, problems},
     setup::SetupError,
-    tasks::{Doubtful, FileTask, Inspection, Lengths, TextTask, one_line, verifiers::MAX_TEXT},
+    tasks::{Doubtful, FileTask, Inspection, Lengths, verifiers::MAX_TEXT},
+    text::one_line,
 };
 use serde_json::json;
 
@@ -45,7 +46,7 @@ pub(crate) fn data(args: &DataCommandArgs) -> Result<(), Failure> {
         return progress::print_json(&json!({
             "file": args.file.display().to_string(), "layout": layout, "problems": inspection, "judged": inspection.judged(),
             "unjudged": listed(task.unjudged()), "not_answers": listed(task.not_answers()),
-            "longest_answer_allowed": task.answer_limit().max_tokens(), "longest_prompt_allowed": room,
+            "longest_answer_allowed": task.turns().limit().max_tokens(), "longest_prompt_allowed": room,
             "notes": notes,
         }));
     }
@@ -64,10 +65,11 @@ pub(crate) fn data(args: &DataCommandArgs) -> Result<(), Failure> {
         for message in earlier.into_iter().flat_map(|(_, earlier)| earlier) {
             anstream::println!("{dim}{:<10}{dim:#} {}", message.role.name(), example(&message.content));
         }
-        let asked =
-            task.conversation(problem).map_or_else(|| task.show_prompt(problem), |conversation| conversation.problem().into());
+        let asked = task
+            .conversation(problem)
+            .map_or_else(|| task.shown().show_prompt(problem), |conversation| conversation.problem().into());
         anstream::println!("{dim}problem   {dim:#} {}", example(&asked));
-        anstream::println!("{dim}reference {dim:#} {}", example(&task.show_answer(problem.reference())));
+        anstream::println!("{dim}reference {dim:#} {}", example(&task.shown().show_answer(problem.reference())));
         let judgement = task.judge(problem, problem.reference());
         anstream::println!("{dim}read as   {dim:#} {}", example(&judgement.reference.unwrap_or_default()));
     }
@@ -95,7 +97,7 @@ fn print_lengths(what: &str, unit: &str, lengths: &Lengths) {
 
 fn print_room(inspection: &Inspection, room: Option<usize>, task: &FileTask) {
     let (Some(room), Some(too_long)) = (room, &inspection.too_long) else { return };
-    let answer = task.answer_limit().max_tokens();
+    let answer = task.turns().limit().max_tokens();
     if too_long.is_empty() {
         anstream::println!("context     every prompt fits (up to {room} tokens, with answers of up to {answer})");
         return;

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &EvalArgs) -> Result<(), Failure> {
     if args.json {
         progress::print_json(&summary)?;
     } else {
-        progress::print_table(&[(task.name(), &summary)]);
+        progress::print_table(&[(task.shown().name(), &summary)]);
         progress::verdict_lines(&summary).iter().for_each(|line| anstream::println!("{}", clean(line)));
     }
     match args.min_delta {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{ArgGroup, Args};
-use palinode::{
+use palinode::report::{
     csv::{self, CsvError, Table},
     tensorboard::{self, EventFile},
 };

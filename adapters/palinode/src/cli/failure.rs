@@ -11,6 +11,7 @@ use palinode::{
     report::ReportError,
     setup::SetupError,
     tasks::TaskError,
+    text::TextError,
     train::TrainError,
 };
 
@@ -89,6 +90,12 @@ impl From<TaskError> for Failure {
     fn from(error: TaskError) -> Self {
         let code = if error.is_usage() { USAGE } else { INPUT };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<TextError> for Failure {
+    fn from(error: TextError) -> Self {
+        Self::new(INPUT, error.to_string())
     }
 }
 

@@ -5,8 +5,8 @@ use std::{fs, io::ErrorKind, path::Path, sync::Arc};
 use palinode::{
     config::RunConfig,
     lm::Decoder,
+    report::tensorboard::{self, EventFile},
     setup::Setup,
-    tensorboard::{self, EventFile},
     train::{
         Outcome, TrainError,
         arm::StageName,
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let outcome = outcome.map_err(|error| stopped(error, folder.path()))?;
     report::write_into(folder.path())?;
     let exported = setup.export(&outcome.model, folder.path())?;
-    conclude(args, &run, setup.task.name(), folder.path(), exported.as_deref(), &outcome)
+    conclude(args, &run, setup.task.shown().name(), folder.path(), exported.as_deref(), &outcome)
 }
 
 /// Flags over the intervals of checkpoints.

@@ -1,6 +1,8 @@
 //! References as ids, and which texts verifiers see with their control tokens.
 
-use crate::{dialogue::Dialogue, tokenizer::Tokenizer, verifiers::VerifierConfig};
+use palinode_text::{Dialogue, Tokenizer};
+
+use crate::verifiers::VerifierConfig;
 
 /// The ids of a reference without the end token that closes it, which is never a part of an answer; or why no answer can be judged by it.
 pub(super) fn without_end(mut reference: Vec<u32>, dialogue: &dyn Dialogue) -> Result<Vec<u32>, String> {

@@ -31,7 +31,7 @@ fn problems_are_read_split_and_verified() {
         assert!(held.iter().all(|other| other.prompt() != problem.prompt()));
         assert_eq!(task.verify(&problem, problem.reference()), Verdict::Right);
         assert_eq!(task.verify(&problem, &[99, 98]), Verdict::Wrong);
-        assert!(problem.reference().len() < task.answer_limit().max_tokens());
+        assert!(problem.reference().len() < task.turns().limit().max_tokens());
         assert_eq!(task.parse(&task.show_prompt(&problem)).unwrap(), problem);
     }
     assert_ne!(task.problem(0, Split::Train, 0), task.problem(0, Split::Train, train));
@@ -108,7 +108,10 @@ fn unusable_files_are_refused() {
     assert!(load("").unwrap_err().to_string().contains("holds no problem"));
     assert!(load("\n \n").unwrap_err().to_string().contains("holds no problem"));
     assert!(load(good(0..4)).unwrap_err().to_string().contains("at least 5"));
-    assert!(matches!(FileTask::load(Path::new("/nowhere/at/all"), None, &Layout::default()), Err(TaskError::Io { .. })));
+    assert!(matches!(
+        FileTask::load(Path::new("/nowhere/at/all"), None, &Layout::default()),
+        Err(TaskError::Rows(RowsError::Io { .. }))
+    ));
     assert!(load(good(0..5)).is_ok_and(|task| !task.is_empty(Split::Train) && !task.is_empty(Split::HeldOut)));
 }
 
@@ -139,7 +142,7 @@ fn references_that_can_not_be_judged_are_left_out_and_named() {
     assert_eq!(task.problems(Split::Train).len() + task.problems(Split::HeldOut).len(), 10);
     for problem in task.problems(Split::Train).iter().chain(task.problems(Split::HeldOut)) {
         assert_eq!(task.verify(problem, problem.reference()), Verdict::Right);
-        assert!(task.explain(problem, problem.reference()).starts_with("right: "));
+        assert!(task.explain(problem, problem.reference()).unwrap().starts_with("right: "));
         assert!(task.show_prompt(problem).starts_with("what is"));
     }
     let path = written(folder.path(), "none.jsonl", (0..10).map(|i| row(i, "who knows")).collect::<String>());

@@ -1,10 +1,12 @@
 //! Prompt and reference of a row.
 
+use palinode_rows::{Row, Value};
+use palinode_text::{Conversation, Message, Role};
+
 use super::{Layout, decimal::with_point};
 use crate::{
-    conversation::{Conversation, Message, Role, messages, messages_in_text},
     error::hint,
-    rows::{Row, Value},
+    messages::{messages, messages_in_text},
     verifiers::{VerifierConfig, short},
 };
 

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
+use palinode_rows::{Row, Rows};
+
 use super::*;
-use crate::rows::{Row, Rows};
 
 fn row(line: &str) -> Row {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,8 @@
 //! Answers in the way of MATH (Hendrycks et al. 2021, arXiv 2103.03874): a solution that ends in `\boxed{\frac{1}{2}}`.
 
+use palinode_math::{self as math, Answer, Form, last_boxed};
+
 use super::{Judgement, TextVerifier, read_both};
-use crate::math::{self, Answer, Form, last_boxed};
 
 /// Right when the content of the last `\boxed{}` is equivalent to the reference: that of its own last box, or the whole of a text without one.
 /// An answer without a box is unparseable.

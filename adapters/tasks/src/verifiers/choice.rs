@@ -1,7 +1,9 @@
 //! Multiple choice.
 
+use palinode_math::{emphasis, last_boxed};
+
 use super::{Judgement, TextVerifier, compare};
-use crate::{emphasis, error::TaskError, math::last_boxed};
+use crate::error::TaskError;
 
 /// Right when the answer names the reference's letter.
 ///

@@ -2,10 +2,11 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use palinode_math::Form;
 use serde::{Deserialize, Serialize};
 
 use super::{All, Boxed, Choice, Exact, Gsm8k, Json, Math, Numeric, Pattern, TextVerifier, Weighted};
-use crate::{error::TaskError, math::Form};
+use crate::error::TaskError;
 
 /// How deep combinations may nest.
 const MAX_DEPTH: usize = 4;

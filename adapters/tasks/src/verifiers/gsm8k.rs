@@ -1,10 +1,11 @@
 //! Answers in the way of GSM8K (Cobbe et al. 2021, arXiv 2110.14168): steps, then `#### 72`.
 
+use palinode_math::emphasis;
+
 use super::{
     Judgement, TextVerifier, compare,
     number::{Number, Tolerance},
 };
-use crate::emphasis;
 
 const MARKER: &str = "####";
 

@@ -1,13 +1,13 @@
 //! JSON: the fields of an object, the items of an array, or one other value.
 
 use palinode_core::verifier::Verdict;
+use palinode_rows::{Value, json_value};
 use serde_json::value::RawValue;
 
 use super::{
     Judgement, TextVerifier, bounded,
     number::{Number, Tolerance},
 };
-use crate::rows::{Value, json_value};
 
 /// Right when the fields of the answer's JSON object are the reference's, or the items of its array, or where the reference is any other JSON value, this
 /// value. The object or array is the whole text, or its last one that can be read, whatever stands around it. Numbers are compared as numbers (`1.0` is

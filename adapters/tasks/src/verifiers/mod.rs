@@ -5,7 +5,7 @@
 //! | [`Exact`] | its text is the reference's |
 //! | [`Numeric`] | its number is the reference's, within a tolerance |
 //! | [`Gsm8k`] | the number behind its last `####`, or else its last number, is the reference's |
-//! | [`Boxed`] | the content of its last `\boxed{}` means what the reference's means, in a [`Form`](crate::math::Form) |
+//! | [`Boxed`] | the content of its last `\boxed{}` means what the reference's means, in a [`Form`](palinode_math::Form) |
 //! | [`Math`] | as `Boxed`, but an answer without a box is read whole |
 //! | [`Choice`] | it names the reference's letter |
 //! | [`Pattern`] | what a regular expression finds in it is right |
@@ -46,7 +46,7 @@ pub use numeric::Numeric;
 use palinode_core::verifier::Verdict;
 pub use pattern::Pattern;
 
-use crate::line::one_line;
+use palinode_text::one_line;
 
 /// Longest text, in bytes, that is judged; an answer of a few thousand tokens is far below.
 pub const MAX_TEXT: usize = 1 << 16;

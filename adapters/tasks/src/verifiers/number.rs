@@ -9,13 +9,9 @@ use std::{fmt, ops::Range};
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
+use palinode_math::{Answer, Suffix, emphasis, last_boxed, script, suffix};
 
 use self::cursor::{CURRENCIES, Cursor};
-use crate::{
-    emphasis,
-    math::{Answer, Suffix, last_boxed, suffix},
-    script,
-};
 
 /// The last number of a text stands in so many of its last bytes: exact values of many numbers cost time.
 const MAX_SEARCHED: usize = 1 << 12;

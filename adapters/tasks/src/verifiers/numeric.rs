@@ -12,7 +12,7 @@ use crate::error::TaskError;
 /// Right when both numbers are the same amount: `1,250.0`, `$1250` and `1.25e3`; `1/2`, `0.5` and `50%`; `3 km` and `3`, but not `3 m`.
 ///
 /// A number may be written in LaTeX, in a box, in digits of any script, with spaces or apostrophes between thousands, or as the side of an equation that
-/// holds (`27 + 12 = 39`, `x = 39`); arithmetic that is left to do is no number. Units are read as in [`math`](crate::math): one that only one side has may be left out, two different ones differ, and words that may change the
+/// holds (`27 + 12 = 39`, `x = 39`); arithmetic that is left to do is no number. Units are read as in [`palinode_math`]: one that only one side has may be left out, two different ones differ, and words that may change the
 /// amount are not read.
 #[derive(Debug, Clone, Default)]
 pub struct Numeric {

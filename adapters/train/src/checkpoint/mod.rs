@@ -27,7 +27,7 @@ use std::{
 
 use burn::tensor::Device;
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_tasks::Vocabulary;
+use palinode_text::Vocabulary;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use self::{

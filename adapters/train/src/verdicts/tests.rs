@@ -27,7 +27,7 @@ fn older_logs_have_one_object_for_all_attempts() {
 }
 
 /// Groups of one episode each, with these verdicts at its attempts.
-fn groups(task: &dyn TextTask, episodes: &[[Verdict; 2]]) -> Vec<Group> {
+fn groups(task: &dyn MultiTurnTask, episodes: &[[Verdict; 2]]) -> Vec<Group> {
     let group = |(index, verdicts): (u64, &[Verdict; 2])| {
         let problem = task.problem(0, palinode_core::task::Split::Train, index);
         let attempt = |verdict: Verdict| {
@@ -49,7 +49,7 @@ fn there_is_one_example_of_each_verdict_but_right_the_first() {
     let found = one_of_each(&task, &Judges::new(None), &groups);
     let brief: Vec<(&str, usize)> = found.iter().map(|example| (example.verdict.as_str(), example.attempt)).collect();
     assert_eq!(brief, [("partial", 2), ("wrong", 2), ("unparseable", 2), ("truncated", 1), ("failed", 1)]);
-    assert_eq!(found[1].problem, task.show_prompt(groups[0].problem()));
+    assert_eq!(found[1].problem, task.shown().show_prompt(groups[0].problem()));
     assert_eq!(found[3].why, "cut off after 4 tokens, before the answer ended");
     // Of two halves: what the whole would give.
     let [first, second] = [&groups[..2], &groups[2..]].map(|half| one_of_each(&task, &Judges::new(None), half));

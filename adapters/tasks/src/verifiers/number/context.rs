@@ -4,12 +4,9 @@ use std::ops::Range;
 
 use num_rational::BigRational;
 use num_traits::Signed;
+use palinode_math::{Suffix, script, suffix};
 
 use super::cursor::CURRENCIES;
-use crate::{
-    math::{Suffix, suffix},
-    script,
-};
 
 /// Words behind a number that are no factor and yet change it.
 const CHANGING: [&str; 9] = ["squared", "cubed", "half", "halve", "third", "quarter", "fifth", "tenth", "hundredth"];

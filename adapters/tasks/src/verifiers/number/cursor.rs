@@ -3,8 +3,7 @@
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{One, Zero};
-
-use crate::script;
+use palinode_math::script;
 
 /// Longest run of digits, and the largest power of ten: exact arithmetic on more would cost time, and no answer has them.
 const MAX_DIGITS: usize = 100;

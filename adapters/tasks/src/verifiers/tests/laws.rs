@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use palinode_math::Form;
 use proptest::prelude::*;
 
 use super::*;
-use crate::math::Form;
 
 /// Texts that cost other verifiers their time, memory or stack.
 fn hostile() -> Vec<String> {

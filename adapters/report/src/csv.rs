@@ -1,0 +1,242 @@
+//! A run's log as tables for other programs: CSV as of RFC 4180, with a header and lines that end with `\n`.
+//!
+//! A table is written as the log is read: what is held in memory does not grow with the run.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use csv_core::WriteResult;
+use palinode_train::run_folder::EPISODES;
+
+use crate::{
+    ReportError,
+    lines::Lines,
+    run_log::{Logged, Record, RunLog},
+};
+
+/// More columns are no table of a run.
+const MAX_COLUMNS: usize = 1024;
+/// The column of wall-clock time, in seconds since the start of the run.
+const SECONDS: &str = "seconds";
+
+/// What of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// A row for each RL step, and one before the first: what the step measured, and as `eval_…` the evaluation that followed it.
+    Steps,
+    /// A row for each evaluation.
+    Evals,
+    /// A row for each step of the warm start.
+    Warm,
+    /// A row for each attempt of the episodes that were kept.
+    Episodes,
+}
+
+/// Writes a table of the run in the folder `run`, and returns its rows without the header. Figures have the names and the spelling of the log, with `_t1`,
+/// `_t2`, … where there is one for each attempt; a figure that an event lacks is an empty cell.
+///
+/// # Errors
+/// [`CsvError`]; of a damaged log nothing is written, but for [`Table::Episodes`].
+pub fn write(run: &Path, table: Table, out: &mut dyn Write) -> Result<u64, CsvError> {
+    let mut csv = Csv { core: csv_core::Writer::new(), out, rows: 0 };
+    match table {
+        Table::Steps => steps(run, &mut csv)?,
+        Table::Evals => events(run, "eval", EVALS, &mut csv)?,
+        Table::Warm => events(run, "warm", WARM, &mut csv)?,
+        Table::Episodes => episodes(run, &mut csv)?,
+    }
+    csv.out.flush()?;
+    Ok(csv.rows - 1)
+}
+
+/// Whether a text begins as a table that [`write()`] wrote.
+pub fn is_table(text: &str) -> bool {
+    let axes = [STEPS, EVALS, WARM, EPISODE].map(|axes| axes.join(","));
+    axes.iter().any(|axes| text.strip_prefix(axes.as_str()).is_some_and(|rest| rest.starts_with([',', '\n'])))
+}
+
+/// The first columns of each table.
+const STEPS: &[&str] = &["stage", "step", "rl_step", SECONDS];
+const EVALS: &[&str] = &["stage", "rl_step", "final", SECONDS];
+const WARM: &[&str] = &["phase", "step", SECONDS];
+const EPISODE: &[&str] = &["stage", "step", "rl_step", "problem", "sample", "prompt", "reference"];
+
+/// Why a table could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CsvError {
+    /// The run's log can't be read.
+    #[error(transparent)]
+    Log(#[from] ReportError),
+    /// The table can't be written.
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+/// One row for each event of a kind.
+fn events(run: &Path, kind: &str, axes: &[&str], csv: &mut Csv<'_>) -> Result<(), CsvError> {
+    let names = figures(run, kind)?;
+    csv.row(axes.iter().copied().chain(names.iter().map(String::as_str)))?;
+    let mut log = RunLog::open(run)?;
+    while let Some(logged) = log.next()? {
+        if logged.kind() == kind {
+            csv.row([place(&logged, axes), cells(&logged, &names)].concat())?;
+        }
+    }
+    Ok(())
+}
+
+/// One row for each RL step, with the evaluation that followed it.
+fn steps(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
+    let (of_step, of_eval) = (figures(run, "step")?, figures(run, "eval")?);
+    let header = STEPS.iter().map(|&axis| axis.to_owned()).chain(of_step.iter().cloned());
+    csv.row(header.chain(of_eval.iter().map(|name| format!("eval_{name}"))))?;
+    let mut log = RunLog::open(run)?;
+    let mut open: Option<Step> = None;
+    while let Some(logged) = log.next()? {
+        let evaluated = match logged.kind().as_str() {
+            "step" => false,
+            "eval" => true,
+            _ => continue,
+        };
+        let rl_step = logged.text("rl_step");
+        // The base model is evaluated without a step.
+        if !evaluated || open.as_ref().is_none_or(|step| step.rl_step != rl_step) {
+            let measured = if evaluated { vec![String::new(); of_step.len()] } else { cells(&logged, &of_step) };
+            let began = Step { rl_step, measured: [place(&logged, STEPS), measured].concat(), eval: None };
+            if let Some(step) = open.replace(began) {
+                csv.row(step.row(of_eval.len()))?;
+            }
+        }
+        let last = logged.text("final") == "true";
+        if let Some(step) = open.as_mut().filter(|step| evaluated && (last || step.eval.as_ref().is_none_or(|(last, _)| !last))) {
+            step.eval = Some((last, cells(&logged, &of_eval)));
+        }
+    }
+    open.map_or(Ok(()), |step| csv.row(step.row(of_eval.len())))?;
+    Ok(())
+}
+
+/// A row of steps, until it is known whether an evaluation follows.
+struct Step {
+    rl_step: String,
+    measured: Vec<String>,
+    /// Whether it ends its stage, and its figures.
+    eval: Option<(bool, Vec<String>)>,
+}
+
+impl Step {
+    fn row(self, figures: usize) -> Vec<String> {
+        let eval = self.eval.map_or_else(|| vec![String::new(); figures], |(_, cells)| cells);
+        [self.measured, eval].concat()
+    }
+}
+
+/// One row for each attempt of each episode.
+fn episodes(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
+    const OF_ATTEMPT: [&str; 5] = ["text", "reward", "verdict", "why", "stop"];
+    let header = EPISODE.iter().chain(&["attempt"]).chain(&OF_ATTEMPT).chain(&["tokens", "sampling_logprob"]);
+    let mut lines = Lines::<Record>::open(&run.join(EPISODES))?;
+    csv.row(header)?;
+    while let Some(episode) = lines.next()? {
+        let attempts = episode.list::<Record>("attempts");
+        let attempts = attempts.ok_or_else(|| lines.malformed("expected an episode with a list of attempts".into()))?;
+        for (number, attempt) in (1..).zip(&attempts) {
+            let tokens = attempt.list::<u32>("ids").map_or_else(String::new, |ids| ids.len().to_string());
+            let logprob = attempt.list::<f64>("logprobs").map_or_else(String::new, |all| all.iter().sum::<f64>().to_string());
+            let row = EPISODE.iter().map(|axis| episode.text(axis)).chain([number.to_string()]);
+            csv.row(row.chain(OF_ATTEMPT.iter().map(|key| attempt.text(key))).chain([tokens, logprob]))?;
+        }
+    }
+    Ok(())
+}
+
+/// The names of the figures of all events of a kind, in the order in which they appear.
+fn figures(run: &Path, kind: &str) -> Result<Vec<String>, ReportError> {
+    let mut log = RunLog::open(run)?;
+    let mut names = Vec::new();
+    while let Some(logged) = log.next()? {
+        if logged.kind() != kind {
+            continue;
+        }
+        for (name, _) in logged.figures() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if names.len() > MAX_COLUMNS {
+            return Err(log.malformed(format!("the events up to here have more than {MAX_COLUMNS} different figures")));
+        }
+    }
+    Ok(names)
+}
+
+/// What places an event.
+fn place(logged: &Logged, axes: &[&str]) -> Vec<String> {
+    let cell = |axis: &&str| match *axis {
+        SECONDS => logged.seconds.map_or_else(String::new, |seconds| seconds.to_string()),
+        axis => logged.text(axis),
+    };
+    axes.iter().map(cell).collect()
+}
+
+/// The figures of an event, in the order of `names`. Verdicts are counts: one that is not there was not given, where that attempt's are there.
+fn cells(logged: &Logged, names: &[String]) -> Vec<String> {
+    let figures = logged.figures();
+    let found = |name: &String| figures.iter().find(|(known, _)| known == name).map(|(_, number)| number.clone());
+    let verdicts = |name: &str, attempt: Option<u8>| name.starts_with("verdicts_") && attempt_of(name) == attempt;
+    let absent = |name: &String| match figures.iter().any(|(known, _)| verdicts(known, attempt_of(name))) {
+        true if name.starts_with("verdicts_") => "0".to_owned(),
+        _ => String::new(),
+    };
+    names.iter().map(|name| found(name).unwrap_or_else(|| absent(name))).collect()
+}
+
+/// The attempt that a figure is of, where it says so: 2 of `reward_t2`.
+fn attempt_of(name: &str) -> Option<u8> {
+    name.rsplit_once("_t")?.1.parse().ok()
+}
+
+/// Writes rows.
+struct Csv<'a> {
+    core: csv_core::Writer,
+    out: &'a mut dyn Write,
+    rows: u64,
+}
+
+impl Csv<'_> {
+    fn row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) -> io::Result<()> {
+        for (column, cell) in cells.into_iter().enumerate() {
+            if column > 0 {
+                self.put(b"", |core, _, out| of_nothing(core.delimiter(out)))?;
+            }
+            self.put(cell.as_ref().as_bytes(), csv_core::Writer::field)?;
+        }
+        self.rows += 1;
+        self.put(b"", |core, _, out| of_nothing(core.terminator(out)))
+    }
+
+    fn put(&mut self, mut input: &[u8], put: Put) -> io::Result<()> {
+        loop {
+            let mut buffer = [0; 512];
+            let (result, read, written) = put(&mut self.core, input, &mut buffer);
+            self.out.write_all(&buffer[..written])?;
+            input = &input[read..];
+            if result == WriteResult::InputEmpty {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A step of the writer: from an input into a buffer; whether that was all, and the bytes read and written.
+type Put = fn(&mut csv_core::Writer, &[u8], &mut [u8]) -> (WriteResult, usize, usize);
+
+fn of_nothing((result, written): (WriteResult, usize)) -> (WriteResult, usize, usize) {
+    (result, 0, written)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! The contracts between text and token ids: what a task, a model folder and a training loop agree on.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`Tokenizer`] | text to ids and back |
+//! | [`Vocabulary`] | the smallest one: characters |
+//! | [`Conversation`] | what is said before the first answer |
+//! | [`Dialogue`] | how a conversation is put to a model, and what stands between two attempts |
+//! | [`TextTask`] | a task whose problems and answers are text |
+//!
+//! ```
+//! use palinode_text::{Conversation, Dialogue, Vocabulary};
+//!
+//! let digits = Vocabulary::from_texts(["0123456789"]);
+//! let prompt = digits.prompt(&Conversation::from("27"))?;
+//! assert_eq!(prompt, [2, 7, digits.answer()]);
+//! assert_eq!(digits.decode(&[4, 2]), "42");
+//! # Ok::<(), palinode_text::TextError>(())
+//! ```
+
+mod conversation;
+mod dialogue;
+mod error;
+mod line;
+mod text_task;
+mod tokenizer;
+mod vocabulary;
+
+pub use conversation::{Conversation, Message, Role};
+pub use dialogue::Dialogue;
+pub use error::TextError;
+pub use line::one_line;
+pub use text_task::TextTask;
+pub use tokenizer::Tokenizer;
+pub use vocabulary::Vocabulary;
