@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use burn::{module::Module, optim::GradientsParams};
+use burn::module::Module;
+use burn_optim::GradientsParams;
 use burn_tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use palinode_core::{
     advantage::Baseline,

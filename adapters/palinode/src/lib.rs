@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub use burn;
 pub use palinode_core as core;
 pub use palinode_hf as hf;
 #[cfg(feature = "hub")]
@@ -28,7 +29,6 @@ pub use palinode_tasks as tasks;
 pub use palinode_text as text;
 pub use palinode_train as train;
 
-pub mod bench;
 pub mod config;
 pub mod device;
 pub mod inputs;

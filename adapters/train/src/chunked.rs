@@ -6,10 +6,8 @@
 
 use core::ops::Range;
 
-use burn::{
-    optim::GradientsParams,
-    tensor::{Int, Tensor},
-};
+use burn::tensor::{Int, Tensor};
+use burn_optim::GradientsParams;
 use palinode_core::{
     batch::TokenBatch,
     kl,

@@ -2,9 +2,9 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    optim::GradientsParams,
     tensor::{Int, Tensor},
 };
+use burn_optim::GradientsParams;
 use palinode_core::{
     policy::{Decode, Policy},
     rng::RandomKey,

@@ -6,7 +6,7 @@
 
 use std::{error::Error, time::Instant};
 
-use burn::optim::GradientsParams;
+use burn_optim::GradientsParams;
 use palinode::{
     core::{
         batch::TokenBatch,

@@ -1,4 +1,5 @@
-use burn::{optim::GradientsParams, tensor::Int};
+use burn::tensor::Int;
+use burn_optim::GradientsParams;
 use palinode_core::{logprob::log_distribution, policy::Policy};
 
 use super::*;

@@ -5,52 +5,54 @@
 
 use std::time::Instant;
 
-use burn::{module::Module, tensor::FloatDType};
-use palinode_core::{
-    batch::TokenBatch,
-    kl::KlEstimator,
-    logprob::Scoring,
-    objective::{loss, token_weights},
-    rng::{RandomKey, Stream},
-    rollout::AnswerLimit,
-    sampling::Sampling,
-    task::{Problem, Split, Task},
-    trajectory::{Group, Trajectory},
-    turns::{MultiTurnTask, Turns},
-    verifier::{Verdict, Verifier},
-};
-use palinode_lm::{Decoder, DecoderConfig};
-use palinode_tasks::Ledger;
-use palinode_text::{Dialogue, TextTask, Vocabulary};
-use palinode_train::{
-    TrainError,
-    arm::{Arm, Stage},
-    chunked::{chunk_of, differentiate},
-    config::TrainConfig,
-    learner::{AdamW, Learner},
-    play::{context, play, rollout_config},
-    reinforce::Reinforce,
-    workers::Workers,
+use palinode::{
+    burn::{module::Module, tensor::FloatDType},
+    core::{
+        batch::TokenBatch,
+        kl::KlEstimator,
+        logprob::Scoring,
+        objective::{loss, token_weights},
+        rng::{RandomKey, Stream},
+        rollout::AnswerLimit,
+        sampling::Sampling,
+        task::{Problem, Split, Task},
+        trajectory::{Group, Trajectory},
+        turns::{MultiTurnTask, Turns},
+        verifier::{Verdict, Verifier},
+    },
+    device::Opened,
+    lm::{Decoder, DecoderConfig},
+    setup::SetupError,
+    tasks::Ledger,
+    text::{Dialogue, TextTask, Vocabulary},
+    train::{
+        TrainError,
+        arm::{Arm, Stage},
+        chunked::{chunk_of, differentiate},
+        config::TrainConfig,
+        learner::{AdamW, Learner},
+        play::{context, play, rollout_config},
+        reinforce::Reinforce,
+        workers::Workers,
+    },
 };
 use serde::Serialize;
 
-use crate::{device::Opened, setup::SetupError};
-
 /// What work is done on.
 #[derive(Clone, Copy)]
-pub struct Machine<'a> {
+pub(super) struct Machine<'a> {
     /// The device.
-    pub opened: &'a Opened,
+    pub(super) opened: &'a Opened,
     /// Its threads.
-    pub workers: &'a Workers,
+    pub(super) workers: &'a Workers,
     /// As in [`crate::config::MachineConfig`].
-    pub kernels: bool,
+    pub(super) kernels: bool,
     /// The type that weights are held in.
-    pub dtype: FloatDType,
+    pub(super) dtype: FloatDType,
 }
 
 /// Work of a known size: a task and a model for it.
-pub struct Work {
+pub(super) struct Work {
     name: &'static str,
     task: Box<dyn MultiTurnTask>,
     sizes: DecoderConfig,
@@ -59,35 +61,35 @@ pub struct Work {
 
 /// What was timed, several times each.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Measured {
+pub(super) struct Measured {
     /// The preset.
-    pub preset: &'static str,
+    pub(super) preset: &'static str,
     /// Numbers in the model.
-    pub parameters: usize,
+    pub(super) parameters: usize,
     /// Episodes of a step.
-    pub episodes: usize,
+    pub(super) episodes: usize,
     /// Tokens of an episode that the policy writes, and all of them.
-    pub tokens: [usize; 2],
+    pub(super) tokens: [usize; 2],
     /// Sampling; its tokens are those that the policy wrote.
-    pub rollout: Timed,
+    pub(super) rollout: Timed,
     /// An update; its tokens are all of the episodes'.
-    pub update: Timed,
+    pub(super) update: Timed,
     /// A whole RL step; its tokens are all of the episodes'.
-    pub step: Timed,
+    pub(super) step: Timed,
 }
 
 /// Seconds of each repetition, of the same number of tokens.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Timed {
+pub(super) struct Timed {
     /// Tokens of one repetition.
-    pub tokens: usize,
+    pub(super) tokens: usize,
     /// Wall-clock seconds.
-    pub seconds: Vec<f64>,
+    pub(super) seconds: Vec<f64>,
 }
 
 impl Timed {
     /// The median of the seconds.
-    pub fn median(&self) -> f64 {
+    pub(super) fn median(&self) -> f64 {
         let mut sorted = self.seconds.clone();
         sorted.sort_by(f64::total_cmp);
         let middle = sorted.len() / 2;
@@ -95,21 +97,21 @@ impl Timed {
     }
 
     /// Tokens a second, at the median.
-    pub fn rate(&self) -> f64 {
+    pub(super) fn rate(&self) -> f64 {
         self.tokens as f64 / self.median()
     }
 }
 
 impl Work {
     /// Names of the presets.
-    pub const NAMES: [&str; 3] = ["ledger", "small", "qwen2-0.5b"];
+    pub(super) const NAMES: [&str; 3] = ["ledger", "small", "qwen2-0.5b"];
 
     /// `ledger`: the embedded default, 0.2 M parameters and 26 tokens an episode. `small`: 6 layers of width 256, 8 heads, a vocabulary of 4096, 256
     /// tokens an episode. `qwen2-0.5b`: the sizes of Qwen2 0.5B, for a GPU, 256 tokens an episode. `episodes` are played in groups of 8.
     ///
     /// # Errors
     /// [`SetupError::Settings`] for another name, or for episodes that make no groups.
-    pub fn preset(name: &str, episodes: usize) -> Result<Self, SetupError> {
+    pub(super) fn preset(name: &str, episodes: usize) -> Result<Self, SetupError> {
         let mut train = TrainConfig::default();
         let samples = train.reinforce.samples;
         if episodes == 0 || !episodes.is_multiple_of(samples) {
@@ -149,7 +151,7 @@ impl Work {
     }
 
     /// The same work, so many episodes scored together: what is fast depends on the device.
-    pub fn with_micro_batch(mut self, episodes: usize) -> Self {
+    pub(super) fn with_micro_batch(mut self, episodes: usize) -> Self {
         self.train.reinforce.micro_batch = episodes.max(1);
         self
     }
@@ -158,7 +160,7 @@ impl Work {
     ///
     /// # Errors
     /// [`SetupError::Train`] when a step fails.
-    pub fn measure(&self, machine: &Machine, repeat: usize) -> Result<Measured, SetupError> {
+    pub(super) fn measure(&self, machine: &Machine, repeat: usize) -> Result<Measured, SetupError> {
         let (rl, Machine { opened, workers, kernels, dtype }) = (&self.train.reinforce, *machine);
         let model = Decoder::new(&self.sizes, 0, &opened.device)?.cast(dtype).with_kernels(kernels);
         let problems: Vec<Problem> = (0..rl.problems as u64).map(|i| self.task.problem(0, Split::Train, i)).collect();
@@ -286,7 +288,7 @@ mod tests {
 
     #[test]
     fn presets_have_the_sizes_that_they_name() {
-        let device = crate::device::open("flex").unwrap().device;
+        let device = palinode::device::open("flex").unwrap().device;
         let numbers = Work::NAMES.map(|name| {
             let sizes = Work::preset(name, 8).unwrap().sizes;
             Decoder::parameters(&sizes, &device).unwrap().iter().map(|found| found.shape.iter().product::<usize>()).sum::<usize>()
