@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! The method of palinode: reinforcement learning that teaches a policy to take back a wrong first answer.
 //!
 //! Two-stage multi-turn RL for self-correction, after SCoRe (Kumar et al. 2024, arXiv 2409.12917).

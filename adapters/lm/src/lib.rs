@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! A transformer policy for palinode: decoder-only, with a preallocated KV cache and incremental decoding.
 //!
 //! RMSNorm before each block, rotary positions, grouped-query attention, SwiGLU, tied or untied output: the shape of today's

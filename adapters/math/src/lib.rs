@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! Whether two short mathematical answers, in LaTeX or plain text, are the same: for verifying answers by rule.
 //!
 //! No wrong answer may be accepted; where two answers can't be shown to be the same within the bounds, they count as different.

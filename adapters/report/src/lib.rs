@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! One run folder in, one self-contained HTML page (or the effect figure alone) out; or several, and a page that compares them.
 //!
 //! ```text
