@@ -20,7 +20,7 @@ use palinode_core::{
     verifier::Verdict,
 };
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_train::{checks::worse, learner::list_gradients};
+use palinode_train::{gradient::learner::list_gradients, watch::checks::worse};
 use safetensors::SafeTensors;
 use serde::{Deserialize, de::DeserializeOwned};
 

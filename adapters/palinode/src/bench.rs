@@ -25,12 +25,14 @@ use palinode_text::{Dialogue, TextTask, Vocabulary};
 use palinode_train::{
     TrainError,
     arm::{Arm, Stage},
-    chunked::{chunk_of, differentiate},
     config::TrainConfig,
-    learner::{AdamW, Learner},
+    gradient::{
+        chunked::{chunk_of, differentiate},
+        learner::{AdamW, Learner},
+        workers::Workers,
+    },
     play::{context, play, rollout_config},
     reinforce::Reinforce,
-    workers::Workers,
 };
 use serde::Serialize;
 

@@ -5,7 +5,7 @@
 //! report ([`report`]), and a run's log for other programs ([`csv`], [`tensorboard`]).
 //!
 //! ```no_run
-//! use palinode::{config::RunConfig, device, setup::Setup, train::{self, progress::Start, workers::Workers}};
+//! use palinode::{config::RunConfig, device, setup::Setup, train::{gradient::workers::Workers, run::progress::Start, self}};
 //!
 //! let config = RunConfig::default(); // the ledger task and a recipe that works
 //! let setup = Setup::open(&config, &device::open("flex")?)?;

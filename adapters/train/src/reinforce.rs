@@ -18,16 +18,18 @@ use palinode_core::{
 
 use crate::{
     arm::Stage,
-    checks::{Check, logprob_gap, parity_bound, worse},
-    chunked::{Divergence, chunk_of, differentiate},
     config::TrainConfig,
     error::TrainError,
     event::StepMetrics,
-    learner::{Learner, Slope},
+    gradient::{
+        chunked::{Divergence, chunk_of, differentiate},
+        learner::{Learner, Slope},
+        workers::Workers,
+    },
     play::{play, rollout_config},
     trainable::{Trainable, vocabulary},
     verdicts::VerdictTable,
-    workers::Workers,
+    watch::checks::{Check, logprob_gap, parity_bound, worse},
 };
 
 /// Everything that stays the same over the steps of a stage.

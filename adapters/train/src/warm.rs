@@ -25,19 +25,23 @@ use palinode_core::{
 };
 
 use crate::{
-    chunked::{Divergence, chunk_of, differentiate},
     config::{TrainConfig, WarmConfig},
     error::TrainError,
     evaluate::evaluate,
     event::{Event, Sink},
-    keep::{Inside, Keep, Place, State, WarmPlace, behind_step},
-    learner::{AdamW, Learner},
+    gradient::{
+        chunked::{Divergence, chunk_of, differentiate},
+        learner::{AdamW, Learner},
+        workers::Workers,
+    },
     play::{play, rollout_config},
-    progress::{Progress, Resumed},
     reinforce::device_of,
+    run::{
+        keep::{Inside, Keep, Place, State, WarmPlace, behind_step},
+        progress::{Progress, Resumed},
+    },
     schedule::misplaced,
     trainable::{Trainable, vocabulary},
-    workers::Workers,
 };
 
 /// Sequences scored together.

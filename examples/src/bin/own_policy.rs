@@ -9,7 +9,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Device, Int, Tensor, TensorData, activation::relu},
 };
-use palinode::train::{
+use palinode::train::gradient::{
     learner::{AdamW, Learner},
     workers::Workers,
 };

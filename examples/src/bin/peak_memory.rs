@@ -19,7 +19,7 @@ use palinode::{
     },
     device,
     lm::{Decoder, DecoderConfig},
-    train::chunked::{Divergence, chunk_of, differentiate},
+    train::gradient::chunked::{Divergence, chunk_of, differentiate},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

@@ -22,7 +22,7 @@ use palinode::{
     },
     device,
     lm::{Decoder, DecoderConfig},
-    train::chunked::{Divergence, differentiate},
+    train::gradient::chunked::{Divergence, differentiate},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

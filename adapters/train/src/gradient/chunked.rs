@@ -17,8 +17,10 @@ use palinode_core::{
 };
 
 use crate::{
-    by_hand,
-    learner::{Slope, add_gradients},
+    gradient::{
+        learner::{Slope, add_gradients},
+        passes,
+    },
     trainable::Trainable,
 };
 
@@ -51,7 +53,7 @@ pub fn differentiate<M: Trainable>(
     scoring: &Scoring,
     loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
 ) -> (Slope, TokenScores) {
-    match by_hand::differentiate(model, reference, batch, scoring, &loss) {
+    match passes::differentiate(model, reference, batch, scoring, &loss) {
         Some(found) => found,
         None => automatically(model, reference, batch, scoring, loss),
     }
@@ -127,7 +129,7 @@ mod tests {
     use palinode_lm::{Activation, Decoder, DecoderConfig, LoraConfig};
 
     use super::*;
-    use crate::learner::list_gradients;
+    use crate::gradient::learner::list_gradients;
 
     fn batch() -> TokenBatch {
         let attempt = |tokens: Vec<u32>| {

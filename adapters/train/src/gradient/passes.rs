@@ -13,9 +13,12 @@ use palinode_core::{
 };
 use palinode_kernels::{Distribution, Diverging, Rows};
 
-use crate::{chunked::Divergence, learner::Slope, trainable::Trainable};
+use crate::{
+    gradient::{chunked::Divergence, learner::Slope},
+    trainable::Trainable,
+};
 
-/// As [`crate::chunked::differentiate`]; `None` where model or reference has no such passes, or a row is longer than they can hold.
+/// As [`crate::gradient::chunked::differentiate`]; `None` where model or reference has no such passes, or a row is longer than they can hold.
 pub(crate) fn differentiate<M: Trainable>(
     model: &M,
     reference: Option<(&M, Divergence)>,

@@ -21,9 +21,11 @@ use palinode_core::{
 };
 
 use crate::{
-    chunked::{chunk_of, differentiate},
     error::TrainError,
-    learner::list_gradients,
+    gradient::{
+        chunked::{chunk_of, differentiate},
+        learner::list_gradients,
+    },
     play::rollout_config,
     reinforce::{device_of, episodes_of, sampled},
     trainable::{Trainable, vocabulary},
