@@ -9,7 +9,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use palinode_core::{
     batch::TokenBatch,
     kl::KlEstimator,
-    logprob::{Scoring, TokenScores},
+    scoring::{Scoring, TokenScores},
 };
 use palinode_kernels::{Distribution, Diverging, Rows};
 

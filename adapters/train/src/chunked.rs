@@ -13,7 +13,8 @@ use burn::{
 use palinode_core::{
     batch::TokenBatch,
     kl,
-    logprob::{Scoring, TokenScores, log_distribution, of_targets, score_states},
+    logprob::{log_distribution, of_targets},
+    scoring::{Scoring, TokenScores, score_states},
 };
 
 use crate::{

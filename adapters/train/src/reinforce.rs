@@ -4,12 +4,12 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
-    logprob::{Scoring, score_tokens},
     objective::{advantages, kl_penalty, loss, token_weights},
     policy::Policy,
     rng::{RandomKey, Stream},
     rollout::RolloutConfig,
     sampling::Sampling,
+    scoring::{Scoring, score_tokens},
     task::{Problem, Split},
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,

@@ -12,8 +12,8 @@ use palinode::{
     core::{
         attempt::{Attempt, StopReason},
         batch::TokenBatch,
-        logprob::Scoring,
         objective,
+        scoring::Scoring,
         trajectory::Trajectory,
         verifier::Verdict,
     },

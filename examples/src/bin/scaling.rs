@@ -10,12 +10,12 @@ use burn::optim::GradientsParams;
 use palinode::{
     core::{
         batch::TokenBatch,
-        logprob::Scoring,
         objective,
         policy::Decode,
         rng::{RandomKey, Stream},
         rollout::{AnswerLimit, RolloutConfig, rollout},
         sampling::Sampling,
+        scoring::Scoring,
         task::Problem,
         trajectory::{Group, Trajectory},
         verifier::{Verdict, Verifier},
