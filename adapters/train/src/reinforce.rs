@@ -4,6 +4,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
+    kl::Divergence,
     objective::{advantages, kl_penalty, loss, token_weights},
     policy::Policy,
     rng::{RandomKey, Stream},
@@ -19,7 +20,7 @@ use palinode_core::{
 use crate::{
     arm::Stage,
     checks::{Check, logprob_gap, parity_bound, worse},
-    chunked::{Divergence, chunk_of, differentiate},
+    chunked::{chunk_of, differentiate},
     config::TrainConfig,
     error::TrainError,
     event::StepMetrics,

@@ -14,6 +14,7 @@ use palinode_core::{
     attempt::{Attempt, StopReason},
     batch::TokenBatch,
     error::Error,
+    kl::Divergence,
     rng::{RandomKey, Stream},
     sampling::Sampling,
     scoring::Scoring,
@@ -25,7 +26,7 @@ use palinode_core::{
 };
 
 use crate::{
-    chunked::{Divergence, chunk_of, differentiate},
+    chunked::{chunk_of, differentiate},
     config::{TrainConfig, WarmConfig},
     error::TrainError,
     evaluate::evaluate,

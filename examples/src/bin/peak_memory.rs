@@ -12,6 +12,7 @@ use palinode::{
     core::{
         attempt::{Attempt, StopReason},
         batch::TokenBatch,
+        kl::Divergence,
         objective,
         scoring::Scoring,
         trajectory::Trajectory,
@@ -19,7 +20,7 @@ use palinode::{
     },
     device,
     lm::{Decoder, DecoderConfig},
-    train::chunked::{Divergence, chunk_of, differentiate},
+    train::chunked::{chunk_of, differentiate},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

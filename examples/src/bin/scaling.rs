@@ -10,6 +10,7 @@ use burn::optim::GradientsParams;
 use palinode::{
     core::{
         batch::TokenBatch,
+        kl::Divergence,
         objective,
         policy::Decode,
         rng::{RandomKey, Stream},
@@ -22,7 +23,7 @@ use palinode::{
     },
     device,
     lm::{Decoder, DecoderConfig},
-    train::chunked::{Divergence, differentiate},
+    train::chunked::differentiate,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
