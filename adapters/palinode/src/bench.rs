@@ -9,11 +9,11 @@ use burn::{module::Module, tensor::FloatDType};
 use palinode_core::{
     batch::TokenBatch,
     kl::KlEstimator,
-    logprob::Scoring,
     objective::{loss, token_weights},
     rng::{RandomKey, Stream},
     rollout::AnswerLimit,
     sampling::Sampling,
+    scoring::Scoring,
     task::{Problem, Split, Task},
     trajectory::{Group, Trajectory},
     turns::{MultiTurnTask, Turns},

@@ -4,12 +4,13 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
-    logprob::{Scoring, score_tokens},
+    kl::Divergence,
     objective::{advantages, kl_penalty, loss, token_weights},
     policy::Policy,
     rng::{RandomKey, Stream},
     rollout::RolloutConfig,
     sampling::Sampling,
+    scoring::{Scoring, score_tokens},
     task::{Problem, Split},
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
@@ -22,7 +23,7 @@ use crate::{
     error::TrainError,
     event::StepMetrics,
     gradient::{
-        chunked::{Divergence, chunk_of, differentiate},
+        chunked::{chunk_of, differentiate},
         learner::{Learner, Slope},
         workers::Workers,
     },

@@ -10,10 +10,10 @@ use burn::{
 use palinode_core::{
     backend::Tolerance,
     batch::TokenBatch,
-    logprob::{Scoring, TokenScores, score_tokens},
     rng::{RandomKey, Stream},
     rollout::rollout,
     sampling::Sampling,
+    scoring::{Scoring, TokenScores, score_tokens},
     task::{Problem, Split},
     trajectory::{Group, Trajectory},
     turns::MultiTurnTask,
