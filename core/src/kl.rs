@@ -57,6 +57,33 @@ impl KlEstimator {
     }
 }
 
+/// Which way a policy π is compared with a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Divergence {
+    /// KL(π‖π_ref) = Σ_v π(v) (log π(v) − log π_ref(v)): what a policy that is rewarded is held by. It has estimators ([`KlEstimator`]).
+    Reverse,
+    /// KL(π_ref‖π) = Σ_v π_ref(v) (log π_ref(v) − log π(v)): what a supervised loss is anchored with, always over the whole vocabulary.
+    Forward,
+}
+
+impl Divergence {
+    /// The divergence of each row, over the whole vocabulary (see [`exact`]).
+    ///
+    /// # Shapes
+    /// `policy, reference: [N, V]` log-probabilities; returns `[N]` nats.
+    pub fn exact(self, policy: Tensor<2>, reference: Tensor<2>) -> Tensor<1> {
+        match self {
+            Self::Reverse => exact(policy, reference),
+            Self::Forward => exact(reference, policy),
+        }
+    }
+
+    /// Whether it is taken over the whole vocabulary where `estimator` estimates the reverse one.
+    pub fn needs_vocabulary(self, estimator: KlEstimator) -> bool {
+        self == Self::Forward || estimator == KlEstimator::Exact
+    }
+}
+
 /// Σ_v π(v) (log π(v) − log π_ref(v)), where 0 log 0 = 0: a token that the policy forbids (log π = −∞, or below what its type holds) adds nothing, and
 /// nothing to the gradient, whatever the reference thinks of it.
 ///
@@ -115,7 +142,10 @@ mod tests {
         let device = Device::flex();
         let policy = Tensor::<2>::from_data([[0.75f32.ln(), 0.25f32.ln()]], &device);
         let reference = Tensor::<2>::from_data([[0.5f32.ln(), 0.5f32.ln()]], &device);
-        close(exact(policy, reference), &[0.130_812]);
+        close(exact(policy.clone(), reference.clone()), &[0.130_812]);
+        close(Divergence::Reverse.exact(policy.clone(), reference.clone()), &[0.130_812]);
+        // The other way: 1/2 ln 2/3 + 1/2 ln 2 = 0.1438.
+        close(Divergence::Forward.exact(policy, reference), &[0.143_841]);
     }
 
     #[test]

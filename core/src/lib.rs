@@ -21,7 +21,7 @@
 //! | [`task`], [`verifier`], [`turns`], [`policy`] | the traits a user implements |
 //! | [`attempt`], [`trajectory`], [`batch`] | what was said, who said it, and how it is laid out for scoring |
 //! | [`rollout`], [`rng`], [`sampling`] | playing K attempts, reproducibly |
-//! | [`logprob`], [`kl`], [`precision`] | log π(token) and KL(π‖π_ref), and the precision they are taken in |
+//! | [`scoring`], [`logprob`], [`kl`], [`precision`] | log π(token) and KL(π‖π_ref) of a batch, and the precision they are taken in |
 //! | [`shaping`], [`credit`], [`advantage`] | from verdicts to what each attempt is paid |
 //! | [`objective`] | Stage I and Stage II, one equation each |
 //! | [`sandbagging`], [`transitions`], [`verdict_counts`] | the danger, and the measures of success |
@@ -54,6 +54,7 @@ pub mod rng;
 pub mod rollout;
 pub mod sampling;
 pub mod sandbagging;
+pub mod scoring;
 pub mod shaping;
 pub mod task;
 pub mod trajectory;

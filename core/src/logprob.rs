@@ -1,36 +1,8 @@
-//! log π(token) of the tokens a policy wrote, and their KL terms, a chunk of tokens at a time.
+//! log π(token) of one distribution, or of many.
 
-use alloc::vec::Vec;
+use burn_tensor::{Int, Tensor, activation::log_softmax};
 
-use burn_tensor::{DType, Int, Tensor, activation::log_softmax};
-
-use crate::{batch::TokenBatch, kl::KlEstimator, policy::Policy, precision::widen};
-
-/// What scoring found for each policy-written token of a batch.
-#[derive(Debug, Clone)]
-pub struct TokenScores {
-    /// log π(token), `[N]`, nats, with gradient when the policy has one.
-    pub logprob: Tensor<1>,
-    /// KL term, `[N]`, nats; absent when there was no reference.
-    pub kl: Option<Tensor<1>>,
-}
-
-/// How tokens are scored.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scoring {
-    /// The temperature at which the tokens were sampled; log-probabilities are of softmax(logits / temperature).
-    pub temperature: f64,
-    /// The estimator of KL(π‖π_ref).
-    pub kl: KlEstimator,
-    /// Tokens whose logits exist at once; the largest intermediate is `[chunk, V]` where no gradient is taken, or where it is taken chunk by chunk.
-    pub chunk: usize,
-}
-
-impl Default for Scoring {
-    fn default() -> Self {
-        Self { temperature: 1.0, kl: KlEstimator::Exact, chunk: 4096 }
-    }
-}
+use crate::precision::widen;
 
 /// log softmax(logits / temperature), in f32 at least.
 ///
@@ -48,60 +20,4 @@ pub fn log_distribution(logits: Tensor<2>, temperature: f64) -> Tensor<2> {
 /// `distribution: [N, V]` log-probabilities; `targets: [N]`; returns `[N]`.
 pub fn of_targets(distribution: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
     distribution.gather(1, targets.unsqueeze_dim(1)).squeeze_dim(1)
-}
-
-/// Scores tokens whose hidden states are known, all at once: one chunk of [`score_tokens`].
-///
-/// # Shapes
-/// `states: [N, H]`, and those of the reference; `targets: [N]`; the largest intermediate is `[N, V]`.
-pub fn score_states<P: Policy, R: Policy>(
-    policy: &P,
-    states: Tensor<2>,
-    reference: Option<(&R, Tensor<2>)>,
-    targets: Tensor<1, Int>,
-    scoring: &Scoring,
-) -> TokenScores {
-    let distribution = log_distribution(policy.logits(states), scoring.temperature);
-    let kl = reference.map(|(model, states)| {
-        let frozen = log_distribution(model.logits(states), scoring.temperature);
-        scoring.kl.per_token(distribution.clone(), frozen, targets.clone())
-    });
-    TokenScores { logprob: of_targets(distribution, targets), kl }
-}
-
-/// Scores every policy-written token of a batch under the policy, and its KL to the reference.
-///
-/// Logits are made for these tokens only, `scoring.chunk` at a time. The reference sees the same tokens at the same temperature; when its
-/// parameters carry no gradient, none flows.
-///
-/// # Shapes
-/// Returns `[N]` log-probabilities and `[N]` KL terms.
-pub fn score_tokens<P: Policy, R: Policy>(
-    policy: &P,
-    reference: Option<&R>,
-    batch: &TokenBatch,
-    scoring: &Scoring,
-) -> TokenScores {
-    let states = policy.states(batch.tokens(), batch.positions());
-    let reference = reference.map(|model| (model, model.states(batch.tokens(), batch.positions())));
-    let chunk = scoring.chunk.max(1);
-    let (mut logprobs, mut kls) = (Vec::new(), Vec::new());
-    let mut start = 0;
-    while start < batch.scored() {
-        let length = chunk.min(batch.scored() - start);
-        let part =
-            |states: &Tensor<2>| if length == batch.scored() { states.clone() } else { states.clone().narrow(0, start, length) };
-        let targets = batch.targets().narrow(0, start, length);
-        let frozen = reference.as_ref().map(|(model, states)| (*model, part(states)));
-        let scores = score_states(policy, part(&states), frozen, targets, scoring);
-        logprobs.push(scores.logprob);
-        kls.extend(scores.kl);
-        start += length;
-    }
-    let join = |mut parts: Vec<Tensor<1>>| {
-        if parts.len() == 1 { parts.pop() } else { (!parts.is_empty()).then(|| Tensor::cat(parts, 0)) }
-    };
-    let kl = join(kls);
-    let logprob = join(logprobs).unwrap_or_else(|| Tensor::zeros([0], (&batch.tokens().device(), DType::F32)));
-    TokenScores { logprob, kl }
 }

@@ -9,7 +9,7 @@ use crate::error::Error;
 /// A distribution over the next token, scored at chosen positions: π_θ, or the frozen π_ref.
 ///
 /// The two steps are apart so that logits exist for scored positions only, a chunk of tokens at a time, and never as a
-/// `[B, T, V]` tensor (see [`crate::logprob`]).
+/// `[B, T, V]` tensor (see [`crate::scoring`]).
 ///
 /// # Contract
 /// - Causal: the state at position t depends on tokens `0..=t` of its own row only. Rows are padded on the right, so padding

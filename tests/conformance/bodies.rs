@@ -17,10 +17,12 @@ use palinode_tests::{
 };
 use palinode_text::TextTask;
 use palinode_train::{
-    checks::Checks,
-    learner::{AdamW, Learner},
+    gradient::{
+        learner::{AdamW, Learner},
+        workers::Workers,
+    },
     play::context,
-    workers::Workers,
+    watch::checks::Checks,
 };
 
 /// The first device of a backend; a backend under test must have one.

@@ -4,8 +4,8 @@ use palinode_core::{
     batch::TokenBatch,
     credit::Credit,
     kl::KlEstimator,
-    logprob::{Scoring, score_tokens},
     objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
+    scoring::{Scoring, score_tokens},
     shaping::Shaping,
     trajectory::rewards,
 };

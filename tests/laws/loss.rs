@@ -3,9 +3,9 @@ use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
     kl::KlEstimator,
-    logprob::{Scoring, TokenScores, score_tokens},
     objective::{Objective, StageOne, StageTwo, advantages, batch_loss, loss},
     policy::Policy,
+    scoring::{Scoring, TokenScores, score_tokens},
     trajectory::{Trajectory, rewards},
 };
 use palinode_lm::{Decoder, DecoderConfig};

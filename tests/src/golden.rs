@@ -12,16 +12,16 @@ use palinode_core::{
     batch::TokenBatch,
     credit::Credit,
     kl::KlEstimator,
-    logprob::{Scoring, TokenScores, score_tokens},
     objective::{Objective, StageOne, StageTwo, advantages, batch_loss, kl_penalty},
     policy::Policy,
+    scoring::{Scoring, TokenScores, score_tokens},
     shaping::Shaping,
     task::Problem,
     trajectory::{Group, Trajectory, rewards},
     verifier::Verdict,
 };
 use palinode_lm::{Decoder, DecoderConfig};
-use palinode_train::{checks::worse, learner::list_gradients};
+use palinode_train::{gradient::learner::list_gradients, watch::checks::worse};
 use safetensors::SafeTensors;
 use serde::{Deserialize, de::DeserializeOwned};
 

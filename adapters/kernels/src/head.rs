@@ -1,5 +1,7 @@
 //! From hidden states to the distribution over the next token, and back.
 
+use palinode_core::kl::Divergence;
+
 use crate::{
     buffer::Buffer,
     decoder::Decoder,
@@ -20,15 +22,6 @@ pub struct Distribution {
     scales: Buffer,
     vocabulary: usize,
     temperature: f32,
-}
-
-/// Which way a policy π is compared with a reference, over the whole vocabulary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Divergence {
-    /// KL(π‖π_ref) = Σ_v π(v) (log π(v) − log π_ref(v))
-    Reverse,
-    /// KL(π_ref‖π) = Σ_v π_ref(v) (log π_ref(v) − log π(v))
-    Forward,
 }
 
 /// A divergence that a loss depends on.

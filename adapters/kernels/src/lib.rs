@@ -41,7 +41,7 @@ mod simd;
 pub use buffer::Buffer;
 pub use cache::Cache;
 pub use decoder::{Decoder, Kept, Rows, Tape};
-pub use head::{Distribution, Divergence, Diverging};
+pub use head::{Distribution, Diverging};
 pub use numbers::Numbers;
 pub use parameters::{BlockParameters, Parameters, Projection};
 pub use rotary::Rotary;

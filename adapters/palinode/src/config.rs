@@ -10,9 +10,9 @@ use palinode_tasks::{Layout, TaskError, verifiers::VerifierConfig};
 use palinode_train::{
     TrainError,
     config::TrainConfig,
+    gradient::workers::{DECODE_BATCH, Workers},
     judges::VERDICT_LIMIT,
-    run_folder::Keeping,
-    workers::{DECODE_BATCH, Workers},
+    run::run_folder::Keeping,
 };
 use serde::{Deserialize, Serialize};
 use toml::Table;

@@ -8,7 +8,10 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, FloatDType, Tensor};
 use palinode_lm::{Decoder, DecoderConfig, Kernels, LmError};
-use palinode_train::{chunked::chunk_of, play, workers::Workers};
+use palinode_train::{
+    gradient::{chunked::chunk_of, workers::Workers},
+    play,
+};
 use serde::Serialize;
 
 use crate::{

@@ -12,11 +12,12 @@ use palinode_lm::{Decoder, DecoderConfig, LmError};
 use palinode_tasks::{FileTask, Ledger, Sorting, TaskError};
 use palinode_text::{TextTask, Vocabulary};
 use palinode_train::{
-    TrainError,
-    checkpoint::{Checkpoints, ModelCard},
-    keep::{Keep, State, Wish},
-    play,
-    run_folder::RunFolder,
+    TrainError, play,
+    run::{
+        checkpoint::{Checkpoints, ModelCard},
+        keep::{Keep, State, Wish},
+        run_folder::RunFolder,
+    },
     schedule::{check_context, check_fit, check_problems},
     trainable::fingerprint,
 };

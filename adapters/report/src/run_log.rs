@@ -7,7 +7,7 @@ use std::path::Path;
 
 use palinode_train::{
     event::Event,
-    run_folder::{METRICS, TIMES},
+    run::run_folder::{METRICS, TIMES},
 };
 use serde::{
     Deserialize, Deserializer,

@@ -49,7 +49,7 @@ pub enum TrainError {
         /// The step within it.
         step: usize,
     },
-    /// The device fails a check (see [`crate::checks`]).
+    /// The device fails a check (see [`crate::watch::checks`]).
     #[error(
         "check failed: {check}: the difference is {measured:.1e}, at most {bound:.0e} is allowed; this device computes wrongly: try another one, or \
          another driver, and see `palinode doctor`"

@@ -12,9 +12,9 @@ use palinode_core::{
 
 use crate::{
     error::TrainError,
+    gradient::workers::Workers,
     play::{play, rollout_config},
     verdicts::{Example, merged, one_of_each},
-    workers::Workers,
 };
 
 /// Seed of the held-out problems: the same for every run, so that runs can be compared.

@@ -8,8 +8,8 @@ use crate::{
     error::TrainError,
     evaluate::Evaluation,
     judges::Judges,
-    signal::Signal,
     verdicts::{Example, VerdictTable, why},
+    watch::signal::Signal,
 };
 
 /// Receives what a run says, in order.
@@ -29,7 +29,7 @@ impl Sink for Vec<Event> {
 }
 
 /// One thing that happened. `seconds` are wall-clock; nothing else differs between two runs of one seed on one CPU. They are therefore not written
-/// with the event, but beside it ([`Event::seconds`], [`crate::run_folder`]).
+/// with the event, but beside it ([`Event::seconds`], [`crate::run::run_folder`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]

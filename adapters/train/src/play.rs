@@ -11,7 +11,7 @@ use palinode_core::{
     turns::MultiTurnTask,
 };
 
-use crate::{error::TrainError, workers::Workers};
+use crate::{error::TrainError, gradient::workers::Workers};
 
 /// How a task's episodes are played.
 ///

@@ -4,12 +4,13 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
-    logprob::{Scoring, score_tokens},
+    kl::Divergence,
     objective::{advantages, kl_penalty, loss, token_weights},
     policy::Policy,
     rng::{RandomKey, Stream},
     rollout::RolloutConfig,
     sampling::Sampling,
+    scoring::{Scoring, score_tokens},
     task::{Problem, Split},
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
@@ -18,16 +19,18 @@ use palinode_core::{
 
 use crate::{
     arm::Stage,
-    checks::{Check, logprob_gap, parity_bound, worse},
-    chunked::{Divergence, chunk_of, differentiate},
     config::TrainConfig,
     error::TrainError,
     event::StepMetrics,
-    learner::{Learner, Slope},
+    gradient::{
+        chunked::{chunk_of, differentiate},
+        learner::{Learner, Slope},
+        workers::Workers,
+    },
     play::{play, rollout_config},
     trainable::{Trainable, vocabulary},
     verdicts::VerdictTable,
-    workers::Workers,
+    watch::checks::{Check, logprob_gap, parity_bound, worse},
 };
 
 /// Everything that stays the same over the steps of a stage.

@@ -6,23 +6,29 @@ use palinode_core::{attempt::Attempt, task::Split, trajectory::Group, turns::Mul
 
 use crate::{
     arm::{Stage, StageName},
-    checks::{Check, Checks, parity_bound},
     config::TrainConfig,
     error::TrainError,
     evaluate::{evaluate, held_out},
     event::{Episode, Event, Phase, Sink, StepMetrics, Summary, WarningKind},
-    guard::Guard,
-    keep::{Inside, Keep, Place, State, Wish, behind_step},
-    learner::{AdamW, Learner},
+    gradient::{
+        learner::{AdamW, Learner},
+        workers::Workers,
+    },
     play,
-    progress::{Completed, Outcome, Progress, Resumed, Start},
-    rehearsal::Rehearsal,
     reinforce::{Reinforce, device_of},
-    signal::Signal,
+    run::{
+        keep::{Inside, Keep, Place, State, Wish, behind_step},
+        progress::{Completed, Outcome, Progress, Resumed, Start},
+    },
     trainable::{Trainable, fingerprint, trainable},
     verdicts::{Example, examples},
     warm::warm_start,
-    workers::Workers,
+    watch::{
+        checks::{Check, Checks, parity_bound},
+        guard::Guard,
+        rehearsal::Rehearsal,
+        signal::Signal,
+    },
 };
 
 /// Episodes kept of each RL step, and RL steps between two that are kept.
@@ -31,7 +37,7 @@ const KEPT_EVERY: usize = 5;
 /// Examples of what went wrong in an error.
 const EXAMPLES: usize = 3;
 
-/// Runs everything that `start` has not completed yet, once the device has passed the first two of [`crate::checks`].
+/// Runs everything that `start` has not completed yet, once the device has passed the first two of [`crate::watch::checks`].
 ///
 /// # Errors
 /// [`TrainError`]; what was completed before was kept.

@@ -12,7 +12,7 @@ use palinode_core::{
 use palinode_lm::{Decoder, Kernels};
 use sha2::{Digest, Sha256};
 
-use crate::{error::TrainError, learner::add_gradients, reinforce::device_of};
+use crate::{error::TrainError, gradient::learner::add_gradients, reinforce::device_of};
 
 /// How the gradient of hidden states becomes that of the parameters below them.
 pub type Backward<'a> = Box<dyn FnOnce(Tensor<2>) -> GradientsParams + 'a>;
@@ -40,7 +40,7 @@ pub trait Trainable: Policy + Decode + Module + Sync {
         keep_all(self, tokens, positions)
     }
 
-    /// This model for the passes that are written out, where it has such: gradients are then taken by [`crate::by_hand`].
+    /// This model for the passes that are written out, where it has such: gradients are then taken by them.
     fn kernels(&self) -> Option<Kernels> {
         None
     }

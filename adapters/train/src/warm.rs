@@ -14,9 +14,10 @@ use palinode_core::{
     attempt::{Attempt, StopReason},
     batch::TokenBatch,
     error::Error,
-    logprob::Scoring,
+    kl::Divergence,
     rng::{RandomKey, Stream},
     sampling::Sampling,
+    scoring::Scoring,
     task::{Problem, Split},
     trajectory::{Group, Trajectory},
     transitions::Transitions,
@@ -25,19 +26,23 @@ use palinode_core::{
 };
 
 use crate::{
-    chunked::{Divergence, chunk_of, differentiate},
     config::{TrainConfig, WarmConfig},
     error::TrainError,
     evaluate::evaluate,
     event::{Event, Sink},
-    keep::{Inside, Keep, Place, State, WarmPlace, behind_step},
-    learner::{AdamW, Learner},
+    gradient::{
+        chunked::{chunk_of, differentiate},
+        learner::{AdamW, Learner},
+        workers::Workers,
+    },
     play::{play, rollout_config},
-    progress::{Progress, Resumed},
     reinforce::device_of,
+    run::{
+        keep::{Inside, Keep, Place, State, WarmPlace, behind_step},
+        progress::{Progress, Resumed},
+    },
     schedule::misplaced,
     trainable::{Trainable, vocabulary},
-    workers::Workers,
 };
 
 /// Sequences scored together.

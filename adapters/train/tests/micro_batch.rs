@@ -6,10 +6,10 @@ use palinode_text::TextTask;
 use palinode_train::{
     config::{EvaluationConfig, KlChoice, ReinforceConfig, TrainConfig, WarmConfig},
     event::Event,
+    gradient::workers::Workers,
     play::context,
-    progress::Start,
+    run::progress::Start,
     train,
-    workers::Workers,
 };
 
 /// Loss, gradient norm and KL of each attempt, step after step.

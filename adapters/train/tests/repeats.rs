@@ -14,10 +14,10 @@ use palinode_text::TextTask;
 use palinode_train::{
     config::TrainConfig,
     event::{Event, WarningKind},
+    gradient::workers::Workers,
     play::{context, play, rollout_config},
-    progress::Start,
+    run::progress::Start,
     train,
-    workers::Workers,
 };
 
 /// Problems of a file, few enough to come again within a step.

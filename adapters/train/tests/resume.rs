@@ -12,16 +12,18 @@ use palinode_tasks::Ledger;
 use palinode_text::TextTask;
 use palinode_train::{
     Outcome, TrainError,
-    checkpoint::{Checkpoints, Found, ModelCard},
     config::TrainConfig,
     event::{Event, Sink},
-    keep::Wish,
+    gradient::workers::Workers,
     play::context,
-    progress::Start,
-    run_folder::{Keeping, RunFolder, RunLock},
+    run::{
+        checkpoint::{Checkpoints, Found, ModelCard},
+        keep::Wish,
+        progress::Start,
+        run_folder::{Keeping, RunFolder, RunLock},
+    },
     schedule::train,
     trainable::fingerprint,
-    workers::Workers,
 };
 
 fn config() -> TrainConfig {

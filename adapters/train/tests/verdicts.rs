@@ -19,10 +19,10 @@ use palinode_train::{
     TrainError,
     config::TrainConfig,
     event::{Event, WarningKind},
+    gradient::workers::Workers,
     play::context,
-    progress::Start,
+    run::progress::Start,
     train,
-    workers::Workers,
 };
 
 /// What a verifier does with problems that it can't judge.

@@ -14,8 +14,8 @@ use crate::{
     advantage::Baseline,
     batch::TokenBatch,
     kl::KlEstimator,
-    logprob::{Scoring, score_tokens},
     objective::{Objective, advantages, batch_loss},
+    scoring::{Scoring, score_tokens},
     trajectory::{Group, Trajectory, rewards as rewards_of},
 };
 

@@ -15,7 +15,7 @@ use crate::{
     batch::TokenBatch,
     error::Error,
     kl::KlEstimator,
-    logprob::TokenScores,
+    scoring::TokenScores,
 };
 
 /// What each attempt's tokens are credited with, and how firmly each is held to the reference.

@@ -6,7 +6,7 @@ use palinode::{
     config::RunConfig,
     device,
     setup::Setup,
-    train::{TrainError, event::Event, event::Sink, progress::Start, train, workers::Workers},
+    train::{TrainError, event::Event, event::Sink, gradient::workers::Workers, run::progress::Start, train},
 };
 
 /// Renders what the run says; a sink may as well draw, log, or send.

@@ -9,7 +9,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Device, Int, Tensor, TensorData, activation::relu},
 };
-use palinode::train::{
+use palinode::train::gradient::{
     learner::{AdamW, Learner},
     workers::Workers,
 };
@@ -18,12 +18,12 @@ use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
     kl::KlEstimator,
-    logprob::{Scoring, score_tokens},
     objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
     rollout::{AnswerLimit, RolloutConfig, rollout},
     sampling::Sampling,
+    scoring::{Scoring, score_tokens},
     task::{Problem, Split, Task},
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,

@@ -12,14 +12,15 @@ use palinode::{
     core::{
         attempt::{Attempt, StopReason},
         batch::TokenBatch,
-        logprob::Scoring,
+        kl::Divergence,
         objective,
+        scoring::Scoring,
         trajectory::Trajectory,
         verifier::Verdict,
     },
     device,
     lm::{Decoder, DecoderConfig},
-    train::chunked::{Divergence, chunk_of, differentiate},
+    train::gradient::chunked::{chunk_of, differentiate},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

@@ -10,19 +10,20 @@ use burn_optim::GradientsParams;
 use palinode::{
     core::{
         batch::TokenBatch,
-        logprob::Scoring,
+        kl::Divergence,
         objective,
         policy::Decode,
         rng::{RandomKey, Stream},
         rollout::{AnswerLimit, RolloutConfig, rollout},
         sampling::Sampling,
+        scoring::Scoring,
         task::Problem,
         trajectory::{Group, Trajectory},
         verifier::{Verdict, Verifier},
     },
     device,
     lm::{Decoder, DecoderConfig},
-    train::chunked::{Divergence, differentiate},
+    train::gradient::chunked::differentiate,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

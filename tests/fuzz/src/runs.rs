@@ -13,13 +13,17 @@ use palinode::{
     },
     train::{
         arm::StageName,
-        checkpoint::{Checkpoints, ModelCard, Written},
-        guard::Guard,
-        keep::{Inside, Place, State},
-        learner::{AdamW, Learner},
-        progress::Progress,
-        run_folder::{EPISODES, METRICS, TIMES},
-        workers::Workers,
+        gradient::{
+            learner::{AdamW, Learner},
+            workers::Workers,
+        },
+        run::{
+            checkpoint::{Checkpoints, ModelCard, Written},
+            keep::{Inside, Place, State},
+            progress::Progress,
+            run_folder::{EPISODES, METRICS, TIMES},
+        },
+        watch::guard::Guard,
     },
 };
 use serde_json::json;

@@ -8,11 +8,11 @@ use palinode_core::{
     advantage::Baseline,
     batch::TokenBatch,
     kl::KlEstimator,
-    logprob::{Scoring, score_tokens},
     objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
     rng::{RandomKey, Stream},
     rollout::{AnswerLimit, RolloutConfig, rollout},
     sampling::Sampling,
+    scoring::{Scoring, score_tokens},
     task::Problem,
     trajectory::{Group, Trajectory, rewards},
 };

@@ -115,8 +115,8 @@ fn sampling_logprobs_equal_scoring_at_the_same_temperature() {
     let trajectories: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
     let batch = palinode_core::batch::TokenBatch::new(&trajectories, &palinode_flex::device()).unwrap();
     for chunk in [4096, 5] {
-        let scoring = palinode_core::logprob::Scoring { temperature: 0.7, chunk, ..Default::default() };
-        let scores = palinode_core::logprob::score_tokens(&model, Some(&model), &batch, &scoring);
+        let scoring = palinode_core::scoring::Scoring { temperature: 0.7, chunk, ..Default::default() };
+        let scores = palinode_core::scoring::score_tokens(&model, Some(&model), &batch, &scoring);
         let sampled = trajectories.iter().flat_map(|t| t.attempts()).flat_map(|a| a.sampling_logprobs());
         let scored: Vec<f32> = scores.logprob.into_data().iter::<f32>().collect();
         assert_eq!(scored.len(), batch.scored());

@@ -12,10 +12,12 @@ use palinode::{
     setup::{Setup, remove_exports},
     train::{
         TrainError,
-        checkpoint::Checkpoints,
-        occupancy::{Occupancy, is_name_of_a_run, occupancy},
-        progress::Start,
-        run_folder::{RunFolder, RunLock},
+        run::{
+            checkpoint::Checkpoints,
+            occupancy::{Occupancy, is_name_of_a_run, occupancy},
+            progress::Start,
+            run_folder::{RunFolder, RunLock},
+        },
         schedule::check_fit,
         trainable::fingerprint,
     },

@@ -6,7 +6,7 @@ use palinode::{
     config::RunConfig,
     device::{self, Opened},
     setup::Setup,
-    train::checks::Checks,
+    train::watch::checks::Checks,
 };
 use serde_json::json;
 

@@ -8,9 +8,9 @@ use palinode::{
     lm::Decoder,
     setup::Setup,
     train::{
-        checkpoint::{Skipped, is_within},
+        gradient::workers::Workers,
+        run::checkpoint::{Skipped, is_within},
         schedule::check_context,
-        workers::Workers,
     },
 };
 

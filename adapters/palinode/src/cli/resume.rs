@@ -15,10 +15,12 @@ use palinode::{
     train::{
         TrainError,
         arm::StageName,
-        checkpoint::{Checkpoints, Found, Skipped, Written},
         event::{Event, WarningKind},
-        progress::{Progress, Start},
-        run_folder::{RunFolder, RunLock},
+        run::{
+            checkpoint::{Checkpoints, Found, Skipped, Written},
+            progress::{Progress, Start},
+            run_folder::{RunFolder, RunLock},
+        },
         trainable::fingerprint,
     },
 };

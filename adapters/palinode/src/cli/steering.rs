@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use palinode::train::keep::Wish;
+use palinode::train::run::keep::Wish;
 
 /// Go on.
 pub(crate) const GO_ON: u8 = 0;

@@ -11,8 +11,7 @@ use palinode::{
         Outcome, TrainError,
         arm::StageName,
         event::{Event, Sink},
-        progress::Start,
-        run_folder::RunFolder,
+        run::{progress::Start, run_folder::RunFolder},
         train,
     },
 };

@@ -10,11 +10,11 @@ use palinode::{
     core::{
         batch::TokenBatch,
         kl::KlEstimator,
-        logprob::Scoring,
         objective::{loss, token_weights},
         rng::{RandomKey, Stream},
         rollout::AnswerLimit,
         sampling::Sampling,
+        scoring::Scoring,
         task::{Problem, Split, Task},
         trajectory::{Group, Trajectory},
         turns::{MultiTurnTask, Turns},
@@ -28,12 +28,14 @@ use palinode::{
     train::{
         TrainError,
         arm::{Arm, Stage},
-        chunked::{chunk_of, differentiate},
         config::TrainConfig,
-        learner::{AdamW, Learner},
+        gradient::{
+            chunked::{chunk_of, differentiate},
+            learner::{AdamW, Learner},
+            workers::Workers,
+        },
         play::{context, play, rollout_config},
         reinforce::Reinforce,
-        workers::Workers,
     },
 };
 use serde::Serialize;

@@ -7,7 +7,7 @@ use std::{
 
 use palinode::train::{
     event::{Episode, Event},
-    run_folder::{EPISODES, METRICS, TIMES, Time},
+    run::run_folder::{EPISODES, METRICS, TIMES, Time},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 

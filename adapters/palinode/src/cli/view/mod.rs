@@ -37,7 +37,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use palinode::train::{event::Event, run_folder::RunLock};
+use palinode::train::{event::Event, run::run_folder::RunLock};
 
 use self::{
     follow::{Follow, News},

@@ -6,8 +6,8 @@ use crate::{
     arm::StageName,
     error::TrainError,
     event::Summary,
-    keep::Place,
-    learner::{AdamW, Learner},
+    gradient::learner::{AdamW, Learner},
+    run::keep::Place,
     trainable::Trainable,
 };
 

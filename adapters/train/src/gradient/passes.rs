@@ -8,14 +8,14 @@ use core::ops::Range;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use palinode_core::{
     batch::TokenBatch,
-    kl::KlEstimator,
-    logprob::{Scoring, TokenScores},
+    kl::{Divergence, KlEstimator},
+    scoring::{Scoring, TokenScores},
 };
 use palinode_kernels::{Distribution, Diverging, Rows};
 
-use crate::{chunked::Divergence, learner::Slope, trainable::Trainable};
+use crate::{gradient::learner::Slope, trainable::Trainable};
 
-/// As [`crate::chunked::differentiate`]; `None` where model or reference has no such passes, or a row is longer than they can hold.
+/// As [`crate::gradient::chunked::differentiate`]; `None` where model or reference has no such passes, or a row is longer than they can hold.
 pub(crate) fn differentiate<M: Trainable>(
     model: &M,
     reference: Option<(&M, Divergence)>,
@@ -61,8 +61,7 @@ pub(crate) fn differentiate<M: Trainable>(
         total += part.clone().into_scalar::<f64>();
         let [d_logprob, d_divergence] = leaves.flow(&part);
         let whole = frozen.as_ref().and_then(|(reference, divergence)| {
-            let (values, divergence) = (leaves.whole.as_deref()?, whole(*divergence, scoring.kl)?);
-            Some(Diverging { reference, divergence, values, gradient: &d_divergence })
+            Some(Diverging { reference, divergence: *divergence, values: leaves.whole.as_deref()?, gradient: &d_divergence })
         });
         let flow = passes.distribution_back(distribution, states, targets, &d_logprob, whole, &mut gradients);
         d_states.extend_from_slice(&flow);
@@ -102,13 +101,13 @@ impl Leaves {
         let leaf = |values: Vec<f32>| constant(values).autodiff().require_grad();
         let logprob = leaf(distribution.of(targets));
         let (mut divergence, mut values) = (None, None);
-        let kl = frozen.map(|(reference, direction)| match whole(*direction, estimator) {
-            Some(direction) => {
-                let found = distribution.divergence(reference, direction);
+        let kl = frozen.map(|(reference, direction)| match direction.needs_vocabulary(estimator) {
+            true => {
+                let found = distribution.divergence(reference, *direction);
                 values = Some(found.clone());
                 divergence.insert(leaf(found)).clone()
             }
-            None => {
+            false => {
                 // Of the distribution such an estimator sees the tokens that were sampled.
                 let only = |tensor: Tensor<1>| tensor.unsqueeze_dim::<2>(1);
                 let frozen = constant(reference.of(targets)).autodiff();
@@ -127,15 +126,6 @@ impl Leaves {
             gradient.into_data().iter::<f32>().collect()
         };
         [of(&self.logprob), self.divergence.as_ref().map(of).unwrap_or_default()]
-    }
-}
-
-/// The divergence over the whole vocabulary that a comparison with a reference asks for, if it does.
-fn whole(divergence: Divergence, estimator: KlEstimator) -> Option<palinode_kernels::Divergence> {
-    match (divergence, estimator) {
-        (Divergence::Forward, _) => Some(palinode_kernels::Divergence::Forward),
-        (Divergence::Reverse, KlEstimator::Exact) => Some(palinode_kernels::Divergence::Reverse),
-        (Divergence::Reverse, _) => None,
     }
 }
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     arm::StageName,
-    diagnosis::{self, Seen},
     event::{StepMetrics, Summary, WarningKind},
+    watch::diagnosis::{self, Seen},
 };
 
 /// Points of acc@t1 below the reference's from which the sandbagging warning fires.

@@ -40,10 +40,12 @@ use self::{
 };
 use crate::{
     error::TrainError,
-    files::{Disk, Files},
-    keep::State,
-    masters::Masters,
-    progress::{Resumed, Start},
+    gradient::Masters,
+    run::{
+        files::{Disk, Files},
+        keep::State,
+        progress::{Resumed, Start},
+    },
 };
 
 const MODEL: &str = "model.safetensors";

@@ -10,13 +10,16 @@ use burn::tensor::{Int, Tensor};
 use burn_optim::GradientsParams;
 use palinode_core::{
     batch::TokenBatch,
-    kl,
-    logprob::{Scoring, TokenScores, log_distribution, of_targets, score_states},
+    kl::Divergence,
+    logprob::{log_distribution, of_targets},
+    scoring::{Scoring, TokenScores, score_states},
 };
 
 use crate::{
-    by_hand,
-    learner::{Slope, add_gradients},
+    gradient::{
+        learner::{Slope, add_gradients},
+        passes,
+    },
     trainable::Trainable,
 };
 
@@ -28,18 +31,10 @@ pub fn chunk_of(vocabulary: usize) -> usize {
     (LOGITS / vocabulary.max(1)).clamp(16, Scoring::default().chunk)
 }
 
-/// Which way the policy is compared with a reference, token by token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Divergence {
-    /// KL(π‖π_ref), by the estimator of [`Scoring`].
-    Reverse,
-    /// KL(π_ref‖π), over the whole vocabulary: what a supervised loss is anchored with.
-    Forward,
-}
-
 /// The gradient of a loss that is a sum over the policy-written tokens of a batch, and the scores without theirs.
 ///
-/// `loss` gets the scores of a range of those tokens, and returns their part of the loss; `kl` in them is the divergence that was asked for. Peak memory
+/// `loss` gets the scores of a range of those tokens, and returns their part of the loss; `kl` in them is the divergence that was asked for: the reverse
+/// one by the estimator of [`Scoring`], the forward one over the whole vocabulary. Peak memory
 /// grows with `scoring.chunk` · V, not with the number of tokens times V. A batch of one chunk takes the direct way, and a model that has passes of
 /// its own ([`Trainable::kernels`]) takes those.
 pub fn differentiate<M: Trainable>(
@@ -49,7 +44,7 @@ pub fn differentiate<M: Trainable>(
     scoring: &Scoring,
     loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
 ) -> (Slope, TokenScores) {
-    match by_hand::differentiate(model, reference, batch, scoring, &loss) {
+    match passes::differentiate(model, reference, batch, scoring, &loss) {
         Some(found) => found,
         None => automatically(model, reference, batch, scoring, loss),
     }
@@ -108,7 +103,7 @@ fn scores<M: Trainable>(
     };
     let distribution = log_distribution(model.logits(states), scoring.temperature);
     let frozen = log_distribution(reference.logits(frozen), scoring.temperature);
-    TokenScores { kl: Some(kl::exact(frozen, distribution.clone())), logprob: of_targets(distribution, targets) }
+    TokenScores { kl: Some(Divergence::Forward.exact(distribution.clone(), frozen)), logprob: of_targets(distribution, targets) }
 }
 
 #[cfg(test)]
@@ -125,7 +120,7 @@ mod tests {
     use palinode_lm::{Activation, Decoder, DecoderConfig, LoraConfig};
 
     use super::*;
-    use crate::learner::list_gradients;
+    use crate::gradient::learner::list_gradients;
 
     fn batch() -> TokenBatch {
         let attempt = |tokens: Vec<u32>| {

@@ -9,9 +9,11 @@ use std::{
 };
 
 use crate::{
-    checkpoint::Checkpoints,
     error::TrainError,
-    run_folder::{EPISODES, INPUTS, METRICS, TIMES},
+    run::{
+        checkpoint::Checkpoints,
+        run_folder::{EPISODES, INPUTS, METRICS, TIMES},
+    },
 };
 
 /// Files and folders that a run makes; what else lies beside them is never touched.
@@ -119,7 +121,7 @@ mod tests {
     use palinode_lm::DecoderConfig;
 
     use super::*;
-    use crate::checkpoint::ModelCard;
+    use crate::run::checkpoint::ModelCard;
 
     fn a_run() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::TrainConfig,
     error::TrainError,
+    gradient::workers::Workers,
     play::{play, rollout_config},
-    workers::Workers,
 };
 
 /// Problems that are asked, at most.

@@ -8,8 +8,11 @@ use burn_optim::GradientsParams;
 
 use palinode_core::precision::widen;
 
-pub use crate::optimizer::AdamW;
-use crate::{error::TrainError, masters::Masters, optimizer::Optimizer, workers::Workers};
+pub use crate::gradient::optimizer::AdamW;
+use crate::{
+    error::TrainError,
+    gradient::{masters::Masters, optimizer::Optimizer, workers::Workers},
+};
 
 /// A model and its AdamW state. The model is held without gradients; each micro-batch differentiates a copy of its own.
 pub struct Learner<M> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{MASTERS, MODEL, OPTIMIZER, REFERENCE, STATE, saved::is_name};
-use crate::{error::TrainError, files::Files, trainable::hex};
+use crate::{error::TrainError, run::files::Files, trainable::hex};
 
 /// The version of the format that this code writes; it reads this one.
 pub const VERSION: u32 = 1;

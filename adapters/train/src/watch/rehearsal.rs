@@ -62,7 +62,7 @@ mod tests {
     use palinode_tasks::{FileTask, Layout, Ledger};
     use palinode_text::TextTask;
 
-    use crate::{config::TrainConfig, play::context, trainable::fingerprint, workers::Workers};
+    use crate::{config::TrainConfig, gradient::workers::Workers, play::context, trainable::fingerprint};
 
     use super::*;
 

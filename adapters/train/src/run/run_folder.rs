@@ -16,12 +16,14 @@ use palinode_lm::Decoder;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    checkpoint::{Checkpoints, ModelCard, Written},
     error::TrainError,
     event::{Event, Sink},
-    files::{Disk, Files as _},
-    keep::{Keep, State, Wish},
-    occupancy::occupancy,
+    run::{
+        checkpoint::{Checkpoints, ModelCard, Written},
+        files::{Disk, Files as _},
+        keep::{Keep, State, Wish},
+        occupancy::occupancy,
+    },
 };
 
 /// Everything that happened, but for episodes and times.
@@ -135,7 +137,7 @@ impl RunFolder {
     }
 
     /// The same, whose checkpoints go by way of another file system.
-    pub fn on(self, disk: Arc<dyn crate::files::Files>) -> Self {
+    pub fn on(self, disk: Arc<dyn crate::run::files::Files>) -> Self {
         Self { checkpoints: self.checkpoints.on(disk), ..self }
     }
 

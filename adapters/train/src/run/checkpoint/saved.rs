@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::TrainError,
-    keep::{Place, State, WarmPlace},
-    progress::Progress,
-    run_folder::{EPISODES, METRICS, TIMES},
+    run::{
+        keep::{Place, State, WarmPlace},
+        progress::Progress,
+        run_folder::{EPISODES, METRICS, TIMES},
+    },
 };
 
 /// How far a run had come, and how long its files were then.

@@ -9,12 +9,16 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     event::Summary,
-    keep::{Inside, Place, WarmPlace},
-    learner::{AdamW, Learner},
-    progress::{Completed, Progress},
-    run_folder::{EPISODES, METRICS, TIMES},
+    gradient::{
+        learner::{AdamW, Learner},
+        workers::Workers,
+    },
+    run::{
+        keep::{Inside, Place, WarmPlace},
+        progress::{Completed, Progress},
+        run_folder::{EPISODES, METRICS, TIMES},
+    },
     trainable::fingerprint,
-    workers::Workers,
 };
 
 /// A file system of which one operation fails; a write leaves the first half of its file, and the removal of a folder leaves some of it.
@@ -122,7 +126,7 @@ fn run() -> (TempDir, Checkpoints) {
 /// Stores what a learner of `step` steps is, inside the stage behind the base.
 fn store(checkpoints: &Checkpoints, step: usize, score: Option<f64>, last: usize) -> Result<(), TrainError> {
     let (learner, progress) = (learner(step), progress(1, step));
-    let guard = crate::guard::Guard::new(crate::arm::StageName::StageOne);
+    let guard = crate::watch::guard::Guard::new(crate::arm::StageName::StageOne);
     let inside = Inside { learner: &learner, reference: None, place: Place::Reinforce { step, guard }, began: 0.5 };
     let state = State { model: learner.model(), progress: &progress, inside: Some(inside), score, seconds: step as f64 };
     checkpoints.store(&state, Written { metrics: step as u64, ..Written::default() }, last)

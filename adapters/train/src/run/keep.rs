@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::TrainError, guard::Guard, learner::Learner, progress::Progress};
+use crate::{error::TrainError, gradient::learner::Learner, run::progress::Progress, watch::guard::Guard};
 
 /// Keeps a run, so that it can go on from where it was.
 pub trait Keep<M> {

@@ -10,10 +10,10 @@ use burn::{
 use palinode_core::{
     backend::Tolerance,
     batch::TokenBatch,
-    logprob::{Scoring, TokenScores, score_tokens},
     rng::{RandomKey, Stream},
     rollout::rollout,
     sampling::Sampling,
+    scoring::{Scoring, TokenScores, score_tokens},
     task::{Problem, Split},
     trajectory::{Group, Trajectory},
     turns::MultiTurnTask,
@@ -21,9 +21,11 @@ use palinode_core::{
 };
 
 use crate::{
-    chunked::{chunk_of, differentiate},
     error::TrainError,
-    learner::list_gradients,
+    gradient::{
+        chunked::{chunk_of, differentiate},
+        learner::list_gradients,
+    },
     play::rollout_config,
     reinforce::{device_of, episodes_of, sampled},
     trainable::{Trainable, vocabulary},

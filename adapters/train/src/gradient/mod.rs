@@ -1,0 +1,19 @@
+//! From a loss over tokens to a step of the optimiser.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`chunked`] | a loss over tokens, differentiated a chunk of logits at a time |
+//! | `passes` | the same by passes that are written out, where a model has them |
+//! | [`workers`] | pieces of work on several cores, their results in a fixed order |
+//! | [`learner`] | micro-batches in parallel, gradients summed in a fixed order, one step |
+//! | `optimizer` | AdamW, and its state as bytes |
+//! | `masters` | f32 copies of a narrower model's weights, which the optimiser works on |
+
+pub mod chunked;
+pub mod learner;
+mod masters;
+mod optimizer;
+mod passes;
+pub mod workers;
+
+pub(crate) use masters::Masters;
