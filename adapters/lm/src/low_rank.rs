@@ -87,7 +87,7 @@ impl LowRank {
     }
 
     /// Inputs with some set to zero, and the others made larger, so that their mean stays.
-    fn drop_some(&self, x: Tensor<2>, key: RandomKey) -> Tensor<2> {
+    pub(crate) fn drop_some(&self, x: Tensor<2>, key: RandomKey) -> Tensor<2> {
         let [rows, inputs] = x.dims();
         let kept = (1.0 / (1.0 - self.dropout)) as f32;
         let factor = |i: usize| if f64::from(RandomKey { token: i as u32, ..key }.uniform()) < self.dropout { 0.0 } else { kept };

@@ -23,7 +23,7 @@ mod track;
 #[cfg(unix)]
 mod tty;
 #[cfg(not(unix))]
-#[path = "no_tty.rs"]
+#[path = "view/no_tty.rs"]
 mod tty;
 
 use std::{
