@@ -1,10 +1,8 @@
 //! What is there already, and is not ours, stays: whatever folder or file a command is told to write to.
 
-mod common;
-
 use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{fail, folder, palinode, succeed, train};
+use crate::common::{fail, folder, palinode, succeed, train};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");

@@ -1,6 +1,4 @@
-//! The binary, run as a person runs it.
-
-#![allow(dead_code, reason = "each file of tests uses some of it")]
+//! What all tests of the binary take.
 
 use std::{fs, path::Path};
 
