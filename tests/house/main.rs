@@ -28,7 +28,8 @@ const MAY: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that may depend on all others.
-const ROOFS: [&str; 5] = ["palinode", "palinode-examples", "palinode-tests", "palinode-fuzz", "palinode-no-std"];
+const ROOFS: [&str; 6] =
+    ["palinode", "palinode-examples", "palinode-tests", "palinode-fuzz", "palinode-no-std", "palinode-tools"];
 
 /// What no crate but the binary's may need, and crates of others that must not come with some of ours.
 const KEPT_OUT: &[(&str, &[&str])] = &[
@@ -130,4 +131,24 @@ fn no_file_is_longer_than_a_sitting() {
         (lines > MOST_LINES).then(|| format!("{}: {lines}", path.display()))
     });
     assert_eq!(long.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn every_link_within_the_house_leads_somewhere() {
+    let mut pages: Vec<PathBuf> = files(".md");
+    pages.extend(
+        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "COMPARE.md", "AGENTS.md"].map(|name| root().join(name)),
+    );
+    let mut dead = Vec::new();
+    for page in pages.iter().filter(|page| page.is_file()) {
+        let text = fs::read_to_string(page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            let file = link.split('#').next().unwrap_or_default();
+            let outside = file.is_empty() || file.contains("://") || file.contains(' ');
+            if !outside && !page.parent().unwrap().join(file).exists() {
+                dead.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert_eq!(dead, Vec::<String>::new());
 }

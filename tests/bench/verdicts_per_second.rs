@@ -12,9 +12,9 @@ use palinode::{
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Our own problems in the layout of MATH: their solutions end in boxes of every kind.
-const CONTEST: &str = include_str!("../../data/contest.jsonl");
+const CONTEST: &str = include_str!("../../examples/data/contest.jsonl");
 /// Our own problems in the layout of GSM8K.
-const SCHOOL: &str = include_str!("../../data/school.jsonl");
+const SCHOOL: &str = include_str!("../../examples/data/school.jsonl");
 
 fn main() -> Result<()> {
     let seconds = std::env::args().nth(1).map_or(Ok(2.0), |text| text.parse())?;

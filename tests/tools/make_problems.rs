@@ -1,6 +1,6 @@
 //! Prints problems in the format of `palinode train --data`: one `{"prompt": ..., "answer": ...}` a line.
 //!
-//! `cargo run --release -p palinode-examples --bin make_problems > examples/data/sums.jsonl`
+//! `cargo run --release --bin make_problems > examples/data/sums.jsonl`
 
 use palinode_core::rng::{RandomKey, Stream};
 

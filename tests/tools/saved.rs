@@ -1,7 +1,7 @@
 //! Writes what `tests/models/check_saved.py` reads with transformers and PEFT: for each tiny model a changed one and an adapter, each with the
 //! log-probabilities that we give.
 //!
-//! `cargo run --example saved -- DIR && python adapters/hf/tests/models/check_saved.py DIR`
+//! `cargo run --bin saved -- DIR && python adapters/hf/tests/models/check_saved.py DIR`
 
 use std::{error::Error, fs, path::Path};
 
