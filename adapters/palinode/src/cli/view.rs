@@ -12,10 +12,10 @@ mod episode;
 mod figures;
 #[cfg(test)]
 mod fixtures;
-mod follow;
+#[cfg(test)]
+mod following;
 mod model;
 mod plain;
-mod tail;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -37,14 +37,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use palinode::train::{event::Event, run::run_folder::RunLock};
+use palinode::{
+    report::follow::{Follow, News},
+    train::{event::Event, run::run_folder::RunLock},
+};
 
 use self::{
-    follow::{Follow, News},
     model::{Mode, View},
     terminal::{Fed, is_plain, obstacle},
 };
-use super::{Failure, args::WatchArgs, failure::INPUT, progress, steering::Steering};
+use super::{
+    Failure,
+    args::WatchArgs,
+    failure::{INPUT, clean},
+    progress,
+    steering::Steering,
+};
 
 /// The view of our own run, in a thread of its own.
 pub(crate) struct Live {
@@ -62,8 +70,8 @@ impl Live {
             return Err(why.to_owned());
         }
         let mut view = View::new(Mode::Train { paused: false, checkpoint: false, stopping: false }, is_plain());
-        let mut past = Follow::open(run).map_err(|failure| failure.message().to_owned())?;
-        while past.poll(&mut |news| show(&mut view, news)).map_err(|failure| failure.message().to_owned())? {}
+        let mut past = Follow::open(run).map_err(|failure| failure.to_string())?;
+        while past.poll(&mut |news| show(&mut view, news)).map_err(|failure| failure.to_string())? {}
         let tui = tty::enter().map_err(|error| format!("the terminal can't be taken over: {error}"))?;
         let again = format!("`palinode train --resume --out {}` goes on behind the last checkpoint", run.display());
         let (sender, receiver) = mpsc::channel::<Event>();
@@ -121,8 +129,13 @@ fn show(view: &mut View, news: News) {
     match news {
         News::Event(event, seconds) => view.take(&event, seconds),
         News::Again => view.forget(),
-        News::Unreadable(why) => view.warn(None, &why),
+        News::Unreadable(why) => view.warn(None, &on_one_line(&why)),
     }
+}
+
+/// Text of a file, as a terminal shows it.
+fn on_one_line(text: &str) -> String {
+    clean(text).replace('\n', " ")
 }
 
 /// `palinode watch`.
@@ -158,7 +171,7 @@ fn in_lines(follow: &mut Follow, run: &Path) -> Result<(), Failure> {
                     ended = false;
                     vec!["the run was taken back to an earlier point".to_owned()]
                 }
-                News::Unreadable(why) => vec![format!("warning: {why}")],
+                News::Unreadable(why) => vec![format!("warning: {}", on_one_line(&why))],
             };
             lines.extend(told.into_iter().flat_map(|line| [line, "\n".to_owned()]));
         })?;

@@ -6,17 +6,17 @@ use std::{
     path::PathBuf,
 };
 
-use palinode::report::MAX_LINE;
+use crate::MAX_LINE;
 
 /// Complete lines of a growing file, each once, with a bound on their length.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     path: PathBuf,
     reader: Option<BufReader<File>>,
     /// Bytes that were read.
     offset: u64,
     /// Lines that were read.
-    pub(super) line: u64,
+    pub(crate) line: u64,
     /// The last bytes before `offset`: what a file holds there tells whether it is still the same.
     before: Vec<u8>,
     buffer: Vec<u8>,
@@ -26,7 +26,7 @@ pub(super) struct Tail {
 
 /// What the next line is.
 #[derive(Debug, PartialEq)]
-pub(super) enum Next<'a> {
+pub(crate) enum Next<'a> {
     /// A line, without its end.
     Line(&'a [u8]),
     /// One that is longer than [`MAX_LINE`]; it counts as a line.
@@ -36,16 +36,16 @@ pub(super) enum Next<'a> {
 }
 
 impl Tail {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, reader: None, offset: 0, line: 0, before: Vec::new(), buffer: Vec::new(), skipping: false }
     }
 
-    pub(super) fn path(&self) -> &std::path::Path {
+    pub(crate) fn path(&self) -> &std::path::Path {
         &self.path
     }
 
     /// Looks at the file anew. `false` when what was read is no longer there: the file was cut, or is another one. All of it is new then.
-    pub(super) fn look(&mut self) -> io::Result<bool> {
+    pub(crate) fn look(&mut self) -> io::Result<bool> {
         let mut file = File::open(&self.path)?;
         let start = self.offset - self.before.len() as u64;
         file.seek(SeekFrom::Start(start))?;
@@ -60,7 +60,7 @@ impl Tail {
     }
 
     /// The next line since the last [`Tail::look`].
-    pub(super) fn next(&mut self) -> io::Result<Next<'_>> {
+    pub(crate) fn next(&mut self) -> io::Result<Next<'_>> {
         let Some(reader) = &mut self.reader else { return Ok(Next::Nothing) };
         loop {
             self.buffer.clear();

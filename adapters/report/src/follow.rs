@@ -1,27 +1,25 @@
 //! Follows the files of a run, which another process may still be writing.
 
 use std::{
-    path::Path,
+    io,
+    path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 
-use palinode::train::{
+use palinode_train::{
     event::{Episode, Event},
     run::run_folder::{EPISODES, METRICS, TIMES, Time},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{
-    super::{
-        Failure,
-        failure::{INPUT, clean},
-    },
+use crate::{
+    ReportError,
     tail::{Next, Tail},
 };
 
 /// A run's folder, read as far as it was written.
 #[derive(Debug)]
-pub(crate) struct Follow {
+pub struct Follow {
     metrics: Tail,
     times: Tail,
     episodes: Tail,
@@ -33,29 +31,30 @@ pub(crate) struct Follow {
 
 /// What is new in a run's folder.
 #[derive(Debug, PartialEq)]
-pub(crate) enum News {
+pub enum News {
     /// An event, and when it happened, since the start of the run.
     Event(Box<Event>, Option<f64>),
     /// The run was taken back to an earlier point: everything comes again.
     Again,
-    /// A line that says nothing this program understands.
+    /// A line that says nothing this program understands: where, and why, as the file has it (it may hold control characters).
     Unreadable(String),
 }
 
 impl Follow {
     /// # Errors
     /// A folder that holds no `metrics.jsonl`.
-    pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
+    pub fn open(folder: &Path) -> Result<Self, ReportError> {
         let tail = |name: &str| Tail::new(folder.join(name));
         let mut follow = Self { metrics: tail(METRICS), times: tail(TIMES), episodes: tail(EPISODES), time: None, held: None };
-        let failed = |error| Failure::new(INPUT, format!("{}: {error}", folder.join(METRICS).display()));
+        let missing =
+            |path: PathBuf, what: &str| ReportError::Read { path, error: io::Error::new(io::ErrorKind::NotFound, what) };
         if !folder.exists() {
-            return Err(Failure::new(INPUT, format!("{}: there is no such folder", folder.display())));
+            return Err(missing(folder.to_owned(), "there is no such folder"));
         }
         if !folder.join(METRICS).is_file() {
-            return Err(failed("there is no such file; this is not the folder of a run".into()));
+            return Err(missing(folder.join(METRICS), "there is no such file"));
         }
-        follow.metrics.look().map_err(|error| failed(error.to_string()))?;
+        follow.metrics.look().map_err(|error| failure(&follow.metrics, error))?;
         Ok(follow)
     }
 
@@ -63,13 +62,13 @@ impl Follow {
     ///
     /// # Errors
     /// A file that can't be read, or is gone.
-    pub(crate) fn poll(&mut self, take: &mut dyn FnMut(News)) -> Result<bool, Failure> {
+    pub fn poll(&mut self, take: &mut dyn FnMut(News)) -> Result<bool, ReportError> {
         let mut same = true;
         for (tail, needed) in [(&mut self.metrics, true), (&mut self.times, false), (&mut self.episodes, false)] {
             match tail.look() {
                 Ok(found) => same &= found,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound && !needed => {}
-                Err(error) => return Err(failure(tail, &error)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !needed => {}
+                Err(error) => return Err(failure(tail, error)),
             }
         }
         if !same {
@@ -96,12 +95,12 @@ impl Follow {
     }
 
     /// Whether an event waits for its time.
-    pub(crate) fn waits(&self) -> bool {
+    pub fn waits(&self) -> bool {
         self.held.is_some()
     }
 
     /// Events with their times. A time is written behind its event: it may be missing for a moment, but not for long.
-    fn events(&mut self, take: &mut dyn FnMut(News)) -> Result<bool, Failure> {
+    fn events(&mut self, take: &mut dyn FnMut(News)) -> Result<bool, ReportError> {
         for _ in 0..AT_ONCE {
             let (event, line, since) = match self.held.take() {
                 Some(held) => held,
@@ -130,7 +129,7 @@ impl Follow {
         Ok(true)
     }
 
-    fn time_of(&mut self, line: u64) -> Result<Option<f64>, Failure> {
+    fn time_of(&mut self, line: u64) -> Result<Option<f64>, ReportError> {
         loop {
             match self.time {
                 Some(time) if time.line == line => return Ok(Some(time.seconds)),
@@ -145,7 +144,7 @@ impl Follow {
     }
 
     /// Seconds since the run wrote anything.
-    pub(crate) fn silence(&self) -> Option<f64> {
+    pub fn silence(&self) -> Option<f64> {
         let written = self.metrics.path().metadata().and_then(|metadata| metadata.modified()).ok()?;
         SystemTime::now().duration_since(written).ok().map(|since| since.as_secs_f64())
     }
@@ -160,7 +159,7 @@ enum Record<T> {
     Nothing,
 }
 
-fn record<T: DeserializeOwned>(tail: &mut Tail) -> Result<Record<T>, Failure> {
+fn record<T: DeserializeOwned>(tail: &mut Tail) -> Result<Record<T>, ReportError> {
     #[derive(Deserialize)]
     struct Kind {
         #[serde(rename = "event")]
@@ -182,20 +181,17 @@ fn record<T: DeserializeOwned>(tail: &mut Tail) -> Result<Record<T>, Failure> {
                 what.chars().take(120).collect()
             }
         },
-        Err(error) => return Err(failure(tail, &error)),
+        Err(error) => return Err(failure(tail, error)),
     };
     let name = tail.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Record::Unreadable(clean(&format!("{name}, line {} can't be read: {why}", tail.line)).replace('\n', " ")))
+    Ok(Record::Unreadable(format!("{name}, line {} can't be read: {why}", tail.line)))
 }
 
-fn failure(tail: &Tail, error: &std::io::Error) -> Failure {
-    Failure::new(INPUT, format!("{}: {error}", tail.path().display()))
+fn failure(tail: &Tail, error: io::Error) -> ReportError {
+    ReportError::Read { path: tail.path().to_owned(), error }
 }
 
 /// Lines of a file that are read before the screen is drawn again.
 const AT_ONCE: usize = 5000;
 /// How long an event waits for its time.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-#[cfg(test)]
-mod tests;
+pub const PATIENCE: Duration = Duration::from_millis(500);
