@@ -4,6 +4,7 @@ use burn_tensor::{Bool, FloatDType, Tensor};
 
 /// What is subtracted from an attempt's return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Baseline {
     /// [`leave_one_out`].
     #[default]

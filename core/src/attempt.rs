@@ -6,6 +6,7 @@ use crate::{error::Error, verifier::Verdict};
 
 /// Why an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum StopReason {
     /// The policy wrote the end token (it is the attempt's last token).

@@ -30,6 +30,10 @@
 //!
 //! Letters in shapes: `P` problems, `G` samples of one problem, `K` attempts, `B = P·G` episodes, `T` padded tokens,
 //! `N` scored tokens, `V` vocabulary, `H` hidden width.
+//!
+//! # Versions
+//! burn's tensors and devices are part of this interface, so they come along as [`burn_tensor`]: whoever takes them from there has the version that fits.
+//! Another minor version of burn is another minor version of this crate (a major one from 1.0 on); before 1.0 a minor version may break.
 
 #![no_std]
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
@@ -63,4 +67,5 @@ pub mod turns;
 pub mod verdict_counts;
 pub mod verifier;
 
+pub use burn_tensor;
 pub use error::Error;

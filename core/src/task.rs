@@ -47,6 +47,7 @@ impl Problem {
 
 /// The part of a task that training may see, and the part it may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Split {
     /// Problems to learn from.
     Train,

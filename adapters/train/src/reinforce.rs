@@ -79,12 +79,8 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let sampling = Sampling::temperature(rl.temperature)?;
         Ok(Self {
             rollout: rollout_config(task, stage.attempts, rl.samples, sampling)?,
-            scoring: Scoring {
-                temperature: sampling.scoring_temperature(),
-                kl: rl.kl.into(),
-                chunk: chunk_of(vocabulary(reference)?),
-            },
-            baseline: rl.baseline.into(),
+            scoring: Scoring { temperature: sampling.scoring_temperature(), kl: rl.kl, chunk: chunk_of(vocabulary(reference)?) },
+            baseline: rl.baseline,
             parity_bound: parity_bound(reference),
             task,
             stage,
