@@ -28,8 +28,8 @@ const MAY: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that may depend on all others.
-const ROOFS: [&str; 6] =
-    ["palinode", "palinode-examples", "palinode-tests", "palinode-fuzz", "palinode-no-std", "palinode-tools"];
+const ROOFS: [&str; 7] =
+    ["palinode", "palinode-examples", "palinode-tests", "palinode-fuzz", "palinode-no-std", "palinode-tools", "palinode-bench"];
 
 /// What no crate but the binary's may need, and crates of others that must not come with some of ours.
 const KEPT_OUT: &[(&str, &[&str])] = &[

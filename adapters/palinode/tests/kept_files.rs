@@ -146,3 +146,17 @@ fn a_file_of_others_is_not_written_over_by_reports_and_exports() {
     succeed(palinode(at, &["report", "run", "--out", "notes.html", "--force"]));
     assert!(fs::read_to_string(at.join("notes.html")).unwrap().contains("palinode"));
 }
+
+#[test]
+fn a_report_that_no_run_wrote_is_not_written_over_by_runs() {
+    let folder = folder();
+    let at = folder.path();
+    succeed(train(at, &["--out", "run", "--quiet"]));
+    write(at, "run/report.html");
+    let before = all(at);
+    for more in [&["--resume"][..], &["--force", "--quiet"], &["--force", "--seed", "3"]] {
+        let error = fail(train(at, &[&["--out", "run"], more].concat()), 2);
+        assert!(error.contains("report.html: was not written by a run"), "{more:?}: {error}");
+        assert_eq!(all(at), before, "{more:?}");
+    }
+}

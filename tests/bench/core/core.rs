@@ -1,4 +1,4 @@
-//! What the core's functions cost by themselves, on the sizes of the ledger preset and of a real vocabulary: `cargo bench -p palinode-core`.
+//! What the core's functions cost by themselves, on the sizes of the ledger preset and of a real vocabulary: `cargo bench -p palinode-bench`.
 
 use std::hint::black_box;
 
