@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use palinode_train::{TrainError, run::run_folder::INPUTS};
+use palinode_train::{TrainError, run::names::INPUTS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};

@@ -109,7 +109,7 @@ impl Plan {
             trained,
             bits: bytes as u32 * 8,
             tokens: [prompt, answer, episode],
-            steps: train.arm.stages(train)?.iter().map(|stage| stage.steps).sum(),
+            steps: train.stages()?.iter().map(|stage| stage.steps).sum(),
             episodes,
             micro_batches,
             threads,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use csv_core::WriteResult;
-use palinode_train::run::run_folder::EPISODES;
+use palinode_train::run::names::EPISODES;
 
 use crate::{
     ReportError,

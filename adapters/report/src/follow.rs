@@ -8,7 +8,10 @@ use std::{
 
 use palinode_train::{
     event::{Episode, Event},
-    run::run_folder::{EPISODES, METRICS, TIMES, Time},
+    run::{
+        names::{EPISODES, METRICS, TIMES},
+        run_folder::Time,
+    },
 };
 use serde::{Deserialize, de::DeserializeOwned};
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use palinode_train::{
     event::Event,
-    run::run_folder::{METRICS, TIMES},
+    run::names::{METRICS, TIMES},
 };
 use serde::{
     Deserialize, Deserializer,

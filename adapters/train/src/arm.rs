@@ -10,7 +10,7 @@ use palinode_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{config::TrainConfig, error::TrainError};
+use crate::error::TrainError;
 
 /// What is compared. All arms take the same number of RL steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,41 +50,41 @@ impl Arm {
     ///
     /// # Errors
     /// [`TrainError::Core`] when a weight of an objective makes no sense.
-    pub fn stages(self, config: &TrainConfig) -> Result<Vec<Stage>, TrainError> {
-        let rl = &config.reinforce;
-        let bonus = Shaping::ProgressBonus { alpha: rl.alpha };
-        let one = |attempts| -> Result<Stage, TrainError> {
-            Ok(Stage { name: StageName::StageOne, steps: 0, attempts, objective: Box::new(StageOne::new(rl.beta1, rl.beta2)?) })
+    pub fn stages(self, numbers: &Numbers) -> Result<Vec<Stage>, TrainError> {
+        let &Numbers { attempts, steps: [steps_one, steps_two], alpha, beta1, beta2 } = numbers;
+        let bonus = Shaping::ProgressBonus { alpha };
+        let one = |plays| -> Result<Stage, TrainError> {
+            Ok(Stage { name: StageName::StageOne, steps: 0, attempts: plays, objective: Box::new(StageOne::new(beta1, beta2)?) })
         };
-        let two = |objective: StageTwo, attempts| Stage {
+        let two = |objective: StageTwo, plays| Stage {
             name: StageName::StageTwo,
-            steps: rl.steps_two,
-            attempts,
+            steps: steps_two,
+            attempts: plays,
             objective: Box::new(objective),
         };
         // With more than two attempts Stage I is repeated, one attempt more each time, and shares its steps out.
         let stage_one = || -> Result<Vec<Stage>, TrainError> {
-            let turns = config.attempts - 1;
+            let turns = attempts.saturating_sub(1);
             (0..turns)
                 .map(|turn| {
-                    let steps = rl.steps_one * (turn + 1) / turns - rl.steps_one * turn / turns;
+                    let steps = steps_one * (turn + 1) / turns - steps_one * turn / turns;
                     Ok(Stage { steps, ..one(turn + 2)? })
                 })
                 .collect()
         };
-        let all_steps = |stage: Stage| vec![Stage { steps: rl.steps_one + rl.steps_two, ..stage }];
+        let all_steps = |stage: Stage| vec![Stage { steps: steps_one + steps_two, ..stage }];
         let followed_by = |objective| -> Result<Vec<Stage>, TrainError> {
             let mut stages = stage_one()?;
-            stages.push(two(objective, config.attempts));
+            stages.push(two(objective, attempts));
             Ok(stages)
         };
         Ok(match self {
-            Self::Score => followed_by(StageTwo::new(rl.beta1, bonus)?)?,
-            Self::NoShaping => followed_by(StageTwo::new(rl.beta1, Shaping::None)?)?,
-            Self::Joint => followed_by(StageTwo::with_credit(rl.beta1, bonus, Credit::Joint, true)?)?,
-            Self::StageTwoOnly => all_steps(two(StageTwo::new(rl.beta1, bonus)?, config.attempts)),
-            Self::Naive => all_steps(two(StageTwo::new(rl.beta1, Shaping::None)?, config.attempts)),
-            Self::SingleTurn => all_steps(two(StageTwo::new(rl.beta1, Shaping::None)?, 1)),
+            Self::Score => followed_by(StageTwo::new(beta1, bonus)?)?,
+            Self::NoShaping => followed_by(StageTwo::new(beta1, Shaping::None)?)?,
+            Self::Joint => followed_by(StageTwo::with_credit(beta1, bonus, Credit::Joint, true)?)?,
+            Self::StageTwoOnly => all_steps(two(StageTwo::new(beta1, bonus)?, attempts)),
+            Self::Naive => all_steps(two(StageTwo::new(beta1, Shaping::None)?, attempts)),
+            Self::SingleTurn => all_steps(two(StageTwo::new(beta1, Shaping::None)?, 1)),
         })
     }
 }
@@ -93,6 +93,21 @@ impl fmt::Display for Arm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// What the stages of an arm are made of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Numbers {
+    /// Attempts an episode.
+    pub attempts: usize,
+    /// Steps of Stage I, and of Stage II.
+    pub steps: [usize; 2],
+    /// Weight α of the progress bonus.
+    pub alpha: f64,
+    /// β₁: KL weight on trained attempts.
+    pub beta1: f64,
+    /// β₂: Stage I's anchor on earlier attempts.
+    pub beta2: f64,
 }
 
 /// One optimisation phase.
@@ -136,29 +151,5 @@ impl StageName {
             Self::StageOne => Stream::StageOne,
             Self::StageTwo => Stream::StageTwo,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_arms_take_the_same_number_of_steps() {
-        for attempts in 2..5 {
-            let config = TrainConfig { attempts, ..Default::default() };
-            for arm in Arm::ALL {
-                let steps: usize = arm.stages(&config).unwrap().iter().map(|stage| stage.steps).sum();
-                let planned = config.reinforce.steps_one + config.reinforce.steps_two;
-                assert_eq!(steps, planned, "{arm} with {attempts} attempts");
-            }
-        }
-    }
-
-    #[test]
-    fn stage_one_is_repeated_a_turn_at_a_time() {
-        let config = TrainConfig { attempts: 4, ..Default::default() };
-        let plays: Vec<usize> = Arm::Score.stages(&config).unwrap().iter().map(|stage| stage.attempts).collect();
-        assert_eq!(plays, [2, 3, 4, 4]);
     }
 }

@@ -3,7 +3,10 @@
 use palinode_core::{advantage::Baseline, kl::KlEstimator};
 use serde::{Deserialize, Serialize};
 
-use crate::{arm::Arm, error::TrainError};
+use crate::{
+    arm::{Arm, Numbers, Stage},
+    error::TrainError,
+};
 
 /// Every number of a run but the task's and the model's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -184,6 +187,15 @@ impl TrainConfig {
         self.warm.steps_sampled = steps - self.warm.steps_habit - self.warm.steps_corrupted;
     }
 
+    /// The stages of its arm.
+    ///
+    /// # Errors
+    /// [`TrainError::Core`] when a weight of an objective makes no sense.
+    pub fn stages(&self) -> Result<Vec<Stage>, TrainError> {
+        let &ReinforceConfig { steps_one, steps_two, alpha, beta1, beta2, .. } = &self.reinforce;
+        self.arm.stages(&Numbers { attempts: self.attempts, steps: [steps_one, steps_two], alpha, beta1, beta2 })
+    }
+
     /// Refuses numbers that make no run.
     ///
     /// # Errors
@@ -225,7 +237,32 @@ impl TrainConfig {
             }
         }
         palinode_core::sampling::Sampling::temperature(self.reinforce.temperature)?;
-        self.arm.stages(self).map(|_| ())
+        self.stages().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_arms_take_the_same_number_of_steps() {
+        for attempts in 2..5 {
+            let config = TrainConfig { attempts, ..Default::default() };
+            for arm in Arm::ALL {
+                let config = TrainConfig { arm, ..config.clone() };
+                let steps: usize = config.stages().unwrap().iter().map(|stage| stage.steps).sum();
+                let planned = config.reinforce.steps_one + config.reinforce.steps_two;
+                assert_eq!(steps, planned, "{arm} with {attempts} attempts");
+            }
+        }
+    }
+
+    #[test]
+    fn stage_one_is_repeated_a_turn_at_a_time() {
+        let config = TrainConfig { attempts: 4, ..Default::default() };
+        let plays: Vec<usize> = config.stages().unwrap().iter().map(|stage| stage.attempts).collect();
+        assert_eq!(plays, [2, 3, 4, 4]);
     }
 }
 

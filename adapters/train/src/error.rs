@@ -147,3 +147,10 @@ pub enum TrainError {
         reason: String,
     },
 }
+
+impl TrainError {
+    /// A checkpoint that speaks of a place where its run can't be.
+    pub(crate) fn misplaced(place: &str) -> Self {
+        Self::Damaged { path: "state.json".into(), reason: format!("it stopped inside {place}") }
+    }
+}

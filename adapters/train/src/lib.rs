@@ -23,6 +23,7 @@
 
 pub mod arm;
 pub mod config;
+mod episodes;
 pub mod error;
 pub mod evaluate;
 pub mod event;

@@ -20,6 +20,7 @@ use palinode_core::{
 use crate::{
     arm::Stage,
     config::TrainConfig,
+    episodes::{episodes_of, sampled},
     error::TrainError,
     event::StepMetrics,
     gradient::{
@@ -193,16 +194,6 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
     }
 }
 
-/// All episodes, group after group.
-pub(crate) fn episodes_of(groups: &[Group]) -> impl Iterator<Item = &Trajectory> {
-    groups.iter().flat_map(Group::trajectories)
-}
-
-/// Log-probabilities while sampling of all policy-written tokens, in the order of a [`TokenBatch`].
-pub(crate) fn sampled(episodes: &[&Trajectory]) -> Vec<f32> {
-    episodes.iter().flat_map(|e| e.attempts()).flat_map(|attempt| attempt.sampling_logprobs()).copied().collect()
-}
-
 /// Micro-batches of at most `size` episodes. The one with the longest episode comes first, so that memory trouble shows at once.
 fn split<'a>(episodes: &'a [&'a Trajectory], advantages: &'a [f32], size: usize) -> Vec<MicroBatch<'a>> {
     let attempts = advantages.len() / episodes.len().max(1);
@@ -212,15 +203,6 @@ fn split<'a>(episodes: &'a [&'a Trajectory], advantages: &'a [f32], size: usize)
     let longest = |part: &MicroBatch<'_>| part.episodes.iter().map(|episode| episode.tokens().len()).max();
     parts.sort_by_cached_key(|part| std::cmp::Reverse(longest(part)));
     parts
-}
-
-/// The device a model's scores live on.
-///
-/// # Errors
-/// [`TrainError::Config`] for a model that has no parameters, and so lives nowhere.
-pub(crate) fn device_of<M: Trainable>(model: &M) -> Result<Device, TrainError> {
-    let expected = || TrainError::Config { name: "parameters of the model", expected: "at least 1".into(), got: "0".into() };
-    model.devices().into_iter().next().map(Device::without_autodiff).ok_or_else(expected)
 }
 
 const _: fn() = || {

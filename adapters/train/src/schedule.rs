@@ -15,12 +15,13 @@ use crate::{
         workers::Workers,
     },
     play,
-    reinforce::{Reinforce, device_of},
+    reinforce::Reinforce,
     run::{
-        keep::{Inside, Keep, Place, State, Wish, behind_step},
+        keep::{Inside, Keep, State, Wish, behind_step},
+        place::Place,
         progress::{Completed, Outcome, Progress, Resumed, Start},
     },
-    trainable::{Trainable, fingerprint, trainable},
+    trainable::{Trainable, device_of, fingerprint, trainable},
     verdicts::{Example, examples},
     warm::warm_start,
     watch::{
@@ -50,7 +51,7 @@ pub fn train<M: Trainable>(
     sink: &mut dyn Sink,
 ) -> Result<Outcome<M>, TrainError> {
     config.check()?;
-    let stages = config.arm.stages(config)?;
+    let stages = config.stages()?;
     let Start { model, base, mut progress, inside, seconds } = start;
     let began = Instant::now();
     let clock = || seconds + began.elapsed().as_secs_f64();
@@ -225,7 +226,7 @@ impl<M: Trainable> Run<'_, M> {
             }
             Some(resumed) => match &resumed.place {
                 Place::Reinforce { step, guard } => (resumed.learner(model, AdamW::REINFORCE)?, *step, guard.clone()),
-                Place::Warm(_) => return Err(misplaced("the warm start, which is complete")),
+                Place::Warm(_) => return Err(TrainError::misplaced("the warm start, which is complete")),
             },
         };
         let problems = held_out(self.task, self.config.evaluation.problems_between);
@@ -343,11 +344,6 @@ impl<M: Trainable> Run<'_, M> {
         }
         Ok(())
     }
-}
-
-/// A checkpoint that speaks of a place where its run can't be.
-pub(crate) fn misplaced(place: &str) -> TrainError {
-    TrainError::Damaged { path: "state.json".into(), reason: format!("it stopped inside {place}") }
 }
 
 /// Refuses a task whose episodes do not fit a model.

@@ -2,7 +2,7 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    tensor::{Int, Tensor},
+    tensor::{Device, Int, Tensor},
 };
 use burn_optim::GradientsParams;
 use palinode_core::{
@@ -12,7 +12,7 @@ use palinode_core::{
 use palinode_lm::{Decoder, Kernels};
 use sha2::{Digest, Sha256};
 
-use crate::{error::TrainError, gradient::learner::add_gradients, reinforce::device_of};
+use crate::{error::TrainError, gradient::learner::add_gradients};
 
 /// How the gradient of hidden states becomes that of the parameters below them.
 pub type Backward<'a> = Box<dyn FnOnce(Tensor<2>) -> GradientsParams + 'a>;
@@ -110,6 +110,15 @@ impl ModuleVisitor for CountTrainable {
         let tensor = param.val();
         self.numbers += if tensor.is_require_grad() { tensor.shape().num_elements() } else { 0 };
     }
+}
+
+/// The device a model's scores live on.
+///
+/// # Errors
+/// [`TrainError::Config`] for a model that has no parameters, and so lives nowhere.
+pub(crate) fn device_of<M: Trainable>(model: &M) -> Result<Device, TrainError> {
+    let expected = || TrainError::Config { name: "parameters of the model", expected: "at least 1".into(), got: "0".into() };
+    model.devices().into_iter().next().map(Device::without_autodiff).ok_or_else(expected)
 }
 
 /// Ids that a model knows: the width of its logits.

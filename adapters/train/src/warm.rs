@@ -36,13 +36,12 @@ use crate::{
         workers::Workers,
     },
     play::{play, rollout_config},
-    reinforce::device_of,
     run::{
-        keep::{Inside, Keep, Place, State, WarmPlace, behind_step},
+        keep::{Inside, Keep, State, behind_step},
+        place::{Place, WarmPlace},
         progress::{Progress, Resumed},
     },
-    schedule::misplaced,
-    trainable::{Trainable, vocabulary},
+    trainable::{Trainable, device_of, vocabulary},
 };
 
 /// Sequences scored together.
@@ -77,7 +76,7 @@ pub fn warm_start<M: Trainable>(
         None => (Learner::new(model, settings), None, WarmPlace { phase: 1, done: 0, first: 0, over: false }),
         Some(resumed) => match resumed.place {
             Place::Warm(place) => (resumed.learner(model, settings)?, resumed.reference, place),
-            Place::Reinforce { .. } => return Err(misplaced("an RL stage, before the base was complete")),
+            Place::Reinforce { .. } => return Err(TrainError::misplaced("an RL stage, before the base was complete")),
         },
     };
     let mut warm = WarmStart { task, config, workers, clock, kept, sink, checked, place, vocabulary };

@@ -19,9 +19,10 @@ use palinode::{
         },
         run::{
             checkpoint::{Checkpoints, ModelCard, Written},
-            keep::{Inside, Place, State},
+            keep::{Inside, State},
+            names::{EPISODES, METRICS, TIMES},
+            place::Place,
             progress::Progress,
-            run_folder::{EPISODES, METRICS, TIMES},
         },
         watch::guard::Guard,
     },

@@ -45,7 +45,7 @@ pub(crate) fn notes(run: &RunConfig, setup: &Setup, opened: &device::Opened) -> 
 /// What would run, and its settings.
 pub(crate) fn dry_run(run: &RunConfig, setup: &Setup, opened: &device::Opened, json: bool) -> Result<(), Failure> {
     let plan = Plan::of(run, setup, opened, &run.machine.workers()?)?;
-    let stages = run.train.arm.stages(&run.train)?;
+    let stages = run.train.stages()?;
     let notes = notes(run, setup, opened)?;
     if json {
         let stages: Vec<_> =

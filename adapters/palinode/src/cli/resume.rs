@@ -191,7 +191,7 @@ impl Compared {
     fn keep(self, path: &Path, written: Written, progress: &Progress, run: &RunConfig) -> Result<Vec<Event>, Failure> {
         let (now, told) = self.now.accept(self.began.as_ref(), self.changed, written.lines);
         now.write(path)?;
-        let stages = run.train.arm.stages(&run.train)?;
+        let stages = run.train.stages()?;
         let behind = progress.stages.len().checked_sub(1);
         let stage = behind.map_or(StageName::Base, |done| stages.get(done).or(stages.last()).map_or(StageName::Base, |s| s.name));
         let event = |changed| Event::Warning {

@@ -1,8 +1,10 @@
 //! What the loop asks of whoever keeps a run: whether to store its state behind a step, and to store it.
 
-use serde::{Deserialize, Serialize};
-
-use crate::{error::TrainError, gradient::learner::Learner, run::progress::Progress, watch::guard::Guard};
+use crate::{
+    error::TrainError,
+    gradient::learner::Learner,
+    run::{place::Place, progress::Progress},
+};
 
 /// Keeps a run, so that it can go on from where it was.
 pub trait Keep<M> {
@@ -69,35 +71,6 @@ pub struct Inside<'a, M> {
     pub place: Place,
     /// When the stage began, in seconds since the start of the run.
     pub began: f64,
-}
-
-/// Where inside of a stage a run is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// In the warm start.
-    Warm(WarmPlace),
-    /// In an RL stage.
-    Reinforce {
-        /// Steps of the stage that were taken.
-        step: usize,
-        /// What the warnings are about to be made of.
-        guard: Guard,
-    },
-}
-
-/// Where in the warm start a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WarmPlace {
-    /// The phase, from 1.
-    pub phase: usize,
-    /// Steps of all phases that were taken.
-    pub done: usize,
-    /// Steps that were taken before this phase.
-    pub first: usize,
-    /// Whether the phase has reached its target.
-    pub over: bool,
 }
 
 /// Does behind a step what is wished: `state` is made only when it is to be stored. `last` says that the stage's end, which is stored anyhow, follows.

@@ -13,7 +13,7 @@ use crate::{
     error::TrainError,
     run::{
         checkpoint::Checkpoints,
-        run_folder::{EPISODES, INPUTS, METRICS, TIMES},
+        names::{EPISODES, INPUTS, METRICS, TIMES},
     },
 };
 

@@ -7,7 +7,7 @@ use crate::{
     error::TrainError,
     event::Summary,
     gradient::learner::{AdamW, Learner},
-    run::keep::Place,
+    run::place::Place,
     trainable::Trainable,
 };
 

@@ -22,18 +22,10 @@ use crate::{
         checkpoint::{Checkpoints, ModelCard, Written},
         files::{Disk, Files as _},
         keep::{Keep, State, Wish},
+        names::{EPISODES, INPUTS, METRICS, TIMES},
         occupancy::occupancy,
     },
 };
-
-/// Everything that happened, but for episodes and times.
-pub const METRICS: &str = "metrics.jsonl";
-/// Sampled episodes, a few of every few steps.
-pub const EPISODES: &str = "episodes.jsonl";
-/// Fingerprints of what a run depends on, where whoever began it keeps them.
-pub const INPUTS: &str = "inputs.json";
-/// When things happened.
-pub const TIMES: &str = "times.jsonl";
 
 /// When a run's state is stored, and how much of that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,14 +21,14 @@ use palinode_core::{
 };
 
 use crate::{
+    episodes::{episodes_of, sampled},
     error::TrainError,
     gradient::{
         chunked::{chunk_of, differentiate},
         learner::list_gradients,
     },
     play::rollout_config,
-    reinforce::{device_of, episodes_of, sampled},
-    trainable::{Trainable, vocabulary},
+    trainable::{Trainable, device_of, vocabulary},
 };
 
 /// What a check measured.

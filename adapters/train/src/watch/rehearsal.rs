@@ -80,7 +80,7 @@ mod tests {
             let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, longest);
             let (device, workers) = (palinode_flex::device(), Workers::new(2).unwrap());
             let model = Decoder::new(&sizes, 1, &device).unwrap();
-            let (before, stages) = (fingerprint(&model), config.arm.stages(&config).unwrap());
+            let (before, stages) = (fingerprint(&model), config.stages().unwrap());
             let stage = stages.last().unwrap();
             let steps = Reinforce::new(task.as_ref(), stage, &config, &model, &workers, &device).unwrap();
             assert_eq!(steps.rehearse(&model).unwrap(), Rehearsal { episodes: 6, tokens: longest });

@@ -27,7 +27,7 @@ use palinode::{
     text::{Dialogue, TextTask, Vocabulary},
     train::{
         TrainError,
-        arm::{Arm, Stage},
+        arm::Stage,
         config::TrainConfig,
         gradient::{
             chunked::{chunk_of, differentiate},
@@ -177,7 +177,7 @@ impl Work {
         let written = |episode: &Trajectory| episode.attempts().iter().map(|attempt| attempt.tokens().len()).sum::<usize>();
         let tokens = [episodes.iter().map(|e| written(e)).sum(), episodes.iter().map(|e| e.tokens().len()).sum()];
 
-        let stage = Arm::Score.stages(&self.train)?.pop();
+        let stage = self.train.stages()?.pop();
         let none = || TrainError::Config { name: "stages", expected: "at least 1".into(), got: "0".into() };
         let stage = stage.ok_or_else(none)?;
         let steps = Reinforce::new(self.task.as_ref(), &stage, &self.train, &model, workers, &opened.device)?;

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::TrainError,
     run::{
-        keep::{Place, State, WarmPlace},
+        keep::State,
+        names::{EPISODES, METRICS, TIMES},
+        place::{Place, WarmPlace},
         progress::Progress,
-        run_folder::{EPISODES, METRICS, TIMES},
     },
 };
 

@@ -14,9 +14,10 @@ use crate::{
         workers::Workers,
     },
     run::{
-        keep::{Inside, Place, WarmPlace},
+        keep::Inside,
+        names::{EPISODES, METRICS, TIMES},
+        place::{Place, WarmPlace},
         progress::{Completed, Progress},
-        run_folder::{EPISODES, METRICS, TIMES},
     },
     trainable::fingerprint,
 };
