@@ -264,11 +264,6 @@ mod tests {
         let plays: Vec<usize> = config.stages().unwrap().iter().map(|stage| stage.attempts).collect();
         assert_eq!(plays, [2, 3, 4, 4]);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn estimators_and_baselines_have_the_names_of_settings_files() {

@@ -11,7 +11,10 @@ use palinode::{
     train::{
         arm::StageName,
         event::{Event, Sink},
-        run::run_folder::{EPISODES, METRICS, RunFolder, RunLock, TIMES},
+        run::{
+            names::{EPISODES, METRICS, TIMES},
+            run_folder::{RunFolder, RunLock},
+        },
     },
 };
 
