@@ -3,7 +3,7 @@
 //! No wrong answer may be accepted; where two answers can't be shown to be the same within the bounds, they count as different.
 //!
 //! ```text
-//! last_boxed   the last \boxed{...} of a solution                              boxed
+//! final_boxed  the last \boxed{...} of a solution, where it is the one answer     boxed
 //! clean        delimiters, a final point, "the answer is"                      clean
 //! lex          text to tokens, without what only changes how it looks         lexer, names, token
 //! parse        tokens to a shape: lists, relations, sets, expressions         parser, ast, unit, numeral
@@ -77,6 +77,7 @@ mod clean;
 mod compare;
 mod complex;
 mod display;
+mod doubt;
 pub mod emphasis;
 mod error;
 mod factoring;
@@ -106,7 +107,8 @@ use std::fmt;
 
 use num_rational::BigRational;
 
-pub use boxed::last_boxed;
+pub use doubt::doubt;
+pub use boxed::{final_boxed, last_boxed};
 pub use compare::{Comparison, Reason, compare, judge};
 pub use error::MathError;
 pub use form::Form;

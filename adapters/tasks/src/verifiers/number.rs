@@ -9,7 +9,7 @@ use std::{fmt, ops::Range};
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
-use palinode_math::{Answer, Suffix, emphasis, last_boxed, script, suffix};
+use palinode_math::{Answer, Suffix, emphasis, final_boxed, script, suffix};
 
 use self::cursor::{CURRENCIES, Cursor};
 
@@ -55,7 +55,7 @@ impl Number {
     /// one number in LaTeX, as the mathematical verifiers read it. Of a text with a box, the box is read; emphasis around it does not matter.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let ascii = script::ascii_digits(text);
-        let inside = last_boxed(&ascii).unwrap_or(&ascii);
+        let inside = final_boxed(&ascii)?.unwrap_or(&ascii);
         let text = bare(inside);
         if text.is_empty() {
             return Err("no number".into());
@@ -91,7 +91,7 @@ impl Number {
     /// Reads the number in the last box of a text, or else its last number. One that is a part of something larger is not read, as in `2^5`, `√5`,
     /// `5 million`, `minus 5`, `20 - 2` or `1, 2, 3`.
     pub(super) fn last(text: &str) -> Result<Self, String> {
-        if let Some(boxed) = last_boxed(text) {
+        if let Some(boxed) = final_boxed(text)? {
             return Self::read(boxed);
         }
         // What is cut through is no number.
