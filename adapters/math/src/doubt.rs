@@ -66,5 +66,7 @@ fn joins(between: &str) -> bool {
     let joining = said.iter().any(|word| word == "or" || word == "and");
     let ended = between.contains(['.', ';', '!', '?', ':']);
     let alternative = said.first().is_some_and(|word| word == "or");
-    alternative || joining && (said.len() <= NEAR || said.len() <= BETWEEN && !ended) || matches!(plain, "," | "/" | "&" | "|" | ";" | "+")
+    alternative
+        || joining && (said.len() <= NEAR || said.len() <= BETWEEN && !ended)
+        || matches!(plain, "," | "/" | "&" | "|" | ";" | "+")
 }

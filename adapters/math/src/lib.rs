@@ -107,9 +107,9 @@ use std::fmt;
 
 use num_rational::BigRational;
 
-pub use doubt::doubt;
 pub use boxed::{final_boxed, last_boxed};
 pub use compare::{Comparison, Reason, compare, judge};
+pub use doubt::doubt;
 pub use error::MathError;
 pub use form::Form;
 pub use unit::{Suffix, suffix};
@@ -151,7 +151,8 @@ impl Answer {
         if latex.len() > MAX_LENGTH {
             return Err(MathError::TooLong { length: latex.len(), limit: MAX_LENGTH });
         }
-        let ascii = script::ascii_digits(latex);
+        let kept = emphasis::without_struck(latex);
+        let ascii = script::ascii_digits(&kept);
         let read = Self::read(clean::clean(&ascii));
         if read.is_err() && ascii.contains(['*', '`', '_']) {
             // Emphasis within, as in `**5** km`.

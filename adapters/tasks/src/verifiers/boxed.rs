@@ -1,6 +1,6 @@
 //! Answers in the way of MATH (Hendrycks et al. 2021, arXiv 2103.03874): a solution that ends in `\boxed{\frac{1}{2}}`.
 
-use palinode_math::{self as math, Answer, Form, final_boxed};
+use palinode_math::{self as math, Answer, Form, emphasis, final_boxed};
 
 use super::{Judgement, TextVerifier, read_both};
 
@@ -53,10 +53,12 @@ fn judge(answer: (&str, impl FnOnce(&str) -> Result<Answer, String>), reference:
 }
 
 fn read_boxed(text: &str) -> Result<Answer, String> {
+    let text = &emphasis::without_struck(text);
     read(final_boxed(text)?.ok_or("no \\boxed{...} that ends")?)
 }
 
 fn read_any(text: &str) -> Result<Answer, String> {
+    let text = &emphasis::without_struck(text);
     read(final_boxed(text)?.unwrap_or(text))
 }
 

@@ -34,7 +34,8 @@ impl Choice {
     }
 
     fn read(self, text: &str) -> Result<char, String> {
-        let text = &ascii_letters(text);
+        let text = emphasis::without_struck(text);
+        let text = &ascii_letters(&text);
         if let Some(boxed) = final_boxed(text)? {
             let letter = self.letter(boxed)?;
             // Both are places in the same text.
@@ -133,7 +134,9 @@ fn letter(text: &str) -> Option<char> {
         (true, bracket) => !bracket,
         (_, true) => behind.starts_with([')', ']']),
         (_, false) => {
-            behind.starts_with([')', '.', ':', ',', ';', '!', '\n', '。', '，', '、', '：']) || gives_reason(behind) || explains(behind)
+            behind.starts_with([')', '.', ':', ',', ';', '!', '\n', '。', '，', '、', '：'])
+                || gives_reason(behind)
+                || explains(behind)
         }
     };
     let letter = letter.to_ascii_uppercase();
