@@ -43,7 +43,7 @@
 //!
 //! - `50\%` is a hundredth of 50. Where it is a whole answer, not a part of one, it also equals the bare number 50, if that has no percent sign.
 //!   `50\%` and `0.5\%` differ.
-//! - A unit at the end counts only against another unit: `5 cm` is `5`, and is not `5 m`. Units are not converted. The same holds for `\$`,
+//! - A unit at the end counts only against another unit: `5 cm` is `5`, and is not `5 m`. Units are not converted, and the case of a prefix counts: `Mg` is not `mg`. The same holds for `\$`,
 //!   degrees, and one counted noun in the plural, such as `apples`. `million` and the like multiply. Other words, such as `halves`, are not read.
 //!   Outside of `\text` a unit needs white space before it and must be too long for a product: `2mg` is three factors; `3 m/s` and the like are units.
 //! - Degrees are an angle in the argument of a trigonometric function, else a unit.

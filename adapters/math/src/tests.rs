@@ -136,6 +136,21 @@ fn each_step_decides_what_it_should() {
 }
 
 #[test]
+fn colours_and_customary_words_change_nothing() {
+    assert_same(&[
+        ("\\color{blue}7", "7"),
+        ("\\textcolor{blue}{\\frac{1}{2}}", "0.5"),
+        ("\\underline{7}", "7"),
+        ("= 7", "7"),
+        ("\\text{DNE}", "does not exist"),
+        ("\\text{no solutions}", "\\emptyset"),
+        ("no solution", "\\varnothing"),
+    ]);
+    assert_different(&[("\\color{7}8", "78"), ("\\color{7}8", "7"), ("DNE", "\\emptyset"), ("no solution", "0"), ("=7=8", "8")]);
+    assert_eq!(read("~~7~~"), "error: the answer is empty");
+}
+
+#[test]
 fn rounding_never_hides_a_difference() {
     assert_different(&[
         ("0.333333333", "\\frac13"),
