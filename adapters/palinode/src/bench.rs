@@ -28,7 +28,8 @@ use palinode_train::{
     config::TrainConfig,
     gradient::{
         chunked::{chunk_of, differentiate},
-        learner::{AdamW, Learner},
+        learner::Learner,
+        optimizer::AdamW,
         workers::Workers,
     },
     play::{context, play, rollout_config},

@@ -6,7 +6,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`config`], [`arm`] | what to do: every number, and which objectives in which order |
-//! | [`schedule`] | the whole run, stage after stage |
+//! | [`schedule`], [`course`] | the whole run, stage after stage, and what all parts of it share |
 //! | [`warm`] | supervised start: a base that answers, and copies its answer |
 //! | [`reinforce`] | one RL step: play, verify, score, update |
 //! | [`play`], [`evaluate`] | episodes on several threads; greedy play on held-out problems |
@@ -19,6 +19,7 @@
 
 pub mod arm;
 pub mod config;
+pub mod course;
 mod episodes;
 pub mod error;
 pub mod evaluate;
@@ -36,5 +37,5 @@ pub mod watch;
 
 pub use error::TrainError;
 pub use run::progress::Outcome;
-pub use schedule::train;
+pub use schedule::{Training, train};
 pub use trainable::Trainable;
