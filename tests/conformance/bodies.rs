@@ -17,10 +17,7 @@ use palinode_tests::{
 };
 use palinode_text::TextTask;
 use palinode_train::{
-    gradient::{
-        learner::{AdamW, Learner},
-        workers::Workers,
-    },
+    gradient::{learner::Learner, optimizer::AdamW, workers::Workers},
     play::context,
     watch::checks::Checks,
 };

@@ -1,10 +1,7 @@
 use burn::module::{Module, Param};
 use burn_tensor::{Tensor, TensorData};
 use palinode_tests::{close, device, golden::read, values};
-use palinode_train::gradient::{
-    learner::{AdamW, Learner},
-    workers::Workers,
-};
+use palinode_train::gradient::{learner::Learner, optimizer::AdamW, workers::Workers};
 use serde::Deserialize;
 
 type Matrix = Vec<Vec<f32>>;

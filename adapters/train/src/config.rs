@@ -4,8 +4,12 @@ use palinode_core::{advantage::Baseline, kl::KlEstimator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    arm::{Arm, Numbers, Stage},
+    arm::{Arm, Numbers, Stage, StageName},
     error::TrainError,
+    gradient::{
+        optimizer::AdamW,
+        rate::{Decay, Schedule},
+    },
 };
 
 /// Every number of a run but the task's and the model's.
@@ -98,6 +102,11 @@ impl Default for WarmConfig {
 }
 
 impl WarmConfig {
+    /// The learning rate of phase 1.
+    pub fn rates(&self) -> Schedule {
+        Schedule { rise: self.rise, ..Schedule::constant(self.learning_rate_corrupted) }
+    }
+
     /// Most steps of all phases.
     pub fn steps(&self) -> usize {
         self.steps_corrupted + self.steps_sampled + self.steps_habit
@@ -118,8 +127,14 @@ pub struct ReinforceConfig {
     pub samples: usize,
     /// Episodes scored together. Their activations should fit a core's cache, or a GPU's memory; the loss does not depend on the split.
     pub micro_batch: usize,
-    /// AdamW's learning rate.
+    /// The optimiser's learning rate, once it has risen.
     pub learning_rate: f64,
+    /// What the learning rate does over the steps of each stage, once it has risen: each stage has an optimiser of its own.
+    pub schedule: Decay,
+    /// Steps at the start of each stage over which the learning rate rises.
+    pub rise: usize,
+    /// What the learning rate falls to, as a share of itself.
+    pub floor: f64,
     /// Sampling temperature, also applied in scoring.
     pub temperature: f64,
     /// Weight α of the progress bonus.
@@ -148,6 +163,9 @@ impl Default for ReinforceConfig {
             samples: 8,
             micro_batch: 64,
             learning_rate: 3e-4,
+            schedule: Decay::Constant,
+            rise: 0,
+            floor: 0.0,
             temperature: 1.0,
             alpha: 10.0,
             beta1: 0.01,
@@ -157,6 +175,13 @@ impl Default for ReinforceConfig {
             scale_advantages: false,
             max_failed: 0.1,
         }
+    }
+}
+
+impl ReinforceConfig {
+    /// The learning rate of each stage.
+    pub fn rates(&self) -> Schedule {
+        Schedule { peak: self.learning_rate, rise: self.rise, decay: self.schedule, floor: self.floor }
     }
 }
 
@@ -196,6 +221,14 @@ impl TrainConfig {
         self.arm.stages(&Numbers { attempts: self.attempts, steps: [steps_one, steps_two], alpha, beta1, beta2 })
     }
 
+    /// AdamW's settings in a part of a run; the base is the warm start.
+    pub fn adamw(&self, stage: StageName) -> AdamW {
+        match stage {
+            StageName::Base => AdamW { betas: [0.9, 0.98], weight_decay: self.warm.weight_decay, clip: 1.0 },
+            StageName::StageOne | StageName::StageTwo => AdamW::REINFORCE,
+        }
+    }
+
     /// Refuses numbers that make no run.
     ///
     /// # Errors
@@ -229,6 +262,7 @@ impl TrainConfig {
             ("warm.weight_decay", f64::from(self.warm.weight_decay), 0.0, 1.0),
             ("warm.corrupted_tokens", self.warm.corrupted_tokens, 0.0, 1e6),
             ("reinforce.learning_rate", self.reinforce.learning_rate, 0.0, 1.0),
+            ("reinforce.floor", self.reinforce.floor, 0.0, 1.0),
             ("reinforce.max_failed", self.reinforce.max_failed, 0.0, 1.0),
         ];
         for (name, value, low, high) in fractions {

@@ -1,6 +1,9 @@
 //! Why training stopped.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
+
+/// Why something failed that this crate knows nothing about: a sink, an optimiser or a model of somebody else's.
+pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// Why training stopped, or did not start.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +100,9 @@ pub enum TrainError {
         /// The run's checkpoints.
         run: PathBuf,
     },
+    /// An optimiser's state could not be stored, or does not fit.
+    #[error("the optimiser's state: {0}")]
+    Optimizer(#[source] Cause),
     /// The trained model could not be written.
     #[error("the trained model can't be written: {0}")]
     Write(String),

@@ -6,14 +6,16 @@
 //! | `passes` | the same by passes that are written out, where a model has them |
 //! | [`workers`] | pieces of work on several cores, their results in a fixed order |
 //! | [`learner`] | micro-batches in parallel, gradients summed in a fixed order, one step |
-//! | `optimizer` | AdamW, and its state as bytes |
+//! | [`optimizer`] | what takes a step, with a state as bytes; AdamW is one such |
+//! | [`rate`] | the learning rate as a function of the step |
 //! | `masters` | f32 copies of a narrower model's weights, which the optimiser works on |
 
 pub mod chunked;
 pub mod learner;
 mod masters;
-mod optimizer;
+pub mod optimizer;
 mod passes;
+pub mod rate;
 pub mod workers;
 
 pub(crate) use masters::Masters;

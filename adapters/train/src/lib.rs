@@ -10,7 +10,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`config`], [`arm`] | what to do: every number, and which objectives in which order |
-//! | [`schedule`] | the whole run, stage after stage |
+//! | [`schedule`], [`course`] | the whole run, stage after stage, and what all parts of it share |
 //! | [`warm`] | supervised start: a base that answers, and copies its answer |
 //! | [`reinforce`] | one RL step: play, verify, score, update |
 //! | [`play`], [`evaluate`] | episodes on several threads; greedy play on held-out problems |
@@ -23,6 +23,7 @@
 
 pub mod arm;
 pub mod config;
+pub mod course;
 mod episodes;
 pub mod error;
 pub mod evaluate;
@@ -40,5 +41,5 @@ pub mod watch;
 
 pub use error::TrainError;
 pub use run::progress::Outcome;
-pub use schedule::train;
+pub use schedule::{Training, train};
 pub use trainable::Trainable;

@@ -108,7 +108,8 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let advantages = self.advantages(&groups)?;
         let episodes: Vec<&Trajectory> = episodes_of(&groups).collect();
         let micro_batches = split(&episodes, &advantages, rl.micro_batch);
-        let mut report = learner.step_along(&micro_batches, rl.learning_rate, self.workers, |model, part| {
+        let rate = rl.rates().rate(step, self.stage.steps);
+        let mut report = learner.step_along(&micro_batches, rate, self.workers, |model, part| {
             let noisy = model.with_dropout(RandomKey { stream: Stream::Dropout, sample: part.place as u16, ..key });
             self.micro_batch(noisy.as_ref().unwrap_or(model), part, episodes.len())
         });

@@ -26,18 +26,19 @@ use palinode_core::{
 };
 
 use crate::{
+    arm::StageName,
     config::{TrainConfig, WarmConfig},
+    course::Course,
     error::TrainError,
     evaluate::evaluate,
-    event::{Event, Sink},
+    event::Event,
     gradient::{
         chunked::{chunk_of, differentiate},
-        learner::{AdamW, Learner},
-        workers::Workers,
+        learner::Learner,
     },
     play::{play, rollout_config},
     run::{
-        keep::{Inside, Keep, State, behind_step},
+        keep::{Inside, State, behind_step},
         place::{Place, WarmPlace},
         progress::{Progress, Resumed},
     },
@@ -51,38 +52,29 @@ const SEQUENCES_A_MICRO_BATCH: usize = 32;
 const CHECK_PROBLEMS: u64 = 500;
 const CHECK_SEED: u64 = u64::MAX;
 
-/// Runs all phases, or what `resumed` has left of them, and returns the base model. `clock` gives seconds since the start of the run.
+/// Runs all phases, or what `resumed` has left of them, and returns the base model.
 ///
 /// # Errors
 /// [`TrainError::NotFinite`], [`TrainError::Core`], [`TrainError::Interrupted`], and what sink and keeper report.
-#[allow(clippy::too_many_arguments, reason = "everything that a run consists of")]
-pub fn warm_start<M: Trainable>(
-    model: M,
-    resumed: Option<Resumed<M>>,
-    task: &dyn MultiTurnTask,
-    config: &TrainConfig,
-    workers: &Workers,
-    clock: &dyn Fn() -> f64,
-    kept: &mut dyn Keep<M>,
-    sink: &mut dyn Sink,
-) -> Result<M, TrainError> {
+pub fn warm_start<M: Trainable>(model: M, resumed: Option<Resumed<M>>, course: &mut Course<'_, M>) -> Result<M, TrainError> {
     let vocabulary = vocabulary(&model)?;
+    let &mut Course { task, config, optimizers, .. } = course;
     if config.warm.steps() > 0 {
         check_tokens("the ids that an answer may hold", &task.answer_alphabet(), vocabulary)?;
     }
     let checked = (0..CHECK_PROBLEMS).map(|i| task.problem(CHECK_SEED, Split::Train, i)).collect();
-    let settings = AdamW { betas: [0.9, 0.98], weight_decay: config.warm.weight_decay, clip: 1.0 };
+    let optimizer = || optimizers(StageName::Base);
     let (mut learner, snapshot, place) = match resumed {
-        None => (Learner::new(model, settings), None, WarmPlace { phase: 1, done: 0, first: 0, over: false }),
+        None => (Learner::new(model, optimizer()), None, WarmPlace { phase: 1, done: 0, first: 0, over: false }),
         Some(resumed) => match resumed.place {
-            Place::Warm(place) => (resumed.learner(model, settings)?, resumed.reference, place),
+            Place::Warm(place) => (resumed.learner(model, optimizer())?, resumed.reference, place),
             Place::Reinforce { .. } => return Err(TrainError::misplaced("an RL stage, before the base was complete")),
         },
     };
-    let mut warm = WarmStart { task, config, workers, clock, kept, sink, checked, place, vocabulary };
+    let mut warm = WarmStart { course, checked, place, vocabulary };
     if warm.place.phase == 1 {
         warm.corrupted_phase(&mut learner)?;
-        learner = Learner::new(learner.into_model(), settings);
+        learner = Learner::new(learner.into_model(), optimizer());
         warm.enter(2);
     }
     // Where phase 1 is over, the snapshot is the model that it left.
@@ -96,19 +88,14 @@ pub fn warm_start<M: Trainable>(
 }
 
 /// What all phases share.
-struct WarmStart<'a, M> {
-    task: &'a dyn MultiTurnTask,
-    config: &'a TrainConfig,
-    workers: &'a Workers,
-    clock: &'a dyn Fn() -> f64,
-    kept: &'a mut dyn Keep<M>,
-    sink: &'a mut dyn Sink,
+struct WarmStart<'a, 'b, M> {
+    course: &'a mut Course<'b, M>,
     checked: Vec<Problem>,
     place: WarmPlace,
     vocabulary: usize,
 }
 
-impl<M: Trainable> WarmStart<'_, M> {
+impl<M: Trainable> WarmStart<'_, '_, M> {
     /// The next phase begins.
     fn enter(&mut self, phase: usize) {
         self.place = WarmPlace { phase, first: self.place.done, over: false, ..self.place };
@@ -116,19 +103,21 @@ impl<M: Trainable> WarmStart<'_, M> {
 
     /// Phase 1, until its target is reached.
     fn corrupted_phase(&mut self, learner: &mut Learner<M>) -> Result<(), TrainError> {
-        let warm = &self.config.warm;
+        let warm = &self.course.config.warm;
         while self.place.done < warm.steps_corrupted && !self.place.over {
             let step = self.place.done;
-            let sequences: Vec<Sequence> = draw_problems(self.task, self.config, step, self.vocabulary)?
+            let sequences: Vec<Sequence> = draw_problems(self.course.task, self.course.config, step, self.vocabulary)?
                 .iter()
                 .enumerate()
-                .map(|(i, problem)| corrupted(self.task, warm, problem, draw_key(self.config, step, i)))
+                .map(|(i, problem)| corrupted(self.course.task, warm, problem, draw_key(self.course.config, step, i)))
                 .collect::<Result<_, _>>()?;
-            let rate = warm.learning_rate_corrupted * ((step + 1) as f64 / warm.rise.max(1) as f64).min(1.0);
+            let rate = warm.rates().rate(step, warm.steps_corrupted);
             let loss = self.supervised_step(learner, None, &sequences, rate, step)?;
             self.place.done = step + 1;
             let accuracy = match self.place.done.is_multiple_of(warm.check_every) {
-                true => Some(evaluate(learner.model(), self.task, &self.checked, 1, self.workers)?.transitions.accuracy(0)),
+                true => Some(
+                    evaluate(learner.model(), self.course.task, &self.checked, 1, self.course.workers)?.transitions.accuracy(0),
+                ),
                 false => None,
             };
             self.report(loss, accuracy, None)?;
@@ -141,21 +130,21 @@ impl<M: Trainable> WarmStart<'_, M> {
     /// Phases 2 and 3: a number of steps at most, with second attempts that copy with some probability, until enough of the wrong first attempts are
     /// taken back.
     fn sampled_phase(&mut self, learner: &mut Learner<M>, snapshot: &M) -> Result<(), TrainError> {
-        let warm = &self.config.warm;
+        let warm = &self.course.config.warm;
         let (steps, copy, target) = match self.place.phase {
             2 => (warm.steps_sampled, warm.copy_sampled, warm.target_fix),
             _ => (warm.steps_habit, warm.copy_habit, f64::INFINITY),
         };
-        let rollouts = rollout_config(self.task, 1, 1, Sampling::Temperature(1.0))?;
+        let rollouts = rollout_config(self.course.task, 1, 1, Sampling::Temperature(1.0))?;
         while self.place.done < self.place.first + steps && !self.place.over {
             let step = self.place.done;
-            let key = RandomKey { step: step as u32, ..RandomKey::new(self.config.seed, Stream::WarmStart) };
-            let problems = draw_problems(self.task, self.config, step, self.vocabulary)?;
-            let groups = play(snapshot, self.task, &problems, &rollouts, key, self.workers)?;
+            let key = RandomKey { step: step as u32, ..RandomKey::new(self.course.config.seed, Stream::WarmStart) };
+            let problems = draw_problems(self.course.task, self.course.config, step, self.vocabulary)?;
+            let groups = play(snapshot, self.course.task, &problems, &rollouts, key, self.course.workers)?;
             let sequences: Vec<Sequence> = groups
                 .iter()
                 .enumerate()
-                .map(|(i, group)| sampled(self.task, copy, group, draw_key(self.config, step, i)))
+                .map(|(i, group)| sampled(self.course.task, copy, group, draw_key(self.course.config, step, i)))
                 .collect::<Result<_, _>>()?;
             let loss = self.supervised_step(learner, Some(snapshot), &sequences, warm.learning_rate_sampled, step)?;
             self.place.done = step + 1;
@@ -172,9 +161,9 @@ impl<M: Trainable> WarmStart<'_, M> {
 
     /// Stores what is needed to go on from here, where that is wished.
     fn behind_step(&mut self, learner: &Learner<M>, reference: Option<&M>) -> Result<(), TrainError> {
-        let (place, clock) = (self.place, self.clock);
+        let (place, clock) = (self.place, self.course.clock);
         let nothing = Progress::default();
-        behind_step(self.kept, place.done, false, || State {
+        behind_step(self.course.kept, place.done, false, || State {
             model: learner.model(),
             progress: &nothing,
             inside: Some(Inside { learner, reference, place: Place::Warm(place), began: 0.0 }),
@@ -185,9 +174,9 @@ impl<M: Trainable> WarmStart<'_, M> {
 
     /// The fraction of wrong first attempts that a second takes back when both are sampled.
     fn fixed(&self, model: &M, step: usize) -> Result<f64, TrainError> {
-        let rollouts = rollout_config(self.task, 2, 1, Sampling::Temperature(1.0))?;
-        let key = RandomKey { step: step as u32, ..RandomKey::new(self.config.seed, Stream::Evaluation) };
-        let groups = play(model, self.task, &self.checked, &rollouts, key, self.workers)?;
+        let rollouts = rollout_config(self.course.task, 2, 1, Sampling::Temperature(1.0))?;
+        let key = RandomKey { step: step as u32, ..RandomKey::new(self.course.config.seed, Stream::Evaluation) };
+        let groups = play(model, self.course.task, &self.checked, &rollouts, key, self.course.workers)?;
         // Where no first attempt is wrong, there is nothing left to learn here.
         Ok(Transitions::of(groups.iter().flat_map(Group::trajectories)).fix_given_wrong().unwrap_or(1.0))
     }
@@ -208,7 +197,7 @@ impl<M: Trainable> WarmStart<'_, M> {
         let anchored: usize = tokens(0).map(|(_, n)| n).sum();
         let micro_batches: Vec<&[Sequence]> = sequences.chunks(SEQUENCES_A_MICRO_BATCH).collect();
         let scoring = Scoring { chunk: chunk_of(self.vocabulary), ..Scoring::default() };
-        let report = learner.step_along(&micro_batches, learning_rate, self.workers, |model, sequences| {
+        let report = learner.step_along(&micro_batches, learning_rate, self.course.workers, |model, sequences| {
             let trajectories: Vec<&Trajectory> = sequences.iter().map(|s| &s.trajectory).collect();
             let batch = TokenBatch::new(&trajectories, &device).expect("two attempts in every transcript");
             let weigh = |of: &dyn Fn(&Sequence) -> [f32; 2]| {
@@ -232,9 +221,9 @@ impl<M: Trainable> WarmStart<'_, M> {
 
     fn report(&mut self, loss: f64, accuracy: Option<f64>, fixed: Option<f64>) -> Result<(), TrainError> {
         let percent = |fraction: Option<f64>| fraction.map(|fraction| fraction * 100.0);
-        let (acc_t1, p_fix_wrong, seconds) = (percent(accuracy), percent(fixed), (self.clock)());
+        let (acc_t1, p_fix_wrong, seconds) = (percent(accuracy), percent(fixed), (self.course.clock)());
         let WarmPlace { phase, done: step, .. } = self.place;
-        self.sink.receive(&Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, seconds })
+        self.course.sink.receive(&Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, seconds })
     }
 }
 

@@ -6,15 +6,20 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use burn::tensor::FloatDType;
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    optim::GradientsParams,
+    tensor::{FloatDType, Tensor, TensorData},
+};
 use palinode_lm::{Decoder, DecoderConfig, LoraConfig};
 use palinode_tasks::Ledger;
 use palinode_text::TextTask;
 use palinode_train::{
-    Outcome, TrainError,
+    Outcome, TrainError, Training,
     config::TrainConfig,
+    error::Cause,
     event::{Event, Sink},
-    gradient::workers::Workers,
+    gradient::{optimizer::Optimizer, rate::Decay, workers::Workers},
     play::context,
     run::{
         checkpoint::{Checkpoints, Found, ModelCard},
@@ -63,9 +68,11 @@ struct How {
     every: usize,
     resume: bool,
     threads: usize,
+    /// Whether an optimiser of one's own takes the steps, at a rate that rises and falls.
+    own: bool,
 }
 
-const UNDISTURBED: How = How { events: usize::MAX, asked: usize::MAX, every: 0, resume: false, threads: 1 };
+const UNDISTURBED: How = How { events: usize::MAX, asked: usize::MAX, every: 0, resume: false, threads: 1, own: false };
 
 fn sizes(task: &dyn TextTask, attempts: usize) -> DecoderConfig {
     DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(task, attempts).unwrap())
@@ -124,7 +131,62 @@ fn go_on(
     let wish = move || if asked.fetch_add(1, Ordering::Relaxed) < how.asked { Wish::GoOn } else { Wish::Stop };
     let folder = folder.keeping(Keeping { every: how.every, last: 1 }).asking(wish);
     let mut sink = FailsAt { folder: folder.clone(), left: how.events };
-    train(start, task, config, &Workers::new(how.threads)?, &mut folder.clone(), &mut sink)
+    let (workers, mut kept) = (Workers::new(how.threads)?, folder.clone());
+    if !how.own {
+        return train(start, task, config, &workers, &mut kept, &mut sink);
+    }
+    let mut config = config.clone();
+    (config.reinforce.schedule, config.reinforce.rise, config.reinforce.learning_rate) = (Decay::Cosine, 2, 1e-2);
+    let training = Training::new(task, &config, &workers).with_optimizers(|_| Box::new(Momentum::default()));
+    training.run(start, &mut kept, &mut sink)
+}
+
+/// Gradient descent with momentum: v ← 0.9 v + g, w ← w − rate · v. Its state is what it remembers of every parameter, in the model's order.
+#[derive(Default)]
+struct Momentum {
+    velocities: Vec<Vec<f32>>,
+}
+
+impl<M: Module> Optimizer<M> for Momentum {
+    fn step(&mut self, model: M, learning_rate: f64, gradients: GradientsParams) -> M {
+        model.map(&mut Descent { optimizer: self, learning_rate, gradients, place: 0 })
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>, Cause> {
+        Ok(serde_json::to_vec(&self.velocities)?)
+    }
+
+    fn restore(&mut self, bytes: &[u8], _: &M) -> Result<(), Cause> {
+        self.velocities = serde_json::from_slice(bytes)?;
+        Ok(())
+    }
+}
+
+struct Descent<'a> {
+    optimizer: &'a mut Momentum,
+    learning_rate: f64,
+    gradients: GradientsParams,
+    place: usize,
+}
+
+impl ModuleMapper for Descent<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let place = self.place;
+        self.place += 1;
+        if self.optimizer.velocities.len() <= place {
+            self.optimizer.velocities.push(Vec::new());
+        }
+        let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
+        let velocity = &mut self.optimizer.velocities[place];
+        let gradient: Vec<f32> = gradient.into_data().iter::<f32>().collect();
+        velocity.resize(gradient.len(), 0.0);
+        velocity.iter_mut().zip(gradient).for_each(|(velocity, gradient)| *velocity = 0.9 * *velocity + gradient);
+        let (velocity, rate) = (TensorData::new(velocity.clone(), param.dims()), self.learning_rate);
+        param.map(|weights| {
+            let velocity = Tensor::from_data(velocity, &weights.device());
+            weights - velocity.mul_scalar(rate)
+        })
+    }
 }
 
 /// What two runs of the same settings have in common: everything but times.
@@ -181,6 +243,28 @@ fn a_run_that_is_asked_to_stop_behind_every_single_step_still_comes_to_the_same_
         assert_eq!(stops, 13 + 1 + attempts);
         same(&path, &straight, &format!("{attempts} attempts"));
     }
+}
+
+/// Neither the optimiser's state nor the place on its schedule is lost.
+#[test]
+fn an_optimiser_of_ones_own_and_a_rate_that_changes_resume_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let [plain, straight, path] = ["plain", "straight", "stopped"].map(|name| folder.path().join(name));
+    let mut how = How { own: true, ..UNDISTURBED };
+    run(&plain, UNDISTURBED).unwrap();
+    run(&straight, how).unwrap();
+    assert!(left_by(&plain) != left_by(&straight), "the optimiser was taken");
+    how.asked = 0;
+    while let Err(error) = run(&path, how) {
+        assert!(matches!(error, TrainError::Interrupted), "{error}");
+        how.resume = true;
+    }
+    same(&path, &straight, "momentum");
+    // AdamW's state is no other optimiser's.
+    let other = folder.path().join("other");
+    run(&other, How { asked: 9, ..UNDISTURBED }).unwrap_err();
+    let error = run(&other, How { resume: true, own: true, ..UNDISTURBED }).unwrap_err();
+    assert!(matches!(error, TrainError::Optimizer(_)) && error.to_string().starts_with("the optimiser's state: "), "{error}");
 }
 
 #[test]

@@ -9,10 +9,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Device, Int, Tensor, TensorData, activation::relu},
 };
-use palinode::train::gradient::{
-    learner::{AdamW, Learner},
-    workers::Workers,
-};
+use palinode::train::gradient::{learner::Learner, optimizer::AdamW, workers::Workers};
 use palinode_core::{
     Error,
     advantage::Baseline,

@@ -13,10 +13,7 @@ use palinode::{
     },
     train::{
         arm::StageName,
-        gradient::{
-            learner::{AdamW, Learner},
-            workers::Workers,
-        },
+        gradient::{learner::Learner, optimizer::AdamW, workers::Workers},
         run::{
             checkpoint::{Checkpoints, ModelCard, Written},
             keep::{Inside, State},

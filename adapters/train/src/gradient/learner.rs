@@ -8,19 +8,17 @@ use burn_optim::GradientsParams;
 
 use palinode_core::precision::widen;
 
-pub use crate::gradient::optimizer::AdamW;
 use crate::{
-    error::TrainError,
+    error::{Cause, TrainError},
     gradient::{masters::Masters, optimizer::Optimizer, workers::Workers},
 };
 
-/// A model and its AdamW state. The model is held without gradients; each micro-batch differentiates a copy of its own.
+/// A model and the optimiser that steps it. The model is held without gradients; each micro-batch differentiates a copy of its own.
 pub struct Learner<M> {
     model: M,
     /// What the optimiser works on, where it is not the model itself.
     masters: Option<Masters<M>>,
-    optimizer: Optimizer,
-    clip: f64,
+    optimizer: Box<dyn Optimizer<M>>,
 }
 
 /// What a step measured.
@@ -50,20 +48,25 @@ impl<R> StepReport<R> {
 }
 
 impl<M: Module + Sync> Learner<M> {
-    /// A learner with fresh optimiser state.
-    pub fn new(model: M, settings: AdamW) -> Self {
+    /// A learner of a model, by an optimiser that has not taken a step: settings of [`AdamW`](crate::gradient::optimizer::AdamW), or any other in a box.
+    pub fn new(model: M, optimizer: impl Into<Box<dyn Optimizer<M>>>) -> Self {
         let model = model.valid();
-        Self { masters: Masters::of(&model), model, optimizer: Optimizer::new(settings), clip: settings.clip }
+        Self { masters: Masters::of(&model), model, optimizer: optimizer.into() }
     }
 
-    /// A learner that goes on where another one was: `optimizer` is what [`Learner::optimizer_bytes`] gave there, `masters` a copy of
+    /// A learner that goes on where another one was: `state` is what [`Learner::optimizer_bytes`] gave there, `masters` a copy of
     /// [`Learner::masters`].
     ///
     /// # Errors
-    /// In words, what does not fit the model.
-    pub fn resume(model: M, settings: AdamW, optimizer: &[u8], masters: Option<M>) -> Result<Self, String> {
-        let mut learner = Self::new(model, settings);
-        learner.optimizer.restore(optimizer, &learner.model)?;
+    /// What does not fit the model or the optimiser.
+    pub fn resume(
+        model: M,
+        optimizer: impl Into<Box<dyn Optimizer<M>>>,
+        state: &[u8],
+        masters: Option<M>,
+    ) -> Result<Self, Cause> {
+        let mut learner = Self::new(model, optimizer);
+        learner.optimizer.restore(state, &learner.model)?;
         match (&mut learner.masters, masters) {
             (None, None) => {}
             (Some(held), Some(model)) => held.model = model,
@@ -73,11 +76,11 @@ impl<M: Module + Sync> Learner<M> {
         Ok(learner)
     }
 
-    /// The optimiser's state, as a safetensors file.
+    /// The optimiser's state: of AdamW, a safetensors file.
     ///
     /// # Errors
-    /// In words; the format refuses only what is too large for it.
-    pub fn optimizer_bytes(&self) -> Result<Vec<u8>, String> {
+    /// Those of [`Optimizer::to_bytes`].
+    pub fn optimizer_bytes(&self) -> Result<Vec<u8>, Cause> {
         self.optimizer.to_bytes()
     }
 
@@ -96,7 +99,7 @@ impl<M: Module + Sync> Learner<M> {
         self.model
     }
 
-    /// Sums the gradients of all micro-batches in their order, clips the sum by its norm, and takes one AdamW step.
+    /// Sums the gradients of all micro-batches in their order, clips the sum by its norm, and takes one step of the optimiser.
     ///
     /// `loss` gets a differentiable copy of the model and one micro-batch; it returns that part of the loss and anything else worth keeping.
     /// When loss or gradient are not finite, the model is left as it was and the report says so.
@@ -130,10 +133,10 @@ impl<M: Module + Sync> Learner<M> {
         });
         let mut norm = GradientNorm { gradients: &total, squares: 0.0 };
         self.model.visit(&mut norm);
-        let grad_norm = norm.squares.sqrt();
+        let (grad_norm, largest) = (norm.squares.sqrt(), self.optimizer.largest_norm());
         if losses.is_finite() && grad_norm.is_finite() {
-            if grad_norm > self.clip {
-                self.model.visit(&mut GradientScale { gradients: &mut total, factor: self.clip / (grad_norm + 1e-6) });
+            if grad_norm > largest {
+                self.model.visit(&mut GradientScale { gradients: &mut total, factor: largest / (grad_norm + 1e-6) });
             }
             match &mut self.masters {
                 None => self.model = self.optimizer.step(self.model.clone(), learning_rate, total),
@@ -237,7 +240,10 @@ mod tests {
     use palinode_lm::{Decoder, DecoderConfig, LoraConfig};
 
     use super::*;
-    use crate::trainable::{Trainable, fingerprint, trainable};
+    use crate::{
+        gradient::optimizer::AdamW,
+        trainable::{Trainable, fingerprint, trainable},
+    };
     use burn::tensor::FloatDType;
     use palinode_core::policy::Policy;
 

@@ -1,6 +1,6 @@
-//! AdamW over a model's parameters, with a state that can be stored.
+//! What makes a step of a gradient, with a state that can be stored; and AdamW, which is one such.
 //!
-//! The rule is burn's. Its container keeps moments by process-wide ids and puts them on the default device when they are read back; here they go by
+//! AdamW's rule is burn's. Its container keeps moments by process-wide ids and puts them on the default device when they are read back; here they go by
 //! the parameters' paths, and to the parameters' device.
 
 use std::{borrow::Cow, collections::BTreeMap};
@@ -12,6 +12,43 @@ use burn::{
 use burn_optim::{AdamW as Rule, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer as _};
 use safetensors::{Dtype, SafeTensors, View};
 
+use crate::error::Cause;
+
+/// Takes a model along its gradient, and remembers what it needs for the next step.
+///
+/// # Contract
+/// - A step depends on the model, the rate, the gradient and the state alone, and leaves parameters without a gradient as they are.
+/// - An optimiser that [`restore`](Self::restore)s what another one of its kind gave as [`to_bytes`](Self::to_bytes) goes on as that one would have, bit
+///   for bit: so a run that is stopped and goes on ends as if it had never stopped.
+///
+/// The two methods about its state have defaults for an optimiser that has none.
+pub trait Optimizer<M: Module>: Send {
+    /// The model after one step at this learning rate.
+    fn step(&mut self, model: M, learning_rate: f64, gradients: GradientsParams) -> M;
+
+    /// The norm of the whole gradient above which it is scaled down to this norm before a step; by default it never is.
+    fn largest_norm(&self) -> f64 {
+        f64::INFINITY
+    }
+
+    /// Its state.
+    ///
+    /// # Errors
+    /// What can't be written.
+    fn to_bytes(&self) -> Result<Vec<u8>, Cause> {
+        Ok(Vec::new())
+    }
+
+    /// Takes a state that [`Optimizer::to_bytes`] gave, for a model like the one that it was stepping.
+    ///
+    /// # Errors
+    /// What does not fit the model, or this optimiser.
+    fn restore(&mut self, bytes: &[u8], model: &M) -> Result<(), Cause> {
+        let _ = model;
+        if bytes.is_empty() { Ok(()) } else { Err("it is of an optimiser that has a state, and this one has none".into()) }
+    }
+}
+
 /// AdamW's settings (Loshchilov & Hutter 2019, arXiv 1711.05101).
 #[derive(Debug, Clone, Copy)]
 pub struct AdamW {
@@ -19,18 +56,36 @@ pub struct AdamW {
     pub betas: [f32; 2],
     /// Decoupled weight decay.
     pub weight_decay: f32,
-    /// Largest norm of the whole gradient.
+    /// Largest norm of the whole gradient ([`Optimizer::largest_norm`]).
     pub clip: f64,
 }
 
 impl AdamW {
     /// What both RL stages take: no weight decay, since KL already holds the policy where it was.
     pub const REINFORCE: Self = Self { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 };
+
+    /// An optimiser with these settings that has not taken a step.
+    pub fn optimizer<M: Module>(self) -> Box<dyn Optimizer<M>> {
+        let rule = AdamWConfig::new()
+            .with_beta_1(self.betas[0])
+            .with_beta_2(self.betas[1])
+            .with_epsilon(1e-8)
+            .with_weight_decay(self.weight_decay)
+            .build();
+        Box::new(Adam { rule, clip: self.clip, moments: BTreeMap::new() })
+    }
+}
+
+impl<M: Module> From<AdamW> for Box<dyn Optimizer<M>> {
+    fn from(settings: AdamW) -> Self {
+        settings.optimizer()
+    }
 }
 
 /// AdamW's rule, and the moments of every parameter that it has stepped.
-pub(crate) struct Optimizer {
+struct Adam {
     rule: Rule,
+    clip: f64,
     moments: BTreeMap<String, Moments>,
 }
 
@@ -41,24 +96,17 @@ struct Moments {
     second: Tensor<1>,
 }
 
-impl Optimizer {
-    pub(crate) fn new(settings: AdamW) -> Self {
-        let rule = AdamWConfig::new()
-            .with_beta_1(settings.betas[0])
-            .with_beta_2(settings.betas[1])
-            .with_epsilon(1e-8)
-            .with_weight_decay(settings.weight_decay)
-            .build();
-        Self { rule, moments: BTreeMap::new() }
-    }
-
-    /// The model after one step; parameters without a gradient stay.
-    pub(crate) fn step<M: Module>(&mut self, model: M, learning_rate: f64, gradients: GradientsParams) -> M {
+impl<M: Module> Optimizer<M> for Adam {
+    fn step(&mut self, model: M, learning_rate: f64, gradients: GradientsParams) -> M {
         model.map(&mut Step { optimizer: self, learning_rate, gradients, path: Vec::new() })
     }
 
+    fn largest_norm(&self) -> f64 {
+        self.clip
+    }
+
     /// All moments as a safetensors file: `PATH.first` and `PATH.second` in f32, `PATH.steps` in u64.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, String> {
+    fn to_bytes(&self) -> Result<Vec<u8>, Cause> {
         let tensors = self.moments.iter().flat_map(|(path, Moments { steps, first, second })| {
             [
                 ("first", first.dims(), Of::Moment(first)),
@@ -67,19 +115,16 @@ impl Optimizer {
             ]
             .map(|(name, length, of)| (format!("{path}.{name}"), Late { length, of }))
         });
-        safetensors::serialize(tensors, None).map_err(|error| error.to_string())
+        Ok(safetensors::serialize(tensors, None)?)
     }
 
-    /// Takes the moments of such a file for the parameters of a model.
-    ///
-    /// # Errors
-    /// In words, what the file lacks.
-    pub(crate) fn restore<M: Module>(&mut self, bytes: &[u8], model: &M) -> Result<(), String> {
-        let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+    /// Takes the moments of such a file for the parameters of a model; errors say what it lacks.
+    fn restore(&mut self, bytes: &[u8], model: &M) -> Result<(), Cause> {
+        let file = SafeTensors::deserialize(bytes)?;
         let mut found = Restore { file: &file, moments: BTreeMap::new(), path: Vec::new(), error: None };
         model.visit(&mut found);
         if let Some(error) = found.error {
-            return Err(error);
+            return Err(error.into());
         }
         if found.moments.len() * 3 != file.len() {
             return Err("it holds moments of parameters that the model does not have".into());
@@ -125,7 +170,7 @@ impl View for Late<'_> {
 }
 
 struct Step<'a> {
-    optimizer: &'a mut Optimizer,
+    optimizer: &'a mut Adam,
     learning_rate: f64,
     gradients: GradientsParams,
     path: Vec<String>,
@@ -142,7 +187,7 @@ impl ModuleMapper for Step<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
-        let Optimizer { rule, moments } = &mut *self.optimizer;
+        let Adam { rule, moments, .. } = &mut *self.optimizer;
         let (path, shape) = (self.path.join("."), param.dims());
         let state = moments.remove(&path).map(|Moments { steps, first, second }| {
             AdamWState::new(AdaptiveMomentumState::new(steps, first.reshape(shape), second.reshape(shape)))

@@ -197,7 +197,7 @@ impl Checkpoints {
             draft.add(MODEL, &state.model.trained_bytes()?)?;
         }
         if let Some(inside) = &state.inside {
-            draft.add(OPTIMIZER, &inside.learner.optimizer_bytes().map_err(|reason| self.unfit(reason))?)?;
+            draft.add(OPTIMIZER, &inside.learner.optimizer_bytes().map_err(TrainError::Optimizer)?)?;
             if let Some(masters) = inside.learner.masters() {
                 draft.add(MASTERS, &masters.trained_bytes()?)?;
             }
@@ -357,10 +357,6 @@ impl Checkpoints {
             return Err(TrainError::Damaged { path, reason: format!("has {length} bytes, which no model card has") });
         }
         parse(&fs::read(&path).map_err(|source| at(&path, source))?, &path)
-    }
-
-    fn unfit(&self, reason: String) -> TrainError {
-        TrainError::Io { path: self.folder.join(OPTIMIZER), source: std::io::Error::other(reason) }
     }
 
     fn card_file(&self) -> PathBuf {

@@ -6,7 +6,7 @@ use crate::{
     arm::StageName,
     error::TrainError,
     event::Summary,
-    gradient::learner::{AdamW, Learner},
+    gradient::{learner::Learner, optimizer::Optimizer},
     run::place::Place,
     trainable::Trainable,
 };
@@ -77,9 +77,8 @@ pub struct Resumed<M> {
 
 impl<M: Trainable> Resumed<M> {
     /// The learner of the model that was stopped.
-    pub(crate) fn learner(&self, model: M, settings: AdamW) -> Result<Learner<M>, TrainError> {
-        let damaged = |reason| TrainError::Damaged { path: "the optimiser's state".into(), reason };
-        Learner::resume(model, settings, &self.optimizer, self.masters.clone()).map_err(damaged)
+    pub(crate) fn learner(&self, model: M, optimizer: Box<dyn Optimizer<M>>) -> Result<Learner<M>, TrainError> {
+        Learner::resume(model, optimizer, &self.optimizer, self.masters.clone()).map_err(TrainError::Optimizer)
     }
 }
 

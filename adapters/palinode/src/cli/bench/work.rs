@@ -31,7 +31,8 @@ use palinode::{
         config::TrainConfig,
         gradient::{
             chunked::{chunk_of, differentiate},
-            learner::{AdamW, Learner},
+            learner::Learner,
+            optimizer::AdamW,
             workers::Workers,
         },
         play::{context, play, rollout_config},

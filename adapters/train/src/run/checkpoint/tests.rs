@@ -9,10 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     event::Summary,
-    gradient::{
-        learner::{AdamW, Learner},
-        workers::Workers,
-    },
+    gradient::{learner::Learner, optimizer::AdamW, workers::Workers},
     run::{
         keep::Inside,
         names::{EPISODES, METRICS, TIMES},
