@@ -104,16 +104,16 @@ impl TokenBatch {
     /// Gives each scored token the value of its (episode, attempt).
     ///
     /// # Shapes
-    /// `values: B·K` numbers; returns `[N]` in f32.
+    /// `values: B·K` numbers, as [`PerAttempt`](crate::per_attempt::PerAttempt) lists them; returns `[N]` in f32.
     ///
     /// # Errors
     /// [`Error::Length`] when there are not B·K values.
-    pub fn spread(&self, values: &[f32]) -> Result<Tensor<1>, Error> {
+    pub fn spread(&self, values: &[f64]) -> Result<Tensor<1>, Error> {
         let expected = self.episodes * self.attempts;
         if values.len() != expected {
             return Err(Error::Length { what: "values, one an attempt", expected, got: values.len() });
         }
-        let spread: Vec<f32> = self.slots.iter().map(|&slot| values[slot]).collect();
+        let spread: Vec<f32> = self.slots.iter().map(|&slot| values[slot] as f32).collect();
         Ok(Tensor::from_data(TensorData::new(spread, [self.slots.len()]), (&self.tokens.device(), DType::F32)))
     }
 
@@ -128,8 +128,7 @@ impl TokenBatch {
         if weights.len() != self.attempts {
             return Err(Error::Length { what: "weights, one an attempt", expected: self.attempts, got: weights.len() });
         }
-        let repeated: Vec<f32> = (0..self.episodes).flat_map(|_| weights).map(|&weight| weight as f32).collect();
-        self.spread(&repeated)
+        self.spread(&weights.repeat(self.episodes))
     }
 
     /// Sums a value of each scored token over its (episode, attempt); reads from the device.

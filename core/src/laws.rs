@@ -41,6 +41,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
 
+use crate::per_attempt::PerAttempt;
 use strategies::{Rewards, rewards};
 
 pub mod fixtures;
@@ -103,18 +104,18 @@ impl Laws {
 }
 
 impl Laws {
-    /// Something that maps rewards to one finite number an attempt, `[P, G, K]` to the same, and each episode by itself.
+    /// Something that maps rewards to one finite number an attempt, and each episode by itself.
     fn acts_on_episodes(
         &self,
         [finite, by_itself]: [&'static str; 2],
-        map: impl Fn(Tensor<3>) -> Tensor<3>,
+        map: impl Fn(&PerAttempt) -> PerAttempt,
     ) -> Result<(), Broken> {
-        let of = |rewards: &Rewards| values(map(rewards.tensor(&self.device)));
+        let of = |rewards: &Rewards| listed(&map(&rewards.numbers()));
         self.hold(finite, &rewards(), |rewards| {
-            let found = map(rewards.tensor(&self.device));
-            let shape = found.dims();
+            let found = map(&rewards.numbers());
+            let shape = found.shape();
             ensure(shape == rewards.shape, || format!("the shape {shape:?}"))?;
-            ensure(values(found).iter().all(|value| value.is_finite()), || "a number that is not finite".into())
+            ensure(found.values().iter().all(|value| value.is_finite()), || "a number that is not finite".into())
         })?;
         self.hold(by_itself, &rewards(), |rewards| {
             let together = of(&rewards);
@@ -163,6 +164,11 @@ impl core::error::Error for Broken {}
 /// The values of a tensor, in order.
 pub fn values<const D: usize>(tensor: Tensor<D>) -> alloc::vec::Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
+}
+
+/// The numbers in order, as f32.
+pub fn listed(numbers: &PerAttempt) -> alloc::vec::Vec<f32> {
+    numbers.values().iter().map(|&value| value as f32).collect()
 }
 
 /// Whether two lists agree, entry by entry, up to a rounding error in proportion to their size.

@@ -22,8 +22,8 @@
 //! | [`attempt`], [`trajectory`], [`batch`] | what was said, who said it, and how it is laid out for scoring |
 //! | [`rollout`], [`rng`], [`sampling`] | playing K attempts, reproducibly |
 //! | [`scoring`], [`logprob`], [`kl`], [`precision`] | log π(token) and KL(π‖π_ref) of a batch, and the precision they are taken in |
-//! | [`shaping`], [`credit`], [`advantage`] | from verdicts to what each attempt is paid |
-//! | [`objective`] | Stage I and Stage II, one equation each |
+//! | [`per_attempt`], [`shaping`], [`credit`], [`advantage`] | from verdicts to what each attempt is paid |
+//! | [`objective`], [`update`] | Stage I and Stage II, one equation each, and what is made of them in a step |
 //! | [`sandbagging`], [`transitions`], [`verdict_counts`] | the danger, and the measures of success |
 //! | [`backend`] | what a backend crate says about itself |
 //! | `laws` | with the feature of that name: property tests for implementations of your own |
@@ -52,6 +52,7 @@ pub mod kl;
 pub mod laws;
 pub mod logprob;
 pub mod objective;
+pub mod per_attempt;
 pub mod policy;
 pub mod precision;
 pub mod rng;
@@ -64,6 +65,7 @@ pub mod task;
 pub mod trajectory;
 pub mod transitions;
 pub mod turns;
+pub mod update;
 pub mod verdict_counts;
 pub mod verifier;
 

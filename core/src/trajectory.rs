@@ -3,9 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use burn_tensor::{DType, Device, Tensor, TensorData};
-
-use crate::{attempt::Attempt, error::Error, task::Problem};
+use crate::{attempt::Attempt, error::Error, per_attempt::PerAttempt, task::Problem};
 
 /// One problem played to the end: prompt, attempt 1, revision instruction, attempt 2, and so on.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,14 +139,11 @@ impl Group {
     }
 }
 
-/// The task rewards r of every attempt.
-///
-/// # Shapes
-/// Returns `[P, G, K]` in f32, in `[0, 1]`.
+/// The task rewards r of every attempt, in `[0, 1]`.
 ///
 /// # Errors
 /// [`Error::Empty`] without groups; [`Error::Length`] when groups differ in their number of episodes or of attempts.
-pub fn rewards(groups: &[Group], device: &Device) -> Result<Tensor<3>, Error> {
+pub fn rewards(groups: &[Group]) -> Result<PerAttempt, Error> {
     let size = |group: &Group| (group.trajectories().len(), group.trajectories()[0].attempts().len());
     let Some((samples, attempts)) = groups.first().map(size) else { return Err(Error::Empty("the groups of a step")) };
     for (got_samples, got_attempts) in groups.iter().map(size) {
@@ -160,9 +155,9 @@ pub fn rewards(groups: &[Group], device: &Device) -> Result<Tensor<3>, Error> {
             }
         }
     }
-    let values: Vec<f32> =
-        groups.iter().flat_map(Group::trajectories).flat_map(Trajectory::attempts).map(Attempt::reward).collect();
-    Ok(Tensor::from_data(TensorData::new(values, [groups.len(), samples, attempts]), (device, DType::F32)))
+    let attempt = |attempt: &Attempt| f64::from(attempt.reward());
+    let values = groups.iter().flat_map(Group::trajectories).flat_map(Trajectory::attempts).map(attempt).collect();
+    PerAttempt::new([groups.len(), samples, attempts], values)
 }
 
 #[cfg(test)]
@@ -216,13 +211,13 @@ mod tests {
         let group = |episodes| Group::new(Problem::new(0, vec![1], vec![]).unwrap(), episodes).unwrap();
         let two = group(vec![episode(0.1, 0.2), episode(0.3, 0.4)]);
         let other = group(vec![episode(0.5, 0.6), episode(0.7, 0.8)]);
-        let tensor = rewards(&[two.clone(), other], &Device::flex()).unwrap();
-        assert_eq!(tensor.dims(), [2, 2, 2]);
-        assert_eq!(tensor.into_data().iter::<f32>().collect::<Vec<_>>(), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]);
+        let found = rewards(&[two.clone(), other]).unwrap();
+        assert_eq!(found.shape(), [2, 2, 2]);
+        assert_eq!(found.values(), [0.1f32, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8].map(f64::from));
         let short = group(vec![episode(0.1, 0.2)]);
-        let wrong = rewards(&[two, short], &Device::flex()).unwrap_err();
+        let wrong = rewards(&[two, short]).unwrap_err();
         assert_eq!(wrong, Error::Length { what: "episodes of a group", expected: 2, got: 1 });
-        assert!(rewards(&[], &Device::flex()).is_err());
+        assert!(rewards(&[]).is_err());
     }
 
     #[test]

@@ -200,10 +200,10 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
         let report = learner.step_along(&micro_batches, learning_rate, self.course.workers, |model, sequences| {
             let trajectories: Vec<&Trajectory> = sequences.iter().map(|s| &s.trajectory).collect();
             let batch = TokenBatch::new(&trajectories, &device).expect("two attempts in every transcript");
-            let weigh = |of: &dyn Fn(&Sequence) -> [f32; 2]| {
+            let weigh = |of: &dyn Fn(&Sequence) -> [f64; 2]| {
                 batch.spread(&sequences.iter().flat_map(of).collect::<Vec<_>>()).expect("one weight an attempt")
             };
-            let (learn, anchor) = (weigh(&|s| [f32::from(u8::from(s.learn_first)), 1.0]), weigh(&|_| [1.0, 0.0]));
+            let (learn, anchor) = (weigh(&|s| [f64::from(u8::from(s.learn_first)), 1.0]), weigh(&|_| [1.0, 0.0]));
             let anchored_to = snapshot.map(|snapshot| (snapshot, Divergence::Forward));
             let (slope, _) = differentiate(model, anchored_to, &batch, &scoring, |scores, tokens| {
                 let of = |weights: &Tensor<1>| weights.clone().slice([tokens.clone()]);

@@ -12,18 +12,16 @@ use burn::{
 use palinode::train::gradient::{learner::Learner, optimizer::AdamW, workers::Workers};
 use palinode_core::{
     Error,
-    advantage::Baseline,
     batch::TokenBatch,
-    kl::KlEstimator,
-    objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
+    objective::{Objective, StageOne, StageTwo},
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
     rollout::{AnswerLimit, RolloutConfig, rollout},
     sampling::Sampling,
-    scoring::{Scoring, score_tokens},
     task::{Problem, Split, Task},
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
+    update::{Update, sampled_divergences},
     verifier::{Verdict, Verifier},
 };
 
@@ -154,7 +152,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let base = Echo::new(0, &device).valid();
     let mut learner = Learner::new(base.clone(), AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
     let play = |samples, sampling| RolloutConfig::new(2, samples, sampling, AnswerLimit::Fixed(3), vec![REVISE]);
-    let training = play(8, Sampling::temperature(1.0)?)?;
+    let sampling = Sampling::temperature(1.0)?;
+    let training = play(8, sampling)?;
     let judging = play(1, Sampling::Greedy)?;
     // With 28 sums there is little to hold out: this asks for what was trained, and for the four sums that were not.
     let judged = [(Split::Train, "trained"), (Split::HeldOut, "held out")]
@@ -175,18 +174,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("Stage II", Box::new(StageTwo::default()), Stream::StageTwo),
     ];
     for (name, objective, stream) in stages {
+        let update = Update::new(objective.as_ref(), sampling).scaled(true);
         for step in 0..steps {
             let problems: Vec<Problem> = (0..64).map(|i| Sums.problem(0, Split::Train, u64::from(step) * 64 + i)).collect();
             let key = RandomKey { step, ..RandomKey::new(0, stream) };
             let groups = rollout(learner.model(), &Sums, &problems, &training, key)?;
             let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
             let batch = TokenBatch::new(&episodes, &device)?;
-            let gains = advantages(objective.as_ref(), rewards(&groups, &device)?, None, Baseline::LeaveOneOut, true);
-            let gains: Vec<f32> = gains.into_data().iter::<f32>().collect();
+            let divergences = || sampled_divergences(&base, &episodes, update.scoring(), &device);
+            let gains = update.advantages(&rewards(&groups)?, divergences)?;
             learner.step(&[batch], 3e-3, &workers, |model, batch| {
-                let scores = score_tokens(model, Some(&base), batch, &Scoring::default());
-                let loss = batch_loss(objective.as_ref(), KlEstimator::Exact, batch, &scores, &gains, batch.episodes());
-                (loss.expect("one advantage an attempt"), ())
+                let (loss, _) =
+                    update.loss(model, &base, batch, gains.values(), batch.episodes()).expect("one advantage an attempt");
+                (loss, ())
             });
         }
         report(name, learner.model())?;

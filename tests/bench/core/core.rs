@@ -5,18 +5,20 @@ use std::hint::black_box;
 use burn_tensor::{Device, Int, Tensor, TensorData};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use palinode_core::{
+    Error,
     advantage::Baseline,
     attempt::{Attempt, StopReason},
     batch::TokenBatch,
     kl::KlEstimator,
     logprob::{log_distribution, of_targets},
-    objective::{StageOne, StageTwo, advantages, loss},
+    objective::{StageOne, StageTwo, loss},
     rng::{RandomKey, Stream},
     sampling::{Sampling, choose},
     scoring::TokenScores,
     task::Problem,
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
+    update::Update,
     verifier::Verdict,
 };
 
@@ -55,10 +57,15 @@ fn matrix(rows: usize, columns: usize, device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(noise(rows * columns).collect(), [rows, columns]), device)
 }
 
+/// Exact KL works in the loss, so no divergence is asked for.
+fn nobody_asks() -> Result<Vec<f64>, Error> {
+    Err(Error::Empty("a divergence"))
+}
+
 /// From verdicts to advantages.
 fn credit(c: &mut Criterion) {
     let (device, groups) = (Device::flex(), groups());
-    let rewards = rewards(&groups, &device).expect("groups of one size");
+    let rewards = rewards(&groups).expect("groups of one size");
     let mut group = c.benchmark_group("credit");
     group.throughput(Throughput::Elements((PROBLEMS * SAMPLES) as u64));
     for (name, baseline) in [
@@ -67,11 +74,13 @@ fn credit(c: &mut Criterion) {
         ("conditioned", Baseline::ConditionedOnFirst),
     ] {
         group.bench_function(BenchmarkId::new("stage two", name), |b| {
-            b.iter(|| advantages(&StageTwo::default(), black_box(rewards.clone()), None, baseline, false).into_data());
+            let update = Update::new(StageTwo::default(), Sampling::Greedy).with_baseline(baseline);
+            b.iter(|| update.advantages(black_box(&rewards), nobody_asks));
         });
     }
     group.bench_function("stage one", |b| {
-        b.iter(|| advantages(&StageOne::default(), black_box(rewards.clone()), None, Baseline::LeaveOneOut, false).into_data());
+        let update = Update::new(StageOne::default(), Sampling::Greedy);
+        b.iter(|| update.advantages(black_box(&rewards), nobody_asks));
     });
     let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
     group.bench_function("batch", |b| b.iter(|| TokenBatch::new(black_box(&episodes), &device).expect("episodes")));

@@ -173,7 +173,7 @@ mod tests {
             assert_eq!(model.kernels().is_some(), m % 6 < 4);
             // Biases and offsets begin at zero, which would hide them.
             let model = model.map(&mut Shift).train();
-            let spread = |values: &[f32]| batch.spread(values).unwrap();
+            let spread = |values: &[f64]| batch.spread(values).unwrap();
             let (advantages, betas) = (spread(&[1.0, -0.5, 2.0, 0.3]), spread(&[0.1, 0.2, 0.3, 0.4]));
             for (divergence, kl) in [
                 (Divergence::Reverse, KlEstimator::Exact),

@@ -9,15 +9,14 @@ use palinode::{
     burn::{module::Module, tensor::FloatDType},
     core::{
         batch::TokenBatch,
-        kl::KlEstimator,
-        objective::{loss, token_weights},
+        objective::{Objective, loss},
         rng::{RandomKey, Stream},
         rollout::AnswerLimit,
         sampling::Sampling,
-        scoring::Scoring,
         task::{Problem, Split, Task},
         trajectory::{Group, Trajectory},
         turns::{MultiTurnTask, Turns},
+        update::Update,
         verifier::{Verdict, Verifier},
     },
     device::Opened,
@@ -27,7 +26,6 @@ use palinode::{
     text::{Dialogue, TextTask, Vocabulary},
     train::{
         TrainError,
-        arm::Stage,
         config::TrainConfig,
         gradient::{
             chunked::{chunk_of, differentiate},
@@ -185,10 +183,11 @@ impl Work {
         let rollout = timed(opened, tokens[0], repeat, |i| sample(i).map(drop))?;
         // One optimiser at a time: each holds several times what the model does.
         let learner = || Learner::new(model.clone(), AdamW::REINFORCE);
+        let chosen = Update::new(stage.objective.as_ref(), sampling).in_chunks(chunk_of(self.sizes.vocabulary));
         let update = {
             let mut learner = learner();
             timed(opened, tokens[1], repeat, |_| {
-                self.update(&mut learner, &stage, &episodes, machine);
+                self.update(&mut learner, &chosen, &episodes, machine);
                 Ok(())
             })?
         };
@@ -206,16 +205,20 @@ impl Work {
     }
 
     /// One policy-gradient step on given episodes.
-    fn update(&self, learner: &mut Learner<Decoder>, stage: &Stage, episodes: &[&Trajectory], machine: &Machine) {
+    fn update<O: Objective + Sync>(
+        &self,
+        learner: &mut Learner<Decoder>,
+        update: &Update<O>,
+        episodes: &[&Trajectory],
+        machine: &Machine,
+    ) {
         let (rl, Machine { opened, workers, .. }) = (&self.train.reinforce, *machine);
-        let scoring = Scoring { temperature: rl.temperature, kl: KlEstimator::Exact, chunk: chunk_of(self.sizes.vocabulary) };
         let micro_batches: Vec<&[&Trajectory]> = episodes.chunks(rl.micro_batch).collect();
         learner.step_along(&micro_batches, rl.learning_rate, workers, |model, part| {
             let batch = TokenBatch::new(part, &opened.device).expect("episodes of one rollout share their number of attempts");
-            let advantages: Vec<f32> = (0..part.len() * batch.attempts()).map(|i| if i % 3 == 0 { 1.0 } else { -0.5 }).collect();
-            let [advantages, betas] =
-                token_weights(stage.objective.as_ref(), scoring.kl, &batch, &advantages).expect("one advantage an attempt");
-            let (slope, _) = differentiate(model, None, &batch, &scoring, |scores, tokens| {
+            let advantages: Vec<f64> = (0..part.len() * batch.attempts()).map(|i| if i % 3 == 0 { 1.0 } else { -0.5 }).collect();
+            let [advantages, betas] = update.token_weights(&batch, &advantages).expect("one advantage an attempt");
+            let (slope, _) = differentiate(model, None, &batch, update.scoring(), |scores, tokens| {
                 loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), episodes.len())
             });
             (slope, ())
