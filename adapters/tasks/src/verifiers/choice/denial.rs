@@ -24,7 +24,7 @@ const REJECTING: [&str; 18] = [
 /// Words that offer one more letter, whatever else is said.
 const OFFERING: [&str; 9] = ["or", "also", "both", "either", "maybe", "perhaps", "wait", "actually", "possibly"];
 /// Words before a mark of an answer, in its clause, that make a denial or a supposition of it.
-const DENYING: [&str; 53] = [
+const DENYING: [&str; 52] = [
     "not",
     "no",
     "never",
@@ -70,7 +70,6 @@ const DENYING: [&str; 53] = [
     "everyone",
     "someone",
     "many",
-    "you",
     "thinks",
     "might",
     "may",
