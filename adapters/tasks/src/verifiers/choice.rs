@@ -40,7 +40,7 @@ impl Choice {
             let letter = self.letter(boxed)?;
             // Both are places in the same text.
             let later = &text[boxed.as_ptr() as usize - text.as_ptr() as usize + boxed.len()..];
-            return kept(letter, later.trim_start_matches(['}', '$', ' ', '.']));
+            return self.kept(letter, later.trim_start_matches(['}', '$', ' ', '.']));
         }
         let strong = marks::strong(text);
         let after = strong.map_or(0, |at| at);
@@ -53,24 +53,37 @@ impl Choice {
                 if earlier.is_some_and(|earlier| earlier != found) && !denial::corrects(&text[after..at]) {
                     return Err(format!("two letters are named, and none is taken back: `{}`", super::short(&text[after..])));
                 }
-                kept(found, later)
+                self.kept(found, later)
             }
             (Some(at), _) if denial::denies_ahead(&text[..at]) => {
                 Err(format!("the answer is denied or only supposed: `{}`", super::short(text)))
             }
             (Some(at), _) => {
                 let (named, later) = line(text, at);
-                kept(self.letter(named)?, later)
+                self.kept(self.letter(named)?, later)
             }
             (None, _) => self.letter(text),
         }
     }
 
+    /// The last letter of an option.
+    fn last(self) -> char {
+        (b'A' + self.options - 1) as char
+    }
+
+    /// A letter, unless the text after it takes it back.
+    fn kept(self, letter: char, later: &str) -> Result<char, String> {
+        if denial::takes_back(letter, later, self.last()) {
+            return Err(format!("{letter} is taken back: `{}`", super::short(later)));
+        }
+        Ok(letter)
+    }
+
     fn letter(self, named: &str) -> Result<char, String> {
-        letter(named).filter(|letter| (*letter as u8) < b'A' + self.options).ok_or_else(|| {
-            let last = (b'A' + self.options - 1) as char;
-            format!("`{}` names no letter from A to {last}", super::short(named))
-        })
+        let last = self.last();
+        letter(named)
+            .filter(|letter| *letter <= last)
+            .ok_or_else(|| format!("`{}` names no letter from A to {last}", super::short(named)))
     }
 }
 
@@ -81,14 +94,6 @@ impl TextVerifier for Choice {
             (found == wanted, if found == wanted { "the same letter" } else { "another letter" }.into())
         })
     }
-}
-
-/// A letter, unless the text after it takes it back.
-fn kept(letter: char, later: &str) -> Result<char, String> {
-    if denial::takes_back(letter, later) {
-        return Err(format!("{letter} is taken back: `{}`", super::short(later)));
-    }
-    Ok(letter)
 }
 
 /// What stands behind a mark to the end of its line, and the lines after it.

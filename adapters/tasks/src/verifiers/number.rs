@@ -66,7 +66,13 @@ impl Number {
         Self::plain(text).or_else(|reason| {
             let marked = text.contains(['*', '_', '`']);
             let unmarked = if marked { Self::plain(bare(&emphasis::without_marks(text))).ok() } else { None };
-            unmarked.or_else(|| Self::of_mathematics(text)).ok_or(reason)
+            // A dollar sign of money is no delimiter.
+            let escaped = if is_money(text) && text.strip_prefix('$').is_some_and(|rest| rest.starts_with(is_start)) {
+                format!("\\{text}")
+            } else {
+                text.to_owned()
+            };
+            unmarked.or_else(|| Self::of_mathematics(&escaped)).ok_or(reason)
         })
     }
 
@@ -180,20 +186,27 @@ fn quoted(text: &str, quote: char) -> Option<&str> {
 
 /// The text without a word that says nothing of the number behind it.
 fn without_word(text: &str) -> &str {
-    let word = ["exactly ", "only ", "just ", "precisely "].iter().find_map(|word| strip_word(text, word));
-    word.unwrap_or(text)
+    let behind = |word: &&str| {
+        let rest = strip_word(text, word)?;
+        rest.trim_start_matches(['-', '−']).starts_with(is_start).then_some(rest)
+    };
+    ["exactly ", "only ", "just ", "precisely "].iter().find_map(behind).unwrap_or(text)
 }
 
 /// Whether a word takes the number behind it away from nothing, and that number.
 fn unsigned(text: &str) -> (bool, &str) {
-    let amount = ["minus ", "negative "].iter().find_map(|word| strip_word(text, word));
+    let amount = ["minus ", "negative "].iter().find_map(|word| strip_word(text, word)).filter(|rest| rest.starts_with(is_start));
     amount.map_or((false, text), |amount| (true, amount))
 }
 
-/// The amount behind a word in any case.
+/// Whether an amount without a sign begins with this.
+fn is_start(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '$' | '.')
+}
+
+/// What stands behind a word in any case.
 fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
-    let amount = text.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word)).map(|start| &text[start.len()..])?;
-    amount.starts_with(|c: char| c.is_ascii_digit() || c == '$' || c == '.').then_some(amount)
+    text.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word)).map(|start| &text[start.len()..])
 }
 
 /// The last number in a text, and where it stands with its sign; how it was tried to read it, where it is none.

@@ -24,7 +24,7 @@ const REJECTING: [&str; 18] = [
 /// Words that offer one more letter, whatever else is said.
 const OFFERING: [&str; 9] = ["or", "also", "both", "either", "maybe", "perhaps", "wait", "actually", "possibly"];
 /// Words before a mark of an answer, in its clause, that make a denial or a supposition of it.
-const DENYING: [&str; 42] = [
+const DENYING: [&str; 52] = [
     "not",
     "no",
     "never",
@@ -67,9 +67,19 @@ const DENYING: [&str; 42] = [
     "assume",
     "assuming",
     "pretend",
+    "everyone",
+    "someone",
+    "many",
+    "thinks",
+    "might",
+    "may",
+    "could",
+    "perhaps",
+    "maybe",
+    "tempted",
 ];
 /// Words that begin a correction.
-const CORRECTING: [&str; 16] = [
+const CORRECTING: [&str; 18] = [
     "wait",
     "actually",
     "correction",
@@ -86,11 +96,16 @@ const CORRECTING: [&str; 16] = [
     "reconsidering",
     "instead",
     "thought",
+    "edit",
+    "scratch",
 ];
 /// Words that make an answer of a letter named with them.
 const AFFIRMING: [&str; 8] = ["right", "correct", "answer", "best", "better", "must", "should", "true"];
 /// What says that a statement is wrong.
 const WRONG: [&str; 8] = ["wrong", "incorrect", "false", "mistaken", "mistake", "not", "impossible", "never"];
+
+/// Words of a line that does little more than name a letter at its end.
+const SHORT: usize = 5;
 
 /// The words of a text in small letters.
 fn words(text: &str) -> Vec<String> {
@@ -143,15 +158,20 @@ fn is_wrong(word: &str) -> bool {
     WRONG.contains(&word) || word.ends_with("n't")
 }
 
-/// Whether later text takes a letter back: it says that it is wrong, or after words of correction, or as an answer, names another one.
-pub(super) fn takes_back(letter: char, later: &str) -> bool {
+/// Whether later text takes a letter back: it says that it is wrong, or after words of correction, or as an answer, names another one of those up to
+/// `last`.
+pub(super) fn takes_back(letter: char, later: &str, last: char) -> bool {
     let mut corrected = false;
     for sentence in sentences(later) {
         let said = words(sentence);
         corrected |= has(&said, &CORRECTING);
         let named = letters(sentence);
-        let other = named.iter().any(|&other| other != letter);
-        if other && !is_rejected(&said) && (corrected || has(&said, &AFFIRMING) || has(&said, &OFFERING))
+        let other = named.iter().rfind(|&&other| other != letter && other <= last);
+        // `C` alone, `Edit: C`
+        let ends = |other: &char| said.last().is_some_and(|word| *word == other.to_lowercase().to_string());
+        let at_end = said.len() <= SHORT && other.is_some_and(ends);
+        let other = other.is_some();
+        if other && !is_rejected(&said) && (corrected || at_end || has(&said, &AFFIRMING) || has(&said, &OFFERING))
             || !other && is_called_wrong(&said, named.contains(&letter))
         {
             return true;

@@ -235,7 +235,9 @@ fn is_rest(before: &str) -> bool {
     let lower = word.to_lowercase();
     let measure = [lower.as_str(), lower.strip_suffix('s').unwrap_or(&lower)].iter().any(|word| MEASURES.contains(word));
     let ahead = rest[..rest.len() - word.len()].trim_end_matches([' ', '\u{a0}']);
-    let counted = ends_in_number(ahead) || IN_WORDS.contains(&last_word(ahead).to_lowercase().as_str());
+    let number = last_word(ahead).to_lowercase();
+    let one = measure && matches!(number.as_str(), "a" | "an");
+    let counted = ends_in_number(ahead) || one || IN_WORDS.contains(&number.as_str());
     !word.is_empty() && counted && (measure || joined.is_some())
 }
 
@@ -257,7 +259,10 @@ fn is_bounded(before: &str, after: &str) -> bool {
     let alternative =
         after.starts_with(' ') && behind.next() == Some("or") && behind.next().is_some_and(|word| OR_SO.contains(&word));
     let pair = ahead.ends_with(['(', '[', '{']) && after.trim_start().starts_with([',', ';']);
-    BOUNDS.contains(&lower.as_str()) && alone || alternative || pair || is_related(after)
+    let mut said = after.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let is_it = after.starts_with(' ') && matches!(said.next(), Some("is" | "was"));
+    let denied = is_it && matches!(said.next(), Some("wrong" | "incorrect" | "not" | "too" | "false"));
+    denied || BOUNDS.contains(&lower.as_str()) && alone || alternative || pair || is_related(after)
 }
 
 /// Whether a relation to something else follows, and no tag or quotation.
@@ -332,6 +337,9 @@ pub(super) fn is_operand(before: &str) -> bool {
     let ahead = before[..before.len() - word.len()].trim_end_matches([' ', '(', ',', '$']);
     if DETERMINERS.contains(&lower.as_str()) && ahead.ends_with("of") {
         return is_operand(ahead);
+    }
+    if matches!(lower.as_str(), "exactly" | "quite" | "only" | "just") {
+        return matches!(last_word(ahead).to_lowercase().as_str(), "not" | "isn't" | "wasn't");
     }
     let counted = || IN_WORDS.contains(&last_word(ahead).to_lowercase().as_str());
     BEFORE.contains(&lower.as_str())

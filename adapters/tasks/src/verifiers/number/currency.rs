@@ -3,7 +3,11 @@
 use palinode_math::{Suffix, suffix};
 
 /// Signs and codes with the unit that each is, the longer ones first.
-const CODES: [(&str, &str); 38] = [
+const CODES: [(&str, &str); 42] = [
+    ("US dollars", "dollar"),
+    ("U.S. dollars", "dollar"),
+    ("Canadian dollars", "canadian dollar"),
+    ("Australian dollars", "australian dollar"),
     ("US$", "dollar"),
     ("NT$", "taiwan dollar"),
     ("HK$", "hong kong dollar"),
