@@ -10,7 +10,7 @@
 //! number that was not keyed by the caller.
 //!
 //! ```text
-//!  Task ──Problem──▶ rollout(Decode, Verifier) ──Group──▶ rewards [P, G, K]
+//!  Task ──Problem──▶ rollout(Decode or Sampler, Verifier) ──Group──▶ rewards [P, G, K]
 //!                                                             │ shaping → credit → baseline
 //!                                                             ▼
 //!  Policy, ReferencePolicy ──score_tokens──▶ TokenScores ──▶ Objective ──▶ loss [1]
@@ -20,7 +20,7 @@
 //! |---|---|
 //! | [`task`], [`verifier`], [`turns`], [`policy`] | the traits a user implements |
 //! | [`attempt`], [`trajectory`], [`batch`] | what was said, who said it, and how it is laid out for scoring |
-//! | [`rollout`], [`rng`], [`sampling`] | playing K attempts, reproducibly |
+//! | [`rollout`], [`sampler`], [`sampling`], [`rng`] | playing K attempts, by answers or token by token, reproducibly |
 //! | [`scoring`], [`logprob`], [`kl`], [`precision`] | log π(token) and KL(π‖π_ref) of a batch, and the precision they are taken in |
 //! | [`per_attempt`], [`shaping`], [`credit`], [`advantage`] | from verdicts to what each attempt is paid |
 //! | [`objective`], [`update`] | Stage I and Stage II, one equation each, and what is made of them in a step |
@@ -57,6 +57,7 @@ pub mod policy;
 pub mod precision;
 pub mod rng;
 pub mod rollout;
+pub mod sampler;
 pub mod sampling;
 pub mod sandbagging;
 pub mod scoring;

@@ -1,5 +1,7 @@
 //! Judging an answer.
 
+use alloc::vec::Vec;
+
 use crate::{error::Error, task::Problem};
 
 /// What a verifier found. A verifier that could not judge says so; it never hides behind a wrong answer.
@@ -88,11 +90,23 @@ impl Verdict {
 pub trait Verifier {
     /// The verdict on one attempt.
     fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict;
+
+    /// The verdicts on all attempts of a turn, in order: those that [`Verifier::verify`] gives, and by default from it.
+    ///
+    /// For verifiers to whom asking costs more than judging, such as a judge on another machine: a rollout asks once a turn. Missing verdicts count as
+    /// [`Verdict::Failed`].
+    fn verify_all(&self, asked: &[(&Problem, &[u32])]) -> Vec<Verdict> {
+        asked.iter().map(|(problem, answer)| self.verify(problem, answer)).collect()
+    }
 }
 
 impl<V: Verifier + ?Sized> Verifier for &V {
     fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict {
         (**self).verify(problem, answer)
+    }
+
+    fn verify_all(&self, asked: &[(&Problem, &[u32])]) -> Vec<Verdict> {
+        (**self).verify_all(asked)
     }
 }
 
