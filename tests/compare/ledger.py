@@ -37,7 +37,8 @@ def right(digits):
 
 
 def second_prompt(digits, first):
-    return digits + [ASK] + first + [REVISE, ASK]
+    """An answer that was cut off is closed, as palinode does."""
+    return digits + [ASK] + first + ([] if first[-1] == END else [END]) + [REVISE, ASK]
 
 
 @torch.no_grad()
@@ -90,7 +91,7 @@ def warm_step(model, rng, sampled, copy):
     first, second = slice(PAYMENTS, 2 * PAYMENTS + 1), slice(2 * PAYMENTS + 3, -1)
     logits = model(input_ids=rows).logits
     targets = torch.tensor([right(d) for d in asked])
-    # A first answer is learned where it was fed as it should be: the context of the others is wrong.
+    # A first answer is learned where it was fed as it should be: the context of the others is wrong. (So wrong answers often don't end in time.)
     clean = (rows[:, PAYMENTS + 1 : 2 * PAYMENTS + 2] == targets).all(1)
     return F.cross_entropy(logits[:, first][clean].flatten(0, 1), targets[clean].flatten()) \
         + F.cross_entropy(logits[:, second].flatten(0, 1), rows[:, 2 * PAYMENTS + 4 :].flatten())

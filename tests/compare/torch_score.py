@@ -25,8 +25,9 @@ def roll_out(model, asked):
     second, second_logs = answer(model, [second_prompt(d, y) for d, y in zip(asked, first)])
     rows, wrote, logs, rewards = [], [], [], []
     for d, y1, y2, l1, l2 in zip(asked, first, second, first_logs, second_logs):
-        begin, between = len(d) + 1, 2
-        rows.append(second_prompt(d, y1) + y2)
+        asked_again = second_prompt(d, y1)
+        begin, between = len(d) + 1, len(asked_again) - len(d) - 1 - len(y1)
+        rows.append(asked_again + y2)
         wrote.append([0] * begin + [1] * len(y1) + [0] * between + [2] * len(y2))
         logs.append([0.0] * begin + l1 + [0.0] * between + l2)
         rewards.append([float(y1 == right(d)), float(y2 == right(d))])

@@ -21,7 +21,7 @@ from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig, GRPOTrainer
 
-from ledger import ASK, PAYMENTS, REVISE, answer, evaluate, load, problem, right, second_prompt
+from ledger import ASK, PAYMENTS, answer, evaluate, load, problem, right, second_prompt
 
 ALPHA, BETA_1, BETA_2, RATE = 10.0, 0.01, 0.1, 3e-4
 digits_of = lambda prompt: [int(c) for c in prompt[:PAYMENTS]]
@@ -53,9 +53,10 @@ class Episodes:
         y2, l2 = answer(model, x2)
         good = [[float(a == right(d)), float(b == right(d))] for d, a, b in zip(asked, y1, y2)]
         if self.layout == "one":
-            return {"prompt_ids": x1, "completion_ids": [a + [REVISE, ASK] + b for a, b in zip(y1, y2)],
-                    "logprobs": [a + [0.0, 0.0] + b for a, b in zip(l1, l2)],
-                    "env_mask": [[1] * len(a) + [0, 0] + [1] * len(b) for a, b in zip(y1, y2)], "good": good}
+            between = [x[len(begin) + len(a) :] for x, begin, a in zip(x2, x1, y1)]  # the tokens that ask for a revision
+            return {"prompt_ids": x1, "completion_ids": [a + m + b for a, m, b in zip(y1, between, y2)],
+                    "logprobs": [a + [0.0] * len(m) + b for a, m, b in zip(l1, between, l2)],
+                    "env_mask": [[1] * len(a) + [0] * len(m) + [1] * len(b) for a, m, b in zip(y1, between, y2)], "good": good}
         by_turns = lambda a, b: [row for i in range(0, len(a), self.samples) for row in a[i : i + self.samples] + b[i : i + self.samples]]
         kl = [[sum(log) - ref for log, ref in zip(logs, log_probability(self.frozen, x, y))] for x, y, logs in [(x1, y1, l1), (x2, y2, l2)]]
         return {"prompt_ids": by_turns(x1, x2), "completion_ids": by_turns(y1, y2), "logprobs": by_turns(l1, l2), "good": by_turns(good, good),
@@ -90,7 +91,7 @@ def train(model, frozen, tokenizer, stage, steps, given):
         per_device_train_batch_size=given.problems * given.samples * copies, num_generations=given.samples,
         max_completion_length=2 * PAYMENTS + 4, temperature=1.0, learning_rate=RATE, lr_scheduler_type="constant", adam_beta2=0.95, weight_decay=0.0,
         loss_type="dr_grpo", scale_rewards="none", reward_weights=[given.samples / (given.samples - 1)],  # which makes the group mean leave-one-out
-        beta=0.0 if given.layout == "rows" else BETA_2 if stage == 1 else BETA_1, use_bias_correction_kl=False,
+        beta=0.0 if given.layout == "rows" else BETA_2 if stage == 1 else BETA_1,
         bf16=False, use_cpu=True, gradient_checkpointing=False, report_to="none", disable_tqdm=True, logging_steps=given.log,
         save_steps=given.save_steps or steps + 1, save_strategy="steps" if given.save_steps else "no")
     trainer = GRPOTrainer(model, episodes, config, Dataset.from_dict({"prompt": [row for row in rows for _ in range(copies)]}),
