@@ -71,7 +71,7 @@ impl RolloutConfig {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] when `attempts` is not within 1..=255, `samples` not within 1..=65536, or `answer tokens` not within 1..=2²⁴, more than any
-    /// context holds, or for a temperature that [`Sampling::temperature`] refuses;
+    /// context holds;
     /// [`Error::Empty`] when answers end and no id ends them.
     pub fn new(
         attempts: usize,
@@ -93,7 +93,7 @@ impl RolloutConfig {
             return Err(Error::Empty("the ids that end an answer"));
         }
         let closing = limit.closing().into_iter().collect();
-        Ok(Self { attempts, samples, sampling: sampling.check()?, limit, revision, closing })
+        Ok(Self { attempts, samples, sampling, limit, revision, closing })
     }
 
     /// The same, with these ids behind an attempt that was cut off and is followed by another, where answers end.
@@ -254,9 +254,8 @@ fn judged<V: Verifier>(
             StopReason::Truncated => {}
         }
     }
-    // A verdict that is not there, or that is credit outside of [0, 1], is none.
     let mut verdicts = verifier.verify_all(&asked).into_iter();
-    let mut next = || verdicts.next().and_then(|verdict| verdict.check().ok()).unwrap_or(Verdict::Failed);
+    let mut next = || verdicts.next().unwrap_or(Verdict::Failed);
     let verdicts: Vec<Verdict> =
         stops.iter().map(|stop| if *stop == StopReason::Truncated { Verdict::Truncated } else { next() }).collect();
     let attempts = written.into_iter().zip(stops).zip(verdicts);

@@ -9,6 +9,7 @@ use crate::{
     kl::KlEstimator,
     logprob::{log_distribution, of_targets},
     policy::Policy,
+    sampling::Temperature,
 };
 
 /// What scoring found for each policy-written token of a batch.
@@ -22,18 +23,36 @@ pub struct TokenScores {
 
 /// How tokens are scored.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Scoring {
     /// The temperature at which the tokens were sampled; log-probabilities are of softmax(logits / temperature).
-    pub temperature: f64,
+    pub temperature: Temperature,
     /// The estimator of KL(π‖π_ref).
     pub kl: KlEstimator,
     /// Tokens whose logits exist at once; the largest intermediate is `[chunk, V]` where no gradient is taken, or where it is taken chunk by chunk.
     pub chunk: usize,
 }
 
+impl Scoring {
+    /// Of tokens sampled at this temperature, with exact KL, 4096 at once.
+    pub fn at(temperature: Temperature) -> Self {
+        Self { temperature, kl: KlEstimator::Exact, chunk: 4096 }
+    }
+
+    /// With another estimator.
+    pub fn with_kl(self, kl: KlEstimator) -> Self {
+        Self { kl, ..self }
+    }
+
+    /// With so many tokens at once.
+    pub fn in_chunks(self, chunk: usize) -> Self {
+        Self { chunk, ..self }
+    }
+}
+
 impl Default for Scoring {
     fn default() -> Self {
-        Self { temperature: 1.0, kl: KlEstimator::Exact, chunk: 4096 }
+        Self::at(Temperature::ONE)
     }
 }
 
@@ -48,9 +67,9 @@ pub fn score_states<P: Policy, R: Policy>(
     targets: Tensor<1, Int>,
     scoring: &Scoring,
 ) -> TokenScores {
-    let distribution = log_distribution(policy.logits(states), scoring.temperature);
+    let distribution = log_distribution(policy.logits(states), scoring.temperature.value());
     let kl = reference.map(|(model, states)| {
-        let frozen = log_distribution(model.logits(states), scoring.temperature);
+        let frozen = log_distribution(model.logits(states), scoring.temperature.value());
         scoring.kl.per_token(distribution.clone(), frozen, targets.clone())
     });
     TokenScores { logprob: of_targets(distribution, targets), kl }

@@ -50,7 +50,7 @@ pub(crate) fn differentiate<M: Trainable>(
     for start in (0..targets.len()).step_by(scoring.chunk.max(1)) {
         let tokens = start..targets.len().min(start + scoring.chunk.max(1));
         let of_chunk = tokens.start * width..tokens.end * width;
-        let temperature = scoring.temperature as f32;
+        let temperature = scoring.temperature.value() as f32;
         let (states, targets) = (&states[of_chunk.clone()], &targets[tokens.clone()]);
         let distribution = passes.distribution(states, temperature);
         let frozen = frozen

@@ -101,8 +101,8 @@ fn scores<M: Trainable>(
         let reference = reference.map(|(model, states, _)| (model, states));
         return score_states(model, states, reference, targets, scoring);
     };
-    let distribution = log_distribution(model.logits(states), scoring.temperature);
-    let frozen = log_distribution(reference.logits(frozen), scoring.temperature);
+    let distribution = log_distribution(model.logits(states), scoring.temperature.value());
+    let frozen = log_distribution(reference.logits(frozen), scoring.temperature.value());
     TokenScores { kl: Some(Divergence::Forward.exact(distribution.clone(), frozen)), logprob: of_targets(distribution, targets) }
 }
 
@@ -114,6 +114,7 @@ mod tests {
         kl::KlEstimator,
         objective,
         rng::{RandomKey, Stream},
+        sampling::Temperature,
         trajectory::Trajectory,
         verifier::Verdict,
     };
@@ -181,7 +182,7 @@ mod tests {
                 (Divergence::Forward, KlEstimator::Exact),
             ] {
                 let run = |model: &Decoder, chunk| {
-                    let scoring = Scoring { chunk, kl, temperature: 0.8 };
+                    let scoring = Scoring::at(Temperature::new(0.8).unwrap()).with_kl(kl).in_chunks(chunk);
                     let against = Some((&reference, divergence));
                     let (slope, scores) = differentiate(model, against, &batch, &scoring, |scores, tokens| {
                         objective::loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), 2)
