@@ -88,8 +88,9 @@ pub fn score_tokens<P: Policy, R: Policy>(
     batch: &TokenBatch,
     scoring: &Scoring,
 ) -> TokenScores {
-    let states = policy.states(batch.tokens(), batch.positions());
-    let reference = reference.map(|model| (model, model.states(batch.tokens(), batch.positions())));
+    let (tokens, positions, all_targets) = (batch.tokens(), batch.positions(), batch.targets());
+    let states = policy.states(tokens.clone(), positions.clone());
+    let reference = reference.map(|model| (model, model.states(tokens, positions)));
     let chunk = scoring.chunk.max(1);
     let (mut logprobs, mut kls) = (Vec::new(), Vec::new());
     let mut start = 0;
@@ -97,7 +98,7 @@ pub fn score_tokens<P: Policy, R: Policy>(
         let length = chunk.min(batch.scored() - start);
         let part =
             |states: &Tensor<2>| if length == batch.scored() { states.clone() } else { states.clone().narrow(0, start, length) };
-        let targets = batch.targets().narrow(0, start, length);
+        let targets = all_targets.clone().narrow(0, start, length);
         let frozen = reference.as_ref().map(|(model, states)| (*model, part(states)));
         let scores = score_states(policy, part(&states), frozen, targets, scoring);
         logprobs.push(scores.logprob);
@@ -108,6 +109,6 @@ pub fn score_tokens<P: Policy, R: Policy>(
         if parts.len() == 1 { parts.pop() } else { (!parts.is_empty()).then(|| Tensor::cat(parts, 0)) }
     };
     let kl = join(kls);
-    let logprob = join(logprobs).unwrap_or_else(|| Tensor::zeros([0], (&batch.tokens().device(), DType::F32)));
+    let logprob = join(logprobs).unwrap_or_else(|| Tensor::zeros([0], (batch.device(), DType::F32)));
     TokenScores { logprob, kl }
 }

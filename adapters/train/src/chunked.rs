@@ -69,12 +69,13 @@ fn automatically<M: Trainable>(
     let reference = reference.map(|(model, divergence)| (model, model.states(batch.tokens(), batch.positions()), divergence));
     let (mut total, mut gradients) = (0.0, GradientsParams::new());
     let (mut logprobs, mut kls, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
+    let all_targets = batch.targets();
     for start in (0..count).step_by(chunk) {
         let tokens = start..count.min(start + chunk);
         let leaf = states.clone().slice([tokens.clone()]).autodiff().require_grad();
         let of_chunk = |states: &Tensor<2>| states.clone().slice([tokens.clone()]);
         let frozen = reference.as_ref().map(|(model, states, divergence)| (*model, of_chunk(states), *divergence));
-        let targets: Tensor<1, Int> = batch.targets().slice([tokens.clone()]);
+        let targets: Tensor<1, Int> = all_targets.clone().slice([tokens.clone()]);
         let scores = scores(model, leaf.clone(), frozen, targets, scoring);
         let part = loss(&scores, tokens);
         total += part.clone().into_scalar::<f64>();
