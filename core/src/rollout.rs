@@ -1,6 +1,6 @@
 //! Playing K attempts at each problem, over any policy that decodes, or any engine that writes whole answers.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use crate::{
     attempt::{Attempt, StopReason},
@@ -61,8 +61,8 @@ pub struct RolloutConfig {
     samples: usize,
     sampling: Sampling,
     limit: AnswerLimit,
-    revision: Vec<u32>,
-    closing: Vec<u32>,
+    revision: Arc<[u32]>,
+    closing: Arc<[u32]>,
 }
 
 impl RolloutConfig {
@@ -71,7 +71,7 @@ impl RolloutConfig {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] when `attempts` is not within 1..=255, `samples` not within 1..=65536, or `answer tokens` not within 1..=2²⁴, more than any
-    /// context holds, or for a temperature that [`Sampling::temperature`] refuses;
+    /// context holds;
     /// [`Error::Empty`] when answers end and no id ends them.
     pub fn new(
         attempts: usize,
@@ -93,12 +93,12 @@ impl RolloutConfig {
             return Err(Error::Empty("the ids that end an answer"));
         }
         let closing = limit.closing().into_iter().collect();
-        Ok(Self { attempts, samples, sampling: sampling.check()?, limit, revision, closing })
+        Ok(Self { attempts, samples, sampling, limit, revision: revision.into(), closing })
     }
 
     /// The same, with these ids behind an attempt that was cut off and is followed by another, where answers end.
     pub fn closed_by(self, closing: Vec<u32>) -> Self {
-        if self.limit.closing().is_none() { self } else { Self { closing, ..self } }
+        if self.limit.closing().is_none() { self } else { Self { closing: closing.into(), ..self } }
     }
 
     /// The ids put behind an attempt that was cut off.
@@ -227,7 +227,7 @@ pub fn rollout_draws<S: Sampler, V: Verifier>(
         let written = policy.sample(&mut state, &contexts, config)?;
         let attempts = judged(verifier, &problems, written, config)?;
         for (context, attempt) in contexts.iter_mut().zip(&attempts).filter(|_| turn + 1 < config.attempts) {
-            context.go_on(attempt.tokens(), attempt.to_close(&config.closing).iter().chain(&config.revision).copied());
+            context.go_on(attempt.tokens(), attempt.to_close(&config.closing).iter().chain(config.revision.iter()).copied());
         }
         played.iter_mut().zip(attempts).for_each(|(played, attempt)| played.push(attempt));
     }
@@ -254,9 +254,8 @@ fn judged<V: Verifier>(
             StopReason::Truncated => {}
         }
     }
-    // A verdict that is not there, or that is credit outside of [0, 1], is none.
     let mut verdicts = verifier.verify_all(&asked).into_iter();
-    let mut next = || verdicts.next().and_then(|verdict| verdict.check().ok()).unwrap_or(Verdict::Failed);
+    let mut next = || verdicts.next().unwrap_or(Verdict::Failed);
     let verdicts: Vec<Verdict> =
         stops.iter().map(|stop| if *stop == StopReason::Truncated { Verdict::Truncated } else { next() }).collect();
     let attempts = written.into_iter().zip(stops).zip(verdicts);
@@ -265,10 +264,8 @@ fn judged<V: Verifier>(
 
 /// The episodes of one problem.
 fn group(problem: &Problem, played: impl Iterator<Item = Vec<Attempt>>, config: &RolloutConfig) -> Result<Group, Error> {
-    let trajectory = |attempts| {
-        let played = Trajectory::new(problem.prompt_ids(), config.revision.clone(), attempts)?;
-        Ok(played.closed_by(&config.closing))
-    };
+    let trajectory =
+        |attempts| Trajectory::sharing([problem.shared_prompt(), config.revision.clone(), config.closing.clone()], attempts);
     Group::new(problem.clone(), played.map(trajectory).collect::<Result<_, Error>>()?)
 }
 

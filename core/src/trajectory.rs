@@ -1,6 +1,6 @@
 //! The immutable record of one episode, and the group of episodes of one problem.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
 
 use crate::{attempt::Attempt, error::Error, per_attempt::PerAttempt, task::Problem};
@@ -8,9 +8,9 @@ use crate::{attempt::Attempt, error::Error, per_attempt::PerAttempt, task::Probl
 /// One problem played to the end: prompt, attempt 1, revision instruction, attempt 2, and so on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trajectory {
-    prompt: Vec<u32>,
-    revision: Vec<u32>,
-    closing: Vec<u32>,
+    prompt: Arc<[u32]>,
+    revision: Arc<[u32]>,
+    closing: Arc<[u32]>,
     attempts: Vec<Attempt>,
 }
 
@@ -20,18 +20,23 @@ impl Trajectory {
     /// # Errors
     /// [`Error::Empty`] without a prompt or attempts.
     pub fn new(prompt: Vec<u32>, revision: Vec<u32>, attempts: Vec<Attempt>) -> Result<Self, Error> {
+        Self::sharing([prompt.into(), revision.into(), Arc::default()], attempts)
+    }
+
+    /// A trajectory that shares prompt, revision instruction and closing ids with others.
+    pub(crate) fn sharing([prompt, revision, closing]: [Arc<[u32]>; 3], attempts: Vec<Attempt>) -> Result<Self, Error> {
         if prompt.is_empty() {
             return Err(Error::Empty("a trajectory's prompt"));
         }
         if attempts.is_empty() {
             return Err(Error::Empty("a trajectory's attempts"));
         }
-        Ok(Self { prompt, revision, closing: Vec::new(), attempts })
+        Ok(Self { prompt, revision, closing, attempts })
     }
 
     /// The same, with these ids behind every attempt that was cut off and is followed by another.
     pub fn closed_by(self, closing: &[u32]) -> Self {
-        Self { closing: closing.to_vec(), ..self }
+        Self { closing: closing.into(), ..self }
     }
 
     /// The prompt's ids.
@@ -51,7 +56,7 @@ impl Trajectory {
 
     /// The ids that nobody chose behind attempt `k`, before the next.
     fn between(&self, k: usize) -> impl Iterator<Item = u32> {
-        self.attempts[k].to_close(&self.closing).iter().chain(&self.revision).copied()
+        self.attempts[k].to_close(&self.closing).iter().chain(self.revision.iter()).copied()
     }
 
     /// The attempts in order.
@@ -61,7 +66,7 @@ impl Trajectory {
 
     /// All ids in the order in which the policy saw and wrote them.
     pub fn tokens(&self) -> Vec<u32> {
-        let mut tokens = self.prompt.clone();
+        let mut tokens = self.prompt.to_vec();
         for (k, attempt) in self.attempts.iter().enumerate() {
             if k > 0 {
                 tokens.extend(self.between(k - 1));

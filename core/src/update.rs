@@ -37,13 +37,13 @@ pub struct Update<O> {
 impl<O: Objective> Update<O> {
     /// An update on episodes that were sampled like this: leave-one-out, unscaled, held by exact KL.
     pub fn new(objective: O, sampling: Sampling) -> Self {
-        let scoring = Scoring { temperature: sampling.scoring_temperature(), ..Scoring::default() };
+        let scoring = Scoring::at(sampling.scoring_temperature());
         Self { objective, baseline: Baseline::default(), scaled: false, scoring }
     }
 
     /// With another estimator of KL.
     pub fn with_kl(self, kl: KlEstimator) -> Self {
-        Self { scoring: Scoring { kl, ..self.scoring }, ..self }
+        Self { scoring: self.scoring.with_kl(kl), ..self }
     }
 
     /// With another baseline.
@@ -58,7 +58,7 @@ impl<O: Objective> Update<O> {
 
     /// With so many tokens' logits at once.
     pub fn in_chunks(self, chunk: usize) -> Self {
-        Self { scoring: Scoring { chunk, ..self.scoring }, ..self }
+        Self { scoring: self.scoring.in_chunks(chunk), ..self }
     }
 
     /// How its tokens are scored.

@@ -99,7 +99,7 @@ fn measure(tokens: usize, chunk: usize, sizes: &DecoderConfig, way: Way) -> Resu
     let batch = TokenBatch::new(&[&episode], &device)?;
     let before = peak()?;
     let (advantages, betas) = (batch.spread(&[1.0, -1.0])?, batch.spread(&[0.1, 0.1])?);
-    let scoring = Scoring { chunk, ..Scoring::default() };
+    let scoring = Scoring::default().in_chunks(chunk);
     let (slope, _) =
         differentiate(&model.train(), Some((&reference, Divergence::Reverse)), &batch, &scoring, |scores, tokens| {
             objective::loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), 1)

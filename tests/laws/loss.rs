@@ -203,7 +203,7 @@ proptest! {
     fn scores_do_not_depend_on_the_chunk(groups in groups(), chunk in 1usize..9) {
         let ([policy, reference], episodes) = (transformers(), episodes(&groups));
         let batch = batch(&episodes);
-        let score = |chunk| score_tokens(&policy, Some(&reference), &batch, &Scoring { chunk, ..Scoring::default() });
+        let score = |chunk| score_tokens(&policy, Some(&reference), &batch, &Scoring::default().in_chunks(chunk));
         let (whole, parts) = (score(usize::MAX), score(chunk));
         prop_assert!(close(&values(whole.logprob), &values(parts.logprob), 1e-5));
         prop_assert!(close(&values(whole.kl.unwrap()), &values(parts.kl.unwrap()), 1e-5));

@@ -14,7 +14,7 @@ use palinode_core::{
     kl::KlEstimator,
     objective::{Objective, StageOne, StageTwo},
     policy::Policy,
-    sampling::Sampling,
+    sampling::{Sampling, Temperature},
     scoring::{Scoring, TokenScores, score_tokens},
     shaping::Shaping,
     task::Problem,
@@ -183,7 +183,8 @@ impl Fixture {
 
     /// The scores of a case.
     pub fn score<P: Policy>(&self, policy: &P, reference: &P, case: &Case, kl: KlEstimator, device: &Device) -> TokenScores {
-        let scoring = Scoring { temperature: self.temperature, kl, ..Scoring::default() };
+        let temperature = Temperature::new(self.temperature).expect("in range");
+        let scoring = Scoring::at(temperature).with_kl(kl);
         score_tokens(policy, Some(reference), &case.batch(device), &scoring)
     }
 

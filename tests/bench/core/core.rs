@@ -134,7 +134,7 @@ fn sample(c: &mut Criterion) {
     group.throughput(Throughput::Elements(rows as u64));
     for vocabulary in VOCABULARIES {
         let logits = matrix(rows, vocabulary, &device);
-        for (name, sampling) in [("sampled", Sampling::Temperature(1.0)), ("greedy", Sampling::Greedy)] {
+        for (name, sampling) in [("sampled", Sampling::temperature(1.0).expect("in range")), ("greedy", Sampling::Greedy)] {
             group.bench_function(BenchmarkId::new(name, vocabulary), |b| {
                 b.iter(|| choose(black_box(logits.clone()), sampling, &uniforms).expect("numbers"));
             });
