@@ -30,3 +30,4 @@ pub use kernels::Kernels;
 pub use lora::{Adapter, LoraConfig, LoraTarget};
 pub use recompute::BlockInputs;
 pub use source::{Parameter, WeightSource};
+pub use weights::{trained_bytes, with_trained};
