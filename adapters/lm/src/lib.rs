@@ -36,3 +36,4 @@ pub use kernels::Kernels;
 pub use low_rank::LoraTarget;
 pub use recompute::BlockInputs;
 pub use source::{Parameter, WeightSource};
+pub use weights::{trained_bytes, with_trained};

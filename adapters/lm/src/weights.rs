@@ -21,7 +21,7 @@ impl Decoder {
     /// # Errors
     /// [`LmError::Io`] when the file can't be written.
     pub fn save(&self, path: &Path) -> Result<(), LmError> {
-        let bytes = self.bytes(|_| true)?;
+        let bytes = bytes(self, |_| true)?;
         fs::write(path, bytes).map_err(|source| LmError::Io { path: path.into(), source })
     }
 
@@ -30,8 +30,7 @@ impl Decoder {
     /// # Errors
     /// [`LmError::Format`] when the format can't hold the tensors.
     pub fn trained_bytes(&self) -> Result<Vec<u8>, LmError> {
-        let trained = self.trained();
-        self.bytes(|name| trained.contains_key(name))
+        trained_bytes(self)
     }
 
     /// The same model with the values that [`Decoder::trained_bytes`] gave for another one like it; errors speak of `path`.
@@ -39,24 +38,7 @@ impl Decoder {
     /// # Errors
     /// [`LmError::Format`] for damaged bytes; [`LmError::Tensors`] lists every missing, extra and mis-shaped tensor.
     pub fn with_trained(self, bytes: &[u8], path: &Path) -> Result<Self, LmError> {
-        let file = SafeTensors::deserialize(bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
-        let trained = self.trained();
-        compare(&file, &trained, path)?;
-        Ok(self.map(&mut Replace { path: Vec::new(), file: &file, trained: &trained }))
-    }
-
-    /// Names and shapes of the parameters that are not frozen.
-    fn trained(&self) -> BTreeMap<String, Vec<usize>> {
-        let mut found = FindTrained { path: Vec::new(), trained: BTreeMap::new() };
-        self.clone().train().visit(&mut found);
-        found.trained
-    }
-
-    fn bytes(&self, keep: impl Fn(&str) -> bool) -> Result<Vec<u8>, LmError> {
-        let mut found = FindKept { path: Vec::new(), keep, kept: Vec::new() };
-        self.visit(&mut found);
-        let bytes = safetensors::serialize(found.kept, None);
-        bytes.map_err(|e| LmError::Format { path: "<memory>".into(), reason: e.to_string() })
+        with_trained(self, bytes, path)
     }
 
     /// Hands every parameter to `read`, by the names that [`Decoder::parameters`] lists, one at a time.
@@ -93,6 +75,40 @@ impl Decoder {
         compare(&file, &expected, path)?;
         Self::from_source(config, &mut File { file: &file, path, device })
     }
+}
+
+/// The parameters of any model that are not frozen, as a safetensors file (f32), named by their path in the model.
+///
+/// # Errors
+/// [`LmError::Format`] when the format can't hold the tensors.
+pub fn trained_bytes<M: Module>(model: &M) -> Result<Vec<u8>, LmError> {
+    let trained = trained(model);
+    bytes(model, |name| trained.contains_key(name))
+}
+
+/// A model with the values that [`trained_bytes`] gave for another one like it; errors speak of `path`.
+///
+/// # Errors
+/// [`LmError::Format`] for damaged bytes; [`LmError::Tensors`] lists every missing, extra and mis-shaped tensor.
+pub fn with_trained<M: Module>(model: M, bytes: &[u8], path: &Path) -> Result<M, LmError> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| LmError::Format { path: path.into(), reason: e.to_string() })?;
+    let trained = trained(&model);
+    compare(&file, &trained, path)?;
+    Ok(model.map(&mut Replace { path: Vec::new(), file: &file, trained: &trained }))
+}
+
+/// Names and shapes of the parameters that are not frozen.
+fn trained<M: Module>(model: &M) -> BTreeMap<String, Vec<usize>> {
+    let mut found = FindTrained { path: Vec::new(), trained: BTreeMap::new() };
+    model.clone().train().visit(&mut found);
+    found.trained
+}
+
+fn bytes<M: Module>(model: &M, keep: impl Fn(&str) -> bool) -> Result<Vec<u8>, LmError> {
+    let mut found = FindKept { path: Vec::new(), keep, kept: Vec::new() };
+    model.visit(&mut found);
+    let bytes = safetensors::serialize(found.kept, None);
+    bytes.map_err(|e| LmError::Format { path: "<memory>".into(), reason: e.to_string() })
 }
 
 /// Refuses a file that holds other tensors than the expected ones, in f32.

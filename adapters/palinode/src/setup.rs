@@ -300,7 +300,7 @@ pub struct Kept<'a> {
 
 impl Keep<Decoder> for Kept<'_> {
     fn wish(&mut self, done: usize) -> Wish {
-        self.run.wish(done)
+        Keep::<Decoder>::wish(&mut self.run, done)
     }
 
     fn keep(&mut self, state: &State<'_, Decoder>) -> Result<(), TrainError> {

@@ -15,6 +15,9 @@ pub enum TrainError {
     /// The model could not be made, saved or loaded.
     #[error(transparent)]
     Model(#[from] palinode_lm::LmError),
+    /// A model of somebody else's making could not be stored or read.
+    #[error("the model: {0}")]
+    OwnModel(#[source] Cause),
     /// A setting makes no sense.
     #[error("{name} must be {expected}, got {got}")]
     Config {

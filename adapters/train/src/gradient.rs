@@ -14,7 +14,7 @@ pub mod chunked;
 pub mod learner;
 mod masters;
 pub mod optimizer;
-mod passes;
+pub(crate) mod passes;
 pub mod rate;
 pub mod workers;
 

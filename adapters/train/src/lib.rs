@@ -15,7 +15,7 @@
 //! | [`reinforce`] | one RL step: play, verify, score, update |
 //! | [`play`], [`evaluate`] | episodes on several threads; greedy play on held-out problems |
 //! | [`judges`], [`verdicts`] | verdicts that may not come: time limits, and verifiers that panic; and how they are counted |
-//! | [`trainable`] | what a model must be able to do to be trained |
+//! | [`trainable`], `decoder` | what a model must be able to do to be trained; the transformer of `palinode_lm` is one such |
 //! | [`gradient`] | from a loss over tokens to a step of the optimiser |
 //! | [`watch`] | whether a run can work, before it starts, and whether it does, while it goes on |
 //! | [`run`] | the state from which a run goes on, and the folder that keeps it |
@@ -24,6 +24,7 @@
 pub mod arm;
 pub mod config;
 pub mod course;
+mod decoder;
 mod episodes;
 pub mod error;
 pub mod evaluate;
@@ -40,6 +41,6 @@ pub mod warm;
 pub mod watch;
 
 pub use error::TrainError;
-pub use run::progress::Outcome;
+pub use run::{progress::Outcome, stored::Stored};
 pub use schedule::{Training, train};
 pub use trainable::Trainable;

@@ -6,6 +6,7 @@
 //! | [`place`] | where inside of a stage a run is |
 //! | [`progress`] | how far a run has come, where it goes on, what it leaves |
 //! | [`run_folder`] | the folder a run leaves: a sink for its events, a keeper of its states |
+//! | [`stored`] | what a model must be able to do to be kept |
 //! | [`checkpoint`] | the states in it, sealed by manifests |
 //! | [`occupancy`] | whether a folder may be taken for a run |
 //! | [`names`] | the names of its files |
@@ -19,3 +20,4 @@ pub mod occupancy;
 pub mod place;
 pub mod progress;
 pub mod run_folder;
+pub mod stored;

@@ -6,13 +6,18 @@ use burn::{
 };
 use burn_optim::GradientsParams;
 use palinode_core::{
+    batch::TokenBatch,
+    kl::Divergence,
     policy::{Decode, Policy},
     rng::RandomKey,
+    scoring::{Scoring, TokenScores},
 };
-use palinode_lm::{Decoder, Kernels};
 use sha2::{Digest, Sha256};
 
-use crate::{error::TrainError, gradient::learner::add_gradients};
+use crate::{
+    error::TrainError,
+    gradient::learner::{Loss, Slope},
+};
 
 /// How the gradient of hidden states becomes that of the parameters below them.
 pub type Backward<'a> = Box<dyn FnOnce(Tensor<2>) -> GradientsParams + 'a>;
@@ -40,8 +45,19 @@ pub trait Trainable: Policy + Decode + Module + Sync {
         keep_all(self, tokens, positions)
     }
 
-    /// This model for the passes that are written out, where it has such: gradients are then taken by them.
-    fn kernels(&self) -> Option<Kernels> {
+    /// The gradient of a loss over tokens, and the scores without theirs, by passes of the model's own: what [`differentiate`] finds, up to rounding.
+    ///
+    /// `None`, the default, leaves it to automatic differentiation; so may a model with such passes, for a batch that they can't take.
+    ///
+    /// [`differentiate`]: crate::gradient::chunked::differentiate
+    fn own_passes(
+        &self,
+        reference: Option<(&Self, Divergence)>,
+        batch: &TokenBatch,
+        scoring: &Scoring,
+        loss: &Loss<'_>,
+    ) -> Option<(Slope, TokenScores)> {
+        let _ = (reference, batch, scoring, loss);
         None
     }
 
@@ -51,7 +67,7 @@ pub trait Trainable: Policy + Decode + Module + Sync {
     }
 }
 
-fn keep_all<M: Trainable>(model: &M, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> (Tensor<2>, Backward<'_>) {
+pub(crate) fn keep_all<M: Trainable>(model: &M, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> (Tensor<2>, Backward<'_>) {
     let states = model.states(tokens, positions);
     let value = states.clone().inner();
     let back = move |gradient: Tensor<2>| {
@@ -62,36 +78,6 @@ fn keep_all<M: Trainable>(model: &M, tokens: Tensor<2, Int>, positions: Tensor<1
         GradientsParams::from_grads((states * gradient.autodiff()).sum().backward(), model)
     };
     (value, Box::new(back))
-}
-
-impl Trainable for Decoder {
-    fn reference(&self) -> Self {
-        self.without_adapters()
-    }
-
-    fn with_dropout(&self, key: RandomKey) -> Option<Self> {
-        self.with_dropout(key)
-    }
-
-    fn kernels(&self) -> Option<Kernels> {
-        self.kernels()
-    }
-
-    fn recomputes(&self) -> bool {
-        self.recomputes()
-    }
-
-    fn states_and_back(&self, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> (Tensor<2>, Backward<'_>) {
-        if !self.recomputes() {
-            return keep_all(self, tokens, positions);
-        }
-        let (value, kept) = self.states_and_inputs(tokens, positions);
-        let back = move |gradient: Tensor<2>| {
-            let parts = self.gradients_below(kept, gradient);
-            parts.into_iter().fold(GradientsParams::new(), |sum, part| add_gradients(self, sum, part))
-        };
-        (value, Box::new(back))
-    }
 }
 
 /// Numbers that a step would change: those of parameters that are not frozen.

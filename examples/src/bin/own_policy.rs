@@ -1,7 +1,7 @@
 //! Rung 2: a policy, a task and a verifier of one's own.
 //!
 //! The problem is a number; an answer is any three digits that sum to it, so no reference answer exists and the verifier computes. The
-//! policy is not a transformer: it keeps one fading sum of token embeddings. Both are trained by the library's optimiser.
+//! policy is not a transformer: it keeps one fading sum of token embeddings. The library's own loop trains it: checks, both stages, evaluations, warnings.
 //!
 //! `cargo run --release -p palinode-examples --bin own_policy`
 
@@ -9,19 +9,23 @@ use burn::{
     module::{Module, Param},
     tensor::{Device, Int, Tensor, TensorData, activation::relu},
 };
-use palinode::train::gradient::{learner::Learner, optimizer::AdamW, workers::Workers};
+use palinode::train::{
+    TrainError, Trainable,
+    arm::StageName,
+    config::TrainConfig,
+    evaluate::evaluate,
+    event::{Event, Sink, Summary},
+    gradient::workers::Workers,
+    run::progress::Start,
+    train,
+};
 use palinode_core::{
     Error,
-    batch::TokenBatch,
-    objective::{Objective, StageOne, StageTwo},
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
-    rollout::{AnswerLimit, RolloutConfig, rollout},
-    sampling::Sampling,
+    rollout::AnswerLimit,
     task::{Problem, Split, Task},
-    trajectory::{Group, Trajectory, rewards},
-    transitions::Transitions,
-    update::{Update, sampled_divergences},
+    turns::{MultiTurnTask, Turns},
     verifier::{Verdict, Verifier},
 };
 
@@ -145,51 +149,61 @@ impl Decode for Echo {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let steps: u32 = std::env::args().nth(1).map_or(Ok(400), |steps| steps.parse())?;
-    let device = palinode_flex::device();
-    let workers = Workers::new(0)?;
-    let base = Echo::new(0, &device).valid();
-    let mut learner = Learner::new(base.clone(), AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
-    let play = |samples, sampling| RolloutConfig::new(2, samples, sampling, AnswerLimit::Fixed(3), vec![REVISE]);
-    let sampling = Sampling::temperature(1.0)?;
-    let training = play(8, sampling)?;
-    let judging = play(1, Sampling::Greedy)?;
-    // With 28 sums there is little to hold out: this asks for what was trained, and for the four sums that were not.
-    let judged = [(Split::Train, "trained"), (Split::HeldOut, "held out")]
-        .map(|(split, name)| (name, (0..256).map(|i| Sums.problem(1, split, i)).collect::<Vec<Problem>>()));
-    let report = |name: &str, model: &Echo| -> Result<(), Error> {
-        for (split, problems) in &judged {
-            let groups = rollout(model, &Sums, problems, &judging, RandomKey::new(0, Stream::Evaluation))?;
-            let seen = Transitions::of(groups.iter().flat_map(Group::trajectories));
-            let [first, second] = [seen.accuracy(0), seen.accuracy(1)].map(|fraction| 100.0 * fraction);
-            println!("{name:<9} {split:<9} attempt 1 right {first:>3.0} %   attempt 2 right {second:>3.0} %");
+impl MultiTurnTask for Sums {
+    fn turns(&self) -> Turns {
+        Turns::new(AnswerLimit::Fixed(3), vec![REVISE], 2)
+    }
+}
+
+// The defaults of the trait suit any policy.
+impl Trainable for Echo {}
+
+/// Prints what an evaluation on held-out problems found, where a stage ends.
+struct Printed;
+
+impl Sink for Printed {
+    fn receive(&mut self, event: &Event) -> Result<(), TrainError> {
+        match event {
+            Event::Eval { stage, last: true, summary, .. } => {
+                let name = match stage {
+                    StageName::Base => "base",
+                    StageName::StageOne => "Stage I",
+                    StageName::StageTwo => "Stage II",
+                };
+                println!("{}", line(name, "held out", summary));
+            }
+            Event::Warning { message, .. } => println!("{message}"),
+            _ => {}
         }
         Ok(())
-    };
-
-    report("base", learner.model())?;
-    let stages: [(&str, Box<dyn Objective + Sync>, Stream); 2] = [
-        ("Stage I", Box::new(StageOne::default()), Stream::StageOne),
-        ("Stage II", Box::new(StageTwo::default()), Stream::StageTwo),
-    ];
-    for (name, objective, stream) in stages {
-        let update = Update::new(objective.as_ref(), sampling).scaled(true);
-        for step in 0..steps {
-            let problems: Vec<Problem> = (0..64).map(|i| Sums.problem(0, Split::Train, u64::from(step) * 64 + i)).collect();
-            let key = RandomKey { step, ..RandomKey::new(0, stream) };
-            let groups = rollout(learner.model(), &Sums, &problems, &training, key)?;
-            let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
-            let batch = TokenBatch::new(&episodes, &device)?;
-            let divergences = || sampled_divergences(&base, &episodes, update.scoring(), &device);
-            let gains = update.advantages(&rewards(&groups)?, divergences)?;
-            learner.step(&[batch], 3e-3, &workers, |model, batch| {
-                let (loss, _) =
-                    update.loss(model, &base, batch, gains.values(), batch.episodes()).expect("one advantage an attempt");
-                (loss, ())
-            });
-        }
-        report(name, learner.model())?;
     }
+}
+
+fn line(name: &str, split: &str, Summary { acc_t1, acc_t2, .. }: &Summary) -> String {
+    format!("{name:<9} {split:<9} attempt 1 right {acc_t1:>3.0} %   attempt 2 right {acc_t2:>3.0} %")
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let steps: usize = std::env::args().nth(1).map_or(Ok(400), |steps| steps.parse())?;
+    let workers = Workers::new(0)?;
+    let mut config = TrainConfig::default();
+    // There is no reference answer to warm up on.
+    config.set_warm_steps(0);
+    (config.reinforce.steps_one, config.reinforce.steps_two) = (steps, steps);
+    (config.reinforce.learning_rate, config.reinforce.scale_advantages) = (3e-3, true);
+    (config.evaluation.problems, config.evaluation.problems_between, config.evaluation.every) = (256, 64, steps.max(1));
+
+    let base = Echo::new(0, &palinode_flex::device());
+    // With 28 sums there is little to hold out: this asks for what is trained, and the run itself for the four sums that are not.
+    let trained: Vec<Problem> = (0..256).map(|i| Sums.problem(1, Split::Train, i)).collect();
+    let report = |name: &str, model: &Echo| -> Result<(), TrainError> {
+        let evaluation = evaluate(model, &Sums, &trained, config.attempts, &workers)?;
+        println!("{}", line(name, "trained", &Summary::from(evaluation)));
+        Ok(())
+    };
+    report("base", &base.valid())?;
+    // `()` keeps nothing; a `RunFolder` keeps this model too, once it is `Stored`.
+    let outcome = train(Start::fresh(base), &Sums, &config, &workers, &mut (), &mut Printed)?;
+    report("Stage II", &outcome.model)?;
     Ok(())
 }

@@ -67,7 +67,7 @@ pub(crate) fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
 
 /// Another run's base model, for a run of these settings.
 pub(crate) fn base_of(other: &Path, setup: &mut Setup, device: &Device) -> Result<Decoder, Failure> {
-    let (card, model) = Checkpoints::of(other).base(device)?;
+    let (card, model) = Checkpoints::<Decoder>::of(other).base(device)?;
     if card.vocabulary.as_ref() != setup.vocabulary() {
         return Err(Failure::new(USAGE, format!("{}: its base model was made for another vocabulary", other.display())));
     }

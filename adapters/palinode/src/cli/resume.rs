@@ -48,7 +48,7 @@ pub(crate) fn resume(args: &TrainArgs) -> Result<Prepared, Failure> {
         ));
     }
     // Before anything is written: a folder with files of these names may be anybody's.
-    Checkpoints::of(&path).card()?;
+    Checkpoints::<Decoder>::of(&path).card()?;
     let lock = RunLock::take(&path)?;
     require_own_report(&path)?;
     let settings = Settings::of(args, &path)?;

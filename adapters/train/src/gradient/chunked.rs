@@ -16,10 +16,7 @@ use palinode_core::{
 };
 
 use crate::{
-    gradient::{
-        learner::{Slope, add_gradients},
-        passes,
-    },
+    gradient::learner::{Slope, add_gradients},
     trainable::Trainable,
 };
 
@@ -36,7 +33,7 @@ pub fn chunk_of(vocabulary: usize) -> usize {
 /// `loss` gets the scores of a range of those tokens, and returns their part of the loss; `kl` in them is the divergence that was asked for: the reverse
 /// one by the estimator of [`Scoring`], the forward one over the whole vocabulary. Peak memory
 /// grows with `scoring.chunk` · V, not with the number of tokens times V. A batch of one chunk takes the direct way, and a model that has passes of
-/// its own ([`Trainable::kernels`]) takes those.
+/// its own ([`Trainable::own_passes`]) takes those.
 pub fn differentiate<M: Trainable>(
     model: &M,
     reference: Option<(&M, Divergence)>,
@@ -44,7 +41,7 @@ pub fn differentiate<M: Trainable>(
     scoring: &Scoring,
     loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
 ) -> (Slope, TokenScores) {
-    match passes::differentiate(model, reference, batch, scoring, &loss) {
+    match model.own_passes(reference, batch, scoring, &loss) {
         Some(found) => found,
         None => automatically(model, reference, batch, scoring, loss),
     }

@@ -1,12 +1,14 @@
 //! One optimiser step over micro-batches.
 
+use core::ops::Range;
+
 use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::Tensor,
 };
 use burn_optim::GradientsParams;
 
-use palinode_core::precision::widen;
+use palinode_core::{precision::widen, scoring::TokenScores};
 
 use crate::{
     error::{Cause, TrainError},
@@ -47,7 +49,7 @@ impl<R> StepReport<R> {
     }
 }
 
-impl<M: Module + Sync> Learner<M> {
+impl<M: Module> Learner<M> {
     /// A learner of a model, by an optimiser that has not taken a step: settings of [`AdamW`](crate::gradient::optimizer::AdamW), or any other in a box.
     pub fn new(model: M, optimizer: impl Into<Box<dyn Optimizer<M>>>) -> Self {
         let model = model.valid();
@@ -98,7 +100,9 @@ impl<M: Module + Sync> Learner<M> {
     pub fn into_model(self) -> M {
         self.model
     }
+}
 
+impl<M: Module + Sync> Learner<M> {
     /// Sums the gradients of all micro-batches in their order, clips the sum by its norm, and takes one step of the optimiser.
     ///
     /// `loss` gets a differentiable copy of the model and one micro-batch; it returns that part of the loss and anything else worth keeping.
@@ -149,6 +153,9 @@ impl<M: Module + Sync> Learner<M> {
         StepReport { loss: losses, grad_norm, extras }
     }
 }
+
+/// A part of a loss that is a sum over tokens: that of a range of them, by their scores.
+pub type Loss<'a> = dyn Fn(&TokenScores, Range<usize>) -> Tensor<1> + 'a;
 
 /// A loss and its gradient.
 pub struct Slope {

@@ -3,8 +3,6 @@
 //! The passes know the model; the loss is whatever a caller says, in tensors. They meet at the scores: each chunk's log-probabilities and divergences become
 //! leaves of a small graph of their own, and what flows into those leaves goes back through the passes.
 
-use core::ops::Range;
-
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use palinode_core::{
     batch::TokenBatch,
@@ -12,16 +10,17 @@ use palinode_core::{
     scoring::{Scoring, TokenScores},
 };
 use palinode_kernels::{Distribution, Diverging, Rows};
+use palinode_lm::Decoder;
 
-use crate::{gradient::learner::Slope, trainable::Trainable};
+use crate::gradient::learner::{Loss, Slope};
 
 /// As [`crate::gradient::chunked::differentiate`]; `None` where model or reference has no such passes, or a row is longer than they can hold.
-pub(crate) fn differentiate<M: Trainable>(
-    model: &M,
-    reference: Option<(&M, Divergence)>,
+pub(crate) fn differentiate(
+    model: &Decoder,
+    reference: Option<(&Decoder, Divergence)>,
     batch: &TokenBatch,
     scoring: &Scoring,
-    loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
+    loss: &Loss<'_>,
 ) -> Option<(Slope, TokenScores)> {
     let model = model.kernels()?;
     let reference = match reference {

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     error::TrainError,
     run::{
-        checkpoint::Checkpoints,
+        checkpoint::Store,
         names::{EPISODES, INPUTS, METRICS, TIMES},
     },
 };
@@ -55,7 +55,7 @@ pub fn occupancy(folder: &Path) -> Result<Occupancy, TrainError> {
         Err(source) => return Err(TrainError::Io { path: folder.into(), source }),
     }
     let found = entries(folder)?;
-    let checkpoints = Checkpoints::of(folder);
+    let checkpoints = Store::of(folder);
     if !checkpoints.are_of_a_run() {
         let left: Vec<&PathBuf> = found.iter().filter(|path| !is_beginning(path)).collect();
         return if left.is_empty() { Ok(Occupancy::Free) } else { foreign(format!("holds {}, and no run", named(&left))) };
@@ -141,15 +141,15 @@ fn named(paths: &[&PathBuf]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use palinode_lm::DecoderConfig;
+    use palinode_lm::{Decoder, DecoderConfig};
 
     use super::*;
-    use crate::run::checkpoint::ModelCard;
+    use crate::run::checkpoint::{Checkpoints, ModelCard};
 
     fn a_run() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let card = ModelCard { model: DecoderConfig::small(11, 8, 1, 2, 16), vocabulary: None, origin: None };
-        Checkpoints::of(folder.path()).create(&card).unwrap();
+        Checkpoints::<Decoder>::of(folder.path()).create(&card).unwrap();
         fs::write(folder.path().join("config.toml"), "").unwrap();
         folder
     }

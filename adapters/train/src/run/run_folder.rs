@@ -12,18 +12,18 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use palinode_lm::Decoder;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::TrainError,
     event::{Event, Sink},
     run::{
-        checkpoint::{Checkpoints, ModelCard, Written},
+        checkpoint::{ModelCard, Store, Written},
         files::{Disk, Files as _},
         keep::{Keep, State, Wish},
         names::{EPISODES, INPUTS, METRICS, TIMES},
         occupancy::occupancy,
+        stored::Stored,
     },
 };
 
@@ -81,7 +81,7 @@ impl RunLock {
 pub struct RunFolder {
     path: PathBuf,
     files: Arc<Mutex<Files>>,
-    checkpoints: Checkpoints,
+    checkpoints: Store,
     keeping: Keeping,
     ask: Arc<Ask>,
 }
@@ -94,11 +94,11 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`TrainError::Foreign`] for a folder that holds anything else ([`occupancy`]); [`TrainError::Io`] names what can't be written.
-    pub fn create(lock: RunLock, config: &str, card: &ModelCard) -> Result<Self, TrainError> {
+    pub fn create<C: Serialize>(lock: RunLock, config: &str, card: &ModelCard<C>) -> Result<Self, TrainError> {
         let path = lock.path.clone();
         occupancy(&path)?;
         // What an earlier run in this place left must not be taken for this one's.
-        Checkpoints::of(&path).create(card)?;
+        Store::of(&path).create(card)?;
         for name in ["report.html", INPUTS] {
             let file = path.join(name);
             Disk.remove_file(&file).map_err(|source| TrainError::Io { path: file, source })?;
@@ -114,7 +114,7 @@ impl RunFolder {
     /// [`TrainError::Io`], [`TrainError::Damaged`] where there is no run.
     pub fn resume(lock: RunLock, written: Written) -> Result<Self, TrainError> {
         // Files are about to be cut: they must be a run's.
-        Checkpoints::of(&lock.path).card()?;
+        Store::of(&lock.path).any_card()?;
         Self::open(lock, written)
     }
 
@@ -154,7 +154,7 @@ impl RunFolder {
             _lock: lock,
         };
         Ok(Self {
-            checkpoints: Checkpoints::of(&path),
+            checkpoints: Store::of(&path),
             path,
             files: Arc::new(Mutex::new(files)),
             keeping: Keeping::default(),
@@ -178,7 +178,7 @@ impl Sink for RunFolder {
     }
 }
 
-impl Keep<Decoder> for RunFolder {
+impl<M: Stored> Keep<M> for RunFolder {
     fn wish(&mut self, done: usize) -> Wish {
         match (self.ask)() {
             Wish::GoOn if self.keeping.every > 0 && done.is_multiple_of(self.keeping.every) => Wish::Keep,
@@ -186,7 +186,7 @@ impl Keep<Decoder> for RunFolder {
         }
     }
 
-    fn keep(&mut self, state: &State<'_, Decoder>) -> Result<(), TrainError> {
+    fn keep(&mut self, state: &State<'_, M>) -> Result<(), TrainError> {
         let written = self.files.lock().unwrap_or_else(PoisonError::into_inner).written()?;
         self.checkpoints.store(state, written, self.keeping.last)
     }

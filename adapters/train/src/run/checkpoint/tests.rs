@@ -6,11 +6,12 @@ use std::{
 use burn::tensor::Tensor;
 use tempfile::TempDir;
 
-use super::*;
+use super::{manifest::folders, saved::is_name, *};
 use crate::{
     event::Summary,
     gradient::{learner::Learner, optimizer::AdamW, workers::Workers},
     run::{
+        files::Disk,
         keep::Inside,
         names::{EPISODES, METRICS, TIMES},
         place::{Place, WarmPlace},
@@ -137,7 +138,7 @@ fn store_base(checkpoints: &Checkpoints) {
 }
 
 fn names(checkpoints: &Checkpoints) -> Vec<String> {
-    folders(&checkpoints.folder).unwrap()
+    folders(&checkpoints.store.folder).unwrap()
 }
 
 /// The steps of the newest checkpoint, once everything in it is what a learner of so many steps has.
@@ -193,7 +194,7 @@ fn a_fault_while_a_damaged_checkpoint_is_replaced_leaves_the_one_before() {
         store_base(&checkpoints);
         store(&checkpoints, 1, None, 5).unwrap();
         store(&checkpoints, 2, None, 5).unwrap();
-        fs::write(checkpoints.folder.join("step-000002").join(OPTIMIZER), "half").unwrap();
+        fs::write(checkpoints.store.folder.join("step-000002").join(OPTIMIZER), "half").unwrap();
         assert_eq!(newest(&checkpoints), 1);
         let result = store(&checkpoints.clone().on(Faulty::at(operation)), 2, None, 5);
         let found = newest(&checkpoints);
@@ -224,7 +225,7 @@ fn what_is_damaged_is_skipped_and_named() {
         for step in [1, 2] {
             store(&checkpoints, step, None, 2).unwrap();
         }
-        damage(&checkpoints.folder.join("step-000002"));
+        damage(&checkpoints.store.folder.join("step-000002"));
         assert_eq!(newest(&checkpoints), 1);
         let skipped = checkpoints.start(&palinode_flex::device()).unwrap().skipped;
         assert_eq!(skipped.len(), 1);
@@ -247,7 +248,7 @@ fn a_run_whose_files_are_shorter_goes_on_where_they_suffice() {
 fn a_newer_format_is_refused_and_says_so() {
     let (_folder, checkpoints) = run();
     store_base(&checkpoints);
-    let manifest = checkpoints.folder.join("base/manifest.json");
+    let manifest = checkpoints.store.folder.join("base/manifest.json");
     let text = fs::read_to_string(&manifest).unwrap().replace("\"version\": 1", "\"version\": 2");
     fs::write(&manifest, text).unwrap();
     let error = checkpoints.start(&palinode_flex::device()).unwrap_err();
@@ -297,7 +298,7 @@ fn what_others_put_among_the_checkpoints_is_never_removed() {
         ".draft-x/y",
     ];
     for name in others {
-        let path = checkpoints.folder.join(name);
+        let path = checkpoints.store.folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "theirs").unwrap();
     }
@@ -306,7 +307,7 @@ fn what_others_put_among_the_checkpoints_is_never_removed() {
     assert_eq!(newest(&checkpoints), 2);
     store(&checkpoints, 3, None, 1).unwrap();
     for name in others {
-        let path = checkpoints.folder.join(name.replace("step-000002/", "step-000002.aside-1/"));
+        let path = checkpoints.store.folder.join(name.replace("step-000002/", "step-000002.aside-1/"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "theirs", "{name}");
     }
     // And a new run in this place asks for them to be moved away, before it removes anything.
@@ -314,8 +315,8 @@ fn what_others_put_among_the_checkpoints_is_never_removed() {
     let error = checkpoints.create(&ModelCard { model: sizes(), vocabulary: None, origin: None }).unwrap_err();
     assert!(matches!(error, TrainError::Foreign { .. }) && error.to_string().contains("warm-000007"), "{error}");
     assert_eq!(names(&checkpoints), before);
-    fs::rename(checkpoints.folder.join("warm-000007"), checkpoints.folder.join("mine")).unwrap();
+    fs::rename(checkpoints.store.folder.join("warm-000007"), checkpoints.store.folder.join("mine")).unwrap();
     checkpoints.create(&ModelCard { model: sizes(), vocabulary: None, origin: None }).unwrap();
     assert!(!names(&checkpoints).iter().any(|name| is_name(name)), "{:?}", names(&checkpoints));
-    assert!(!checkpoints.exist() && checkpoints.folder.join("epoch-1/model.bin").is_file());
+    assert!(!checkpoints.exist() && checkpoints.store.folder.join("epoch-1/model.bin").is_file());
 }
