@@ -4,7 +4,7 @@
 //!
 //! Verifiable problems for palinode, and their verifiers.
 //!
-//! A [`TextTask`](palinode_text::TextTask) is a source of problems, their verifier, and what a person sees of both. Built in are the [`Ledger`], in which a
+//! A [`TextTask`] is a source of problems, their verifier, and what a person sees of both. Built in are the [`Ledger`], in which a
 //! first answer is a guess that exposes itself at its end, and [`Sorting`]; [`FileTask`] reads problems of one's own, in a [`Layout`], from JSONL, CSV, TSV
 //! or Parquet ([`palinode_rows`]), and judges them by one of the [`verifiers`]. What answers mean is the matter of [`palinode_math`].
 
