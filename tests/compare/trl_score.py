@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """SCoRe (arXiv 2409.12917) in two attempts with TRL's GRPOTrainer, in the two ways that its experimental `rollout_func` leaves open.
 
-    python ledger.py base && python trl_score.py base --steps 200 --layout rows
+    python ledger.py base && python trl_score.py base --layout rows
     python trl_score.py base --steps 4 --problems 8                  a tiny run
 
 --layout one   an episode is one completion (y1, the revision tokens masked out, y2). One reward and one `beta` a completion: the summed return
