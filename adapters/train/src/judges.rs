@@ -175,6 +175,16 @@ impl Verifier for Judge<'_> {
             Verdict::Failed
         })
     }
+
+    /// Together where the task is asked on this thread; one by one where each has its own time, and where they fail together, to learn which one did.
+    fn verify_all(&self, asked: &[(&Problem, &[u32])]) -> Vec<Verdict> {
+        let alone = self.detached.is_some() || self.judges.stuck() >= MOST_STUCK;
+        let together = if alone { None } else { caught(|| self.task.verify_all(asked)).ok() };
+        match together.filter(|verdicts| verdicts.len() == asked.len()) {
+            Some(verdicts) => verdicts,
+            None => asked.iter().map(|(problem, answer)| self.verify(problem, answer)).collect(),
+        }
+    }
 }
 
 /// An attempt for people, with what is said of it.
@@ -194,4 +204,55 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use palinode_core::{
+        rollout::AnswerLimit,
+        task::{Split, Task},
+        turns::Turns,
+    };
+
+    use super::*;
+
+    /// A judge of many answers at once, which breaks on a 9.
+    #[derive(Default)]
+    struct Together(AtomicUsize);
+
+    impl Task for Together {
+        fn problem(&self, _: u64, _: Split, _: u64) -> Problem {
+            Problem::new(0, vec![1], vec![2]).unwrap()
+        }
+    }
+
+    impl Verifier for Together {
+        fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict {
+            assert!(answer != [9], "a nine");
+            if answer == problem.reference() { Verdict::Right } else { Verdict::Wrong }
+        }
+
+        fn verify_all(&self, asked: &[(&Problem, &[u32])]) -> Vec<Verdict> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            asked.iter().map(|(problem, answer)| self.verify(problem, answer)).collect()
+        }
+    }
+
+    impl MultiTurnTask for Together {
+        fn turns(&self) -> Turns {
+            Turns::new(AnswerLimit::Fixed(1), vec![], 1)
+        }
+    }
+
+    #[test]
+    fn answers_are_judged_together_and_one_that_breaks_the_judge_costs_no_other_its_verdict() {
+        let (task, judges) = (Together::default(), Judges::new(Some(VERDICT_LIMIT)));
+        let (judge, problem) = (judges.of(&task), task.problem(0, Split::Train, 0));
+        assert_eq!(judge.verify_all(&[(&problem, &[2]), (&problem, &[3])]), [Verdict::Right, Verdict::Wrong]);
+        assert_eq!(task.0.load(Ordering::SeqCst), 1);
+        let found = judge.verify_all(&[(&problem, &[2]), (&problem, &[9]), (&problem, &[3])]);
+        assert_eq!(found, [Verdict::Right, Verdict::Failed, Verdict::Wrong]);
+        assert!(judges.reason(&problem, &[9]).unwrap().ends_with("a nine"));
+        assert_eq!(judges.reason(&problem, &[2]), None);
+    }
 }
