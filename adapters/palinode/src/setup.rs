@@ -311,7 +311,7 @@ impl Keep<Decoder> for Kept<'_> {
     fn settle(&self, model: Decoder) -> Result<Decoder, TrainError> {
         match &self.setup.origin {
             Some(Origin { folder, settings, dtype }) if settings.lora.is_none() => {
-                let rounded = folder.rounded(&model, &self.setup.device).map_err(|error| TrainError::Write(error.to_string()))?;
+                let rounded = folder.rounded(&model, &self.setup.device).map_err(|error| TrainError::Write(error.into()))?;
                 Ok(rounded.cast(*dtype).with_recomputation(model.recomputes()).with_kernels(model.uses_kernels()))
             }
             _ => Ok(model),

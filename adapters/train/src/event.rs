@@ -17,7 +17,7 @@ pub trait Sink {
     /// One event.
     ///
     /// # Errors
-    /// What the sink could not write; it stops the run.
+    /// What the sink could not do; it stops the run. [`TrainError::Sink`] holds an error of any kind.
     fn receive(&mut self, event: &Event) -> Result<(), TrainError>;
 }
 
