@@ -211,7 +211,7 @@ impl Setup {
 
     /// What a checkpoint of such a run says about its weights.
     pub fn card(&self, origin: Option<String>) -> ModelCard {
-        ModelCard { model: self.sizes.clone(), vocabulary: self.vocabulary().cloned(), origin }
+        ModelCard::new(self.sizes.clone()).with_vocabulary(self.vocabulary().cloned()).starting_from(origin)
     }
 
     /// The characters of the task, where tokens are characters.

@@ -157,7 +157,7 @@ fn run(path: &Path, stop: usize) -> Result<Outcome<Bigrams>, TrainError> {
         let Found { start, saved, .. } = checkpoints.start(&device)?;
         (start, RunFolder::resume(lock, saved.written)?)
     } else {
-        let card = ModelCard { model: Ids { ids: IDS }, vocabulary: None, origin: None };
+        let card = ModelCard::new(Ids { ids: IDS });
         (Start::fresh(Bigrams::new(&card.model, &device)), RunFolder::create(lock, "", &card)?)
     };
     let asked = AtomicUsize::new(0);
