@@ -16,7 +16,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("palinode-cuda", &["palinode-core"]),
     ("palinode-math", &[]),
     ("palinode-file-kind", &[]),
-    ("palinode-kernels", &[]),
+    ("palinode-kernels", &["palinode-core"]),
     ("palinode-hub", &[]),
     ("palinode-rows", &["palinode-file-kind"]),
     ("palinode-text", &["palinode-core"]),

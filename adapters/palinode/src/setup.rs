@@ -211,7 +211,7 @@ impl Setup {
 
     /// What a checkpoint of such a run says about its weights.
     pub fn card(&self, origin: Option<String>) -> ModelCard {
-        ModelCard { model: self.sizes.clone(), vocabulary: self.vocabulary().cloned(), origin }
+        ModelCard::new(self.sizes.clone()).with_vocabulary(self.vocabulary().cloned()).starting_from(origin)
     }
 
     /// The characters of the task, where tokens are characters.
@@ -311,7 +311,7 @@ impl Keep<Decoder> for Kept<'_> {
     fn settle(&self, model: Decoder) -> Result<Decoder, TrainError> {
         match &self.setup.origin {
             Some(Origin { folder, settings, dtype }) if settings.lora.is_none() => {
-                let rounded = folder.rounded(&model, &self.setup.device).map_err(|error| TrainError::Write(error.to_string()))?;
+                let rounded = folder.rounded(&model, &self.setup.device).map_err(|error| TrainError::Write(error.into()))?;
                 Ok(rounded.cast(*dtype).with_recomputation(model.recomputes()).with_kernels(model.uses_kernels()))
             }
             _ => Ok(model),

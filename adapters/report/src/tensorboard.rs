@@ -137,7 +137,7 @@ impl From<EventFileError> for TrainError {
         match error {
             EventFileError::Write { path, source } => Self::Io { path, source },
             EventFileError::Log(ReportError::Read { path, error }) => Self::Io { path, source: error },
-            EventFileError::Log(error) => Self::Sink(error.to_string()),
+            EventFileError::Log(error) => Self::Sink(error.into()),
         }
     }
 }

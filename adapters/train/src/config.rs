@@ -12,9 +12,10 @@ use crate::{
     },
 };
 
-/// Every number of a run but the task's and the model's.
+/// Every number of a run but the task's and the model's. Made by `default`, and then changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct TrainConfig {
     /// Seed of everything random.
     pub seed: u64,
@@ -46,6 +47,7 @@ impl Default for TrainConfig {
 /// The supervised start (see [`crate::warm`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct WarmConfig {
     /// Most steps of phase 1, on corrupted first attempts.
     pub steps_corrupted: usize,
@@ -116,6 +118,7 @@ impl WarmConfig {
 /// Both RL stages (see [`crate::reinforce`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct ReinforceConfig {
     /// Steps of Stage I.
     pub steps_one: usize,
@@ -188,6 +191,7 @@ impl ReinforceConfig {
 /// Greedy evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct EvaluationConfig {
     /// Held-out problems at the end of each stage.
     pub problems: usize,

@@ -108,10 +108,10 @@ pub enum TrainError {
     Optimizer(#[source] Cause),
     /// The trained model could not be written.
     #[error("the trained model can't be written: {0}")]
-    Write(String),
-    /// What receives a run's events failed, and why.
+    Write(#[source] Cause),
+    /// What receives a run's events, or keeps its states, failed for a reason of its own.
     #[error("{0}")]
-    Sink(String),
+    Sink(#[source] Cause),
     /// Something that palinode did not make stands where a run is to be written.
     #[error("{}: {reason}; palinode replaces nothing that it did not make", path.display())]
     Foreign {

@@ -17,7 +17,7 @@ pub trait Sink {
     /// One event.
     ///
     /// # Errors
-    /// What the sink could not write; it stops the run.
+    /// What the sink could not do; it stops the run. [`TrainError::Sink`] holds an error of any kind.
     fn receive(&mut self, event: &Event) -> Result<(), TrainError>;
 }
 
@@ -197,6 +197,7 @@ pub enum WarningKind {
 
 /// The measures of an RL step; fractions in `[0, 1]`, one entry an attempt where there are several.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StepMetrics {
     /// The stage.
     pub stage: StageName,
@@ -231,8 +232,32 @@ pub struct StepMetrics {
     pub seconds: f64,
 }
 
+impl StepMetrics {
+    /// Those of a step that has measured nothing yet.
+    pub fn new(stage: StageName, step: usize, rl_step: usize) -> Self {
+        Self {
+            stage,
+            step,
+            rl_step,
+            loss: 0.0,
+            reward: Vec::new(),
+            kl: Vec::new(),
+            length: Vec::new(),
+            grad_norm: 0.0,
+            changed: 0.0,
+            zero_spread: Vec::new(),
+            i_to_c: 0.0,
+            c_to_i: 0.0,
+            verdicts: VerdictTable::default(),
+            logprob_gap: 0.0,
+            seconds: 0.0,
+        }
+    }
+}
+
 /// The figures of an evaluation, in percent; `p_*` are conditional, the others fractions of all problems.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// Accuracy of the first attempt.
     pub acc_t1: f64,
@@ -264,6 +289,14 @@ pub struct Summary {
     pub examples: Vec<Example>,
 }
 
+impl Summary {
+    /// Accuracies of every attempt in percent, and what follows from them alone.
+    pub fn of_accuracies(acc: Vec<f64>) -> Self {
+        let [acc_t1, acc_t2] = [acc.first(), acc.last()].map(|accuracy| accuracy.copied().unwrap_or(0.0));
+        Self { acc_t1, acc_t2, delta: acc_t2 - acc_t1, acc, ..Self::default() }
+    }
+}
+
 impl From<Evaluation> for Summary {
     fn from(Evaluation { transitions: t, examples }: Evaluation) -> Self {
         // Two decimals say all that a few thousand problems can.
@@ -289,6 +322,7 @@ impl From<Evaluation> for Summary {
 
 /// An episode as it is kept: the ids are the truth, the text is for people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Episode {
     /// The stage in which it was sampled.
     pub stage: StageName,
@@ -316,7 +350,8 @@ pub struct Episode {
 }
 
 /// One attempt of a kept episode.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct EpisodeAttempt {
     /// Its ids.
     pub ids: Vec<u32>,
@@ -335,7 +370,31 @@ pub struct EpisodeAttempt {
     pub stop: String,
 }
 
+impl EpisodeAttempt {
+    /// An attempt of this text and verdict, of which nothing else is known.
+    pub fn new(text: impl Into<String>, verdict: impl Into<String>) -> Self {
+        Self { text: text.into(), verdict: verdict.into(), ..Self::default() }
+    }
+}
+
 impl Episode {
+    /// An episode on a problem, of which nothing else is known.
+    pub fn new(stage: StageName, step: usize, rl_step: usize, problem: u32) -> Self {
+        Self {
+            stage,
+            step,
+            rl_step,
+            problem,
+            sample: 0,
+            prompt: String::new(),
+            prompt_ids: Vec::new(),
+            reference: String::new(),
+            revision_ids: Vec::new(),
+            closing_ids: Vec::new(),
+            attempts: Vec::new(),
+        }
+    }
+
     /// The kept form of a trajectory; step and sample are filled in by the caller.
     pub(crate) fn of(
         task: &dyn MultiTurnTask,
@@ -363,17 +422,13 @@ impl Episode {
             })
             .collect();
         Self {
-            stage: StageName::Base,
-            step: 0,
-            rl_step: 0,
-            problem: problem.id(),
-            sample: 0,
             prompt: task.shown().show_prompt(problem),
             prompt_ids: problem.prompt().to_vec(),
             reference: task.shown().show_answer(problem.reference()),
             revision_ids: trajectory.revision().to_vec(),
             closing_ids: trajectory.closing().to_vec(),
             attempts,
+            ..Self::new(StageName::Base, 0, 0, problem.id())
         }
     }
 }

@@ -122,8 +122,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
             Check { name: "sampler = trainer", measured: gap, bound: self.parity_bound }.require()?;
         }
         let kl: Vec<f32> = report.extras.into_iter().flat_map(|scored| scored.kl).collect();
-        let mut metrics = self.measure(&groups, &kl);
-        (metrics.step, metrics.rl_step) = (step + 1, rl_step + 1);
+        let mut metrics = self.measure(&groups, &kl, [step + 1, rl_step + 1]);
         (metrics.loss, metrics.grad_norm, metrics.logprob_gap) = (report.loss, report.grad_norm, gap);
         Ok((metrics, groups))
     }
@@ -149,7 +148,8 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         (slope, Scored { place: part.place, kl, gap })
     }
 
-    fn measure(&self, groups: &[Group], kl: &[f32]) -> StepMetrics {
+    /// What the episodes of a step say; loss, gradient and times are not theirs to tell.
+    fn measure(&self, groups: &[Group], kl: &[f32], [step, rl_step]: [usize; 2]) -> StepMetrics {
         let attempts = self.stage.attempts;
         let episodes: Vec<&Trajectory> = episodes_of(groups).collect();
         let n = episodes.len() as f64;
@@ -158,14 +158,9 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         };
         let transitions = Transitions::of(episodes.iter().copied());
         StepMetrics {
-            stage: self.stage.name,
-            step: 0,
-            rl_step: 0,
-            loss: 0.0,
             reward: mean(&|e, k| f64::from(e.attempts()[k].reward())),
             kl: (0..attempts).map(|k| kl.iter().skip(k).step_by(attempts).map(|&x| f64::from(x)).sum::<f64>() / n).collect(),
             length: mean(&|e, k| e.attempts()[k].tokens().len() as f64),
-            grad_norm: 0.0,
             changed: transitions.changed(),
             zero_spread: (0..attempts)
                 .map(|k| groups.iter().filter(|g| g.has_zero_spread(k)).count() as f64 / groups.len() as f64)
@@ -173,8 +168,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
             i_to_c: transitions.wrong_to_right(),
             c_to_i: transitions.right_to_wrong(),
             verdicts: VerdictTable::from(&transitions),
-            logprob_gap: 0.0,
-            seconds: 0.0,
+            ..StepMetrics::new(self.stage.name, step, rl_step)
         }
     }
 }

@@ -5,7 +5,7 @@ use palinode_lm::{Decoder, DecoderConfig};
 use palinode_tasks::Ledger;
 use palinode_text::TextTask;
 use palinode_train::{
-    config::{EvaluationConfig, ReinforceConfig, TrainConfig, WarmConfig},
+    config::TrainConfig,
     event::Event,
     gradient::workers::Workers,
     play::context,
@@ -17,12 +17,12 @@ use palinode_train::{
 fn steps(micro_batch: usize, kl: KlEstimator) -> Vec<f64> {
     let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
     let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
-    let config = TrainConfig {
-        warm: WarmConfig { steps_corrupted: 3, steps_sampled: 0, steps_habit: 0, sequences: 8, ..Default::default() },
-        reinforce: ReinforceConfig { steps_one: 2, steps_two: 2, problems: 5, samples: 3, micro_batch, kl, ..Default::default() },
-        evaluation: EvaluationConfig { problems: 4, problems_between: 4, ..Default::default() },
-        ..Default::default()
-    };
+    let mut config = TrainConfig::default();
+    (config.warm.steps_corrupted, config.warm.steps_sampled, config.warm.steps_habit, config.warm.sequences) = (3, 0, 0, 8);
+    let rl = &mut config.reinforce;
+    (rl.steps_one, rl.steps_two, rl.problems, rl.samples) = (2, 2, 5, 3);
+    (rl.micro_batch, rl.kl) = (micro_batch, kl);
+    (config.evaluation.problems, config.evaluation.problems_between) = (4, 4);
     let start = Start::fresh(Decoder::new(&sizes, 0, &device).unwrap());
     let mut events: Vec<Event> = Vec::new();
     train(start, &task, &config, &Workers::new(2).unwrap(), &mut (), &mut events).unwrap();

@@ -2,7 +2,8 @@
 //! was cut off ends as if it had never stopped.
 
 use std::{
-    fs,
+    error::Error as _,
+    fs, io,
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -23,7 +24,7 @@ use palinode_core::{
 use palinode_train::{
     Outcome, Stored, TrainError, Trainable,
     config::TrainConfig,
-    event::Episode,
+    event::{Episode, Event, Sink},
     gradient::workers::Workers,
     run::{
         checkpoint::{Checkpoints, Found, ModelCard},
@@ -156,7 +157,7 @@ fn run(path: &Path, stop: usize) -> Result<Outcome<Bigrams>, TrainError> {
         let Found { start, saved, .. } = checkpoints.start(&device)?;
         (start, RunFolder::resume(lock, saved.written)?)
     } else {
-        let card = ModelCard { model: Ids { ids: IDS }, vocabulary: None, origin: None };
+        let card = ModelCard::new(Ids { ids: IDS });
         (Start::fresh(Bigrams::new(&card.model, &device)), RunFolder::create(lock, "", &card)?)
     };
     let asked = AtomicUsize::new(0);
@@ -209,4 +210,22 @@ fn another_models_weights_and_cards_are_refused_in_words() {
     // A decoder's sizes are something else.
     let error = Checkpoints::<palinode_lm::Decoder>::of(folder.path()).start(&device).unwrap_err();
     assert!(matches!(error, TrainError::Damaged { .. }) && error.to_string().contains("model.json"), "{error}");
+}
+
+/// Fails at the first event, for a reason that this library knows nothing about.
+struct Offline;
+
+impl Sink for Offline {
+    fn receive(&mut self, _: &Event) -> Result<(), TrainError> {
+        Err(TrainError::Sink(io::Error::from(io::ErrorKind::NotConnected).into()))
+    }
+}
+
+#[test]
+fn what_stops_a_sink_is_handed_on_as_it_is() {
+    let start = Start::fresh(Bigrams::new(&Ids { ids: IDS }, &palinode_flex::device()));
+    let error = train(start, &Twice, &config(), &Workers::new(1).unwrap(), &mut (), &mut Offline).unwrap_err();
+    assert_eq!(error.to_string(), io::Error::from(io::ErrorKind::NotConnected).to_string());
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).unwrap();
+    assert_eq!(cause.kind(), io::ErrorKind::NotConnected);
 }

@@ -86,9 +86,11 @@ fn run(path: &Path, how: How) -> Result<Outcome<Decoder>, TrainError> {
 fn run_attempts(path: &Path, attempts: usize, how: How) -> Result<Outcome<Decoder>, TrainError> {
     let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
     let sizes = sizes(&task, attempts);
-    let card = ModelCard { model: sizes.clone(), vocabulary: task.dialogue().tokenizer().vocabulary().cloned(), origin: None };
+    let card = ModelCard::new(sizes.clone()).with_vocabulary(task.dialogue().tokenizer().vocabulary().cloned());
     let fresh = Start::fresh(Decoder::new(&sizes, 0, &device)?);
-    go_on(&task, &TrainConfig { attempts, ..config() }, path, how, (fresh, card, Checkpoints::of(path)))
+    let mut config = config();
+    config.attempts = attempts;
+    go_on(&task, &config, path, how, (fresh, card, Checkpoints::of(path)))
 }
 
 /// The same on a model of somebody else's, of these weights: its adapters, or all of it in bf16.
@@ -101,7 +103,7 @@ fn run_origin(path: &Path, how: How, weights: u64, adapters: bool) -> Result<Out
         true => base.with_adapters(&LoraConfig::on_all(2), 0)?,
         false => base.cast(FloatDType::BF16),
     };
-    let card = ModelCard { model: sizes, vocabulary: None, origin: Some(origin.clone()) };
+    let card = ModelCard::new(sizes).starting_from(Some(origin.clone()));
     let mut config = config();
     config.set_warm_steps(0);
     let checkpoints = match how.resume {

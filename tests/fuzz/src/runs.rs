@@ -54,7 +54,7 @@ fn store(run: &Path) {
     let mut learner = Learner::new(Decoder::new(&sizes, 1, &device).expect("a small model"), AdamW::REINFORCE);
     step(&mut learner);
     let checkpoints = Checkpoints::of(run);
-    checkpoints.create(&ModelCard { model: sizes, vocabulary: None, origin: None }).expect("a folder can be written");
+    checkpoints.create(&ModelCard::new(sizes)).expect("a folder can be written");
     let place = Place::Reinforce { step: 3, guard: Guard::new(StageName::StageOne) };
     let state = State {
         model: learner.model(),

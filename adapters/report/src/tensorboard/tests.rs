@@ -107,40 +107,33 @@ fn read(path: &Path) -> BTreeMap<String, Vec<(i64, f64, f32)>> {
 
 fn step(rl_step: usize) -> Event {
     let x = rl_step as f64;
-    Event::Step(Box::new(StepMetrics {
-        stage: StageName::StageOne,
-        step: rl_step,
-        rl_step,
-        loss: -0.1 / x,
-        reward: vec![0.25, 0.5 + x / 1000.0],
-        kl: vec![1e-9 * x, 0.1],
-        length: vec![8.0, 8.0],
-        grad_norm: 1.0 / 3.0,
-        changed: 0.125,
-        zero_spread: vec![0.5, 0.25],
-        i_to_c: 0.0,
-        c_to_i: 0.0,
-        verdicts: serde_json::from_str(r#"[{"right":1,"wrong":3},{"right":2,"wrong":2}]"#).unwrap(),
-        logprob_gap: 1.1e-5,
-        seconds: 10.0 * x,
+    Event::Step(Box::new({
+        let mut metrics = StepMetrics::new(StageName::StageOne, rl_step, rl_step);
+        metrics.loss = -0.1 / x;
+        metrics.reward = vec![0.25, 0.5 + x / 1000.0];
+        metrics.kl = vec![1e-9 * x, 0.1];
+        metrics.length = vec![8.0, 8.0];
+        metrics.grad_norm = 1.0 / 3.0;
+        metrics.changed = 0.125;
+        metrics.zero_spread = vec![0.5, 0.25];
+        metrics.verdicts = serde_json::from_str(r#"[{"right":1,"wrong":3},{"right":2,"wrong":2}]"#).unwrap();
+        metrics.logprob_gap = 1.1e-5;
+        metrics.seconds = 10.0 * x;
+        metrics
     }))
 }
 
 fn eval(rl_step: usize, acc: &[f64]) -> Event {
-    let summary = Summary {
-        acc_t1: acc[0],
-        acc_t2: acc[acc.len() - 1],
-        delta: acc[acc.len() - 1] - acc[0],
-        i_to_c: 2.5,
-        c_to_i: 0.0,
-        changed: 3.0,
-        p_fix_wrong: None,
-        p_break_right: Some(0.0),
-        n: 40,
-        acc: acc.to_vec(),
-        edit_distance_ratio: 1.0,
-        verdicts: serde_json::from_str(r#"[{"right":16,"wrong":24},{"right":24,"truncated":16}]"#).unwrap(),
-        examples: vec![Example { verdict: "truncated".into(), attempt: 2, ..Example::default() }],
+    let summary = {
+        let mut summary = Summary::of_accuracies(acc.to_vec());
+        summary.i_to_c = 2.5;
+        summary.changed = 3.0;
+        summary.p_break_right = Some(0.0);
+        summary.n = 40;
+        summary.edit_distance_ratio = 1.0;
+        summary.verdicts = serde_json::from_str(r#"[{"right":16,"wrong":24},{"right":24,"truncated":16}]"#).unwrap();
+        summary.examples = vec![Example { verdict: "truncated".into(), attempt: 2, ..Example::default() }];
+        summary
     };
     Event::Eval { stage: StageName::StageOne, rl_step, last: true, summary, seconds: 10.0 * rl_step as f64 + 5.0 }
 }

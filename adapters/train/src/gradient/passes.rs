@@ -68,12 +68,14 @@ pub(crate) fn differentiate(
         divergences.extend(leaves.scores.kl.map(Tensor::inner));
     }
     passes.backward(tape, &d_states, &mut gradients);
-    let join = |parts: Vec<Tensor<1>>| (!parts.is_empty()).then(|| Tensor::cat(parts, 0));
-    let scores = TokenScores {
-        logprob: join(logprobs).unwrap_or_else(|| Tensor::zeros([0], (&device, DType::F32))),
-        kl: join(divergences),
-    };
+    let scores = joined(logprobs, divergences, &device);
     Some((Slope { loss: total, gradients: model.gradients(gradients) }, scores))
+}
+
+/// The scores of all chunks.
+fn joined(logprobs: Vec<Tensor<1>>, divergences: Vec<Tensor<1>>, device: &Device) -> TokenScores {
+    let join = |parts: Vec<Tensor<1>>| (!parts.is_empty()).then(|| Tensor::cat(parts, 0));
+    TokenScores { logprob: join(logprobs).unwrap_or_else(|| Tensor::zeros([0], (device, DType::F32))), kl: join(divergences) }
 }
 
 /// The scores of a chunk, as leaves of the loss.

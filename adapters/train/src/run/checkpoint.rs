@@ -71,6 +71,7 @@ pub struct Checkpoints<M = Decoder> {
 /// What a checkpoint's weights belong to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ModelCard<C = DecoderConfig> {
     /// What the model is made from: of a decoder, its sizes.
     pub model: C,
@@ -80,6 +81,23 @@ pub struct ModelCard<C = DecoderConfig> {
     /// [`crate::trainable::fingerprint`] of the model that the run started from, where it is not one of its own.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub origin: Option<String>,
+}
+
+impl<C> ModelCard<C> {
+    /// The card of a model of one's own that is made from this.
+    pub fn new(model: C) -> Self {
+        Self { model, vocabulary: None, origin: None }
+    }
+
+    /// The same, whose tokens are characters.
+    pub fn with_vocabulary(self, vocabulary: Option<Vocabulary>) -> Self {
+        Self { vocabulary, ..self }
+    }
+
+    /// The same, of a run that started from a model of somebody else's with this fingerprint, where it did.
+    pub fn starting_from(self, origin: Option<String>) -> Self {
+        Self { origin, ..self }
+    }
 }
 
 /// The newest model of a run that is whole, its card, the folder that it lies in, and newer ones that are not whole.

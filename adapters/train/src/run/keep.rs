@@ -17,7 +17,7 @@ pub trait Keep<M> {
     /// Stores a state.
     ///
     /// # Errors
-    /// What could not be written; it stops the run.
+    /// What could not be written; it stops the run. [`TrainError::Sink`] holds an error of any kind.
     fn keep(&mut self, state: &State<'_, M>) -> Result<(), TrainError>;
 
     /// The model as it will be written when the run is over, where that rounds it. A stage ends with this, so that what is reported is what is left.

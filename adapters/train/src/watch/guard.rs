@@ -41,64 +41,45 @@ impl Guard {
 
     /// Looks at one RL step; speaks at most once every ten steps, and once in a stage of a verifier that fails.
     pub fn step(&mut self, metrics: &StepMetrics) -> Vec<Warning> {
+        self.steps.push(self.seen(metrics));
+        let mut warnings = Vec::from_iter(self.failure(metrics));
+        if !self.steps.len().is_multiple_of(WINDOW) {
+            return warnings;
+        }
+        let window = Seen::mean(&self.steps[self.steps.len() - WINDOW..]);
+        if self.steps.len() == diagnosis::STEPS {
+            warnings.extend(diagnosis::of(&self.steps).map(|message| (WarningKind::Flat, message)));
+            self.steps.clear();
+        }
+        warnings.extend(look_at(&window));
+        warnings
+    }
+
+    /// What is watched of a step.
+    fn seen(&self, metrics: &StepMetrics) -> Seen {
         // Stage I pays its last attempt only.
-        let trained = if self.stage == StageName::StageOne { metrics.zero_spread.len() - 1 } else { 0 };
+        let trained = if self.stage == StageName::StageOne { metrics.zero_spread.len().saturating_sub(1) } else { 0 };
         let spreadless = metrics.zero_spread[trained..].iter().copied().fold(1.0, f64::min);
         let changed = if metrics.reward.len() > 1 { metrics.changed } else { 1.0 };
-        self.steps.push(Seen {
+        Seen {
             reward: metrics.reward.last().copied().unwrap_or(0.0),
             spreadless,
             changed,
             unparseable: metrics.verdicts.share("unparseable"),
             truncated: metrics.verdicts.share("truncated"),
             kl: metrics.kl.iter().copied().fold(0.0, f64::max),
-        });
-        let mut warnings = Vec::new();
+        }
+    }
+
+    /// The first time that the verifier fails in a stage.
+    fn failure(&mut self, metrics: &StepMetrics) -> Option<Warning> {
         let failed = metrics.verdicts.count("failed");
-        if failed > 0 && !self.failed {
-            self.failed = true;
-            let all = metrics.verdicts.total();
-            let message = format!("the verifier failed on {failed} of {all} attempts; they earn nothing, and are counted apart");
-            warnings.push((WarningKind::Failed, message));
+        if failed == 0 || std::mem::replace(&mut self.failed, true) {
+            return None;
         }
-        if !self.steps.len().is_multiple_of(WINDOW) {
-            return warnings;
-        }
-        let Seen { spreadless, changed, unparseable, truncated, .. } = Seen::mean(&self.steps[self.steps.len() - WINDOW..]);
-        if self.steps.len() == diagnosis::STEPS {
-            warnings.extend(diagnosis::of(&self.steps).map(|message| (WarningKind::Flat, message)));
-            self.steps.clear();
-        }
-        if spreadless >= NO_SIGNAL {
-            warnings.push((
-                WarningKind::NoSignal,
-                format!(
-                    "no signal: in {:.0} % of the groups all episodes earned the same over the last {WINDOW} steps; use easier problems, more \
-                     samples a problem, or a longer warm start",
-                    spreadless * 100.0
-                ),
-            ));
-        }
-        if changed < COLLAPSE {
-            warnings.push((
-                WarningKind::Collapse,
-                format!(
-                    "collapse: only {:.1} % of sampled second attempts differ from the first over the last {WINDOW} steps; attempt 2 has \
-                     become a copy",
-                    changed * 100.0
-                ),
-            ));
-        }
-        if unparseable >= UNJUDGED {
-            let words = "unparseable: no answer could be read out of {} of the attempts over the last {} steps; look at them in the report, \
-                         and ask `palinode verify` why: another verifier, or a problem text that says how to answer, may be needed";
-            warnings.push((WarningKind::Unparseable, fill(words, unparseable)));
-        }
-        if truncated >= UNJUDGED {
-            let words = "truncated: {} of the attempts were cut off over the last {} steps and earned nothing; allow longer answers (--max-answer)";
-            warnings.push((WarningKind::Truncated, fill(words, truncated)));
-        }
-        warnings
+        let all = metrics.verdicts.total();
+        let message = format!("the verifier failed on {failed} of {all} attempts; they earn nothing, and are counted apart");
+        Some((WarningKind::Failed, message))
     }
 
     /// Compares an evaluation with that of the reference on the same problems.
@@ -116,6 +97,41 @@ impl Guard {
             )
         })
     }
+}
+
+/// What is wrong with the mean of a window.
+fn look_at(&Seen { spreadless, changed, unparseable, truncated, .. }: &Seen) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if spreadless >= NO_SIGNAL {
+        warnings.push((
+            WarningKind::NoSignal,
+            format!(
+                "no signal: in {:.0} % of the groups all episodes earned the same over the last {WINDOW} steps; use easier problems, more \
+                 samples a problem, or a longer warm start",
+                spreadless * 100.0
+            ),
+        ));
+    }
+    if changed < COLLAPSE {
+        warnings.push((
+            WarningKind::Collapse,
+            format!(
+                "collapse: only {:.1} % of sampled second attempts differ from the first over the last {WINDOW} steps; attempt 2 has \
+                 become a copy",
+                changed * 100.0
+            ),
+        ));
+    }
+    if unparseable >= UNJUDGED {
+        let words = "unparseable: no answer could be read out of {} of the attempts over the last {} steps; look at them in the report, \
+                     and ask `palinode verify` why: another verifier, or a problem text that says how to answer, may be needed";
+        warnings.push((WarningKind::Unparseable, fill(words, unparseable)));
+    }
+    if truncated >= UNJUDGED {
+        let words = "truncated: {} of the attempts were cut off over the last {} steps and earned nothing; allow longer answers (--max-answer)";
+        warnings.push((WarningKind::Truncated, fill(words, truncated)));
+    }
+    warnings
 }
 
 /// Puts a share and the window into words.

@@ -33,41 +33,32 @@ pub(super) fn table(attempts: &[&[(&str, u64)]]) -> VerdictTable {
 
 /// A step of Stage I in which attempt 2 earned this reward.
 pub(super) fn step(rl_step: usize, reward: f64) -> Event {
-    Event::Step(Box::new(StepMetrics {
-        stage: StageName::StageOne,
-        step: rl_step,
-        rl_step,
-        loss: 0.0,
-        reward: vec![0.4, reward],
-        kl: vec![0.01, 1.25],
-        length: vec![8.0, 8.0],
-        grad_norm: 1.0,
-        changed: 0.31,
-        zero_spread: vec![0.1, 0.2],
-        i_to_c: 0.22,
-        c_to_i: 0.03,
-        verdicts: table(&[&[("right", 200), ("wrong", 312)], &[("right", 400), ("wrong", 100), ("truncated", 12)]]),
-        logprob_gap: 0.0,
-        seconds: 0.0,
+    Event::Step(Box::new({
+        let mut metrics = StepMetrics::new(StageName::StageOne, rl_step, rl_step);
+        metrics.reward = vec![0.4, reward];
+        metrics.kl = vec![0.01, 1.25];
+        metrics.length = vec![8.0, 8.0];
+        metrics.grad_norm = 1.0;
+        metrics.changed = 0.31;
+        metrics.zero_spread = vec![0.1, 0.2];
+        metrics.i_to_c = 0.22;
+        metrics.c_to_i = 0.03;
+        metrics.verdicts = table(&[&[("right", 200), ("wrong", 312)], &[("right", 400), ("wrong", 100), ("truncated", 12)]]);
+        metrics
     }))
 }
 
 /// An evaluation in percent.
 pub(super) fn eval(stage: StageName, rl_step: usize, acc_t1: f64, acc_t2: f64) -> Event {
-    let summary = Summary {
-        acc_t1,
-        acc_t2,
-        delta: acc_t2 - acc_t1,
-        i_to_c: 22.0,
-        c_to_i: 2.8,
-        changed: 40.0,
-        p_fix_wrong: Some(40.0),
-        p_break_right: None,
-        n: 2000,
-        acc: vec![acc_t1, acc_t2],
-        edit_distance_ratio: 10.0,
-        verdicts: VerdictTable::default(),
-        examples: Vec::new(),
+    let summary = {
+        let mut summary = Summary::of_accuracies(vec![acc_t1, acc_t2]);
+        summary.i_to_c = 22.0;
+        summary.c_to_i = 2.8;
+        summary.changed = 40.0;
+        summary.p_fix_wrong = Some(40.0);
+        summary.n = 2000;
+        summary.edit_distance_ratio = 10.0;
+        summary
     };
     Event::Eval { stage, rl_step, last: false, summary, seconds: 0.0 }
 }
@@ -84,27 +75,17 @@ pub(super) fn judged(event: Event, why: &str) -> Event {
 
 /// An episode whose last attempt alone is right.
 pub(super) fn episode(rl_step: usize, prompt: &str, first: &str, last: &str) -> Event {
-    let attempt = |text: &str, verdict: &str| EpisodeAttempt {
-        ids: vec![],
-        text: text.into(),
-        logprobs: vec![],
-        reward: 0.0,
-        verdict: verdict.into(),
-        why: String::new(),
-        stop: "end_token".into(),
+    let attempt = |text: &str, verdict: &str| {
+        let mut attempt = EpisodeAttempt::new(text, verdict);
+        attempt.stop = "end_token".into();
+        attempt
     };
-    Event::Episode(Box::new(Episode {
-        stage: StageName::StageOne,
-        step: rl_step,
-        rl_step,
-        problem: 7,
-        sample: 0,
-        prompt: prompt.into(),
-        prompt_ids: vec![],
-        reference: last.into(),
-        revision_ids: vec![],
-        closing_ids: Vec::new(),
-        attempts: vec![attempt(first, "wrong"), attempt(last, "right")],
+    Event::Episode(Box::new({
+        let mut episode = Episode::new(StageName::StageOne, rl_step, rl_step, 7);
+        episode.prompt = prompt.into();
+        episode.reference = last.into();
+        episode.attempts = vec![attempt(first, "wrong"), attempt(last, "right")];
+        episode
     }))
 }
 

@@ -87,7 +87,7 @@ fn what_a_run_folder_writes_is_what_is_followed() {
     metrics.seconds = 3.25;
     let events = [Event::Step(metrics), episode(1, "12", "21", "12"), eval(StageName::StageOne, 1, 40.0, 50.0)];
     let model = palinode::lm::DecoderConfig::small(5, 8, 4, 2, 16);
-    let card = palinode::train::run::checkpoint::ModelCard { model, vocabulary: None, origin: None };
+    let card = palinode::train::run::checkpoint::ModelCard::new(model);
     let mut written = RunFolder::create(RunLock::take(&path).unwrap(), "", &card).unwrap();
     events.iter().for_each(|event| written.receive(event).unwrap());
     let news = all(&mut Follow::open(&path).unwrap());
