@@ -4,14 +4,7 @@ use palinode_core::kl::KlEstimator;
 use palinode_lm::{Decoder, DecoderConfig};
 use palinode_tasks::Ledger;
 use palinode_text::TextTask;
-use palinode_train::{
-    config::TrainConfig,
-    event::Event,
-    gradient::workers::Workers,
-    play::context,
-    run::progress::Start,
-    train,
-};
+use palinode_train::{config::TrainConfig, event::Event, gradient::workers::Workers, play::context, run::progress::Start, train};
 
 /// Loss, gradient norm and KL of each attempt, step after step.
 fn steps(micro_batch: usize, kl: KlEstimator) -> Vec<f64> {
