@@ -3,8 +3,8 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
-    fs::{self, File},
-    io,
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::Path,
 };
 
@@ -49,11 +49,31 @@ pub(crate) struct Bytes {
 
 /// Writes a safetensors file, with a mark by which palinode knows it again.
 pub(crate) fn write(tensors: &[(String, Bytes)], path: &Path) -> Result<(), HfError> {
-    let metadata = [("format", "pt"), (MARK, env!("CARGO_PKG_VERSION"))].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let metadata = [("format", "pt"), (MARK, env!("CARGO_PKG_VERSION"))];
     let views = tensors.iter().map(|(name, bytes)| (name.as_str(), bytes));
-    safetensors::serialize_to_file(views, Some(metadata.into()), path)
-        .map_err(|error| HfError::Format { path: path.to_owned(), reason: error.to_string() })
+    let owned = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    safetensors::serialize_to_file(views, Some(owned.into()), path)
+        .map_err(|error| HfError::Format { path: path.to_owned(), reason: error.to_string() })?;
+    in_order(path, metadata).map_err(|source| HfError::Io { path: path.to_owned(), source })
 }
+
+/// Puts the two entries of a header's metadata into their order, where the library wrote them the other way round: it takes them from a hash map, whose order
+/// is another in each process, and the same weights are to be the same bytes.
+fn in_order(path: &Path, [first, second]: [(&str, &str); 2]) -> io::Result<()> {
+    let text = |(a, b): (&str, &str), (c, d): (&str, &str)| format!(r#"{{"__metadata__":{{"{a}":"{b}","{c}":"{d}"}}"#).into_bytes();
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut begins = vec![0; text(first, second).len()];
+    file.seek(SeekFrom::Start(LENGTH_OF_HEADER))?;
+    file.read_exact(&mut begins)?;
+    if begins == text(second, first) {
+        file.seek(SeekFrom::Start(LENGTH_OF_HEADER))?;
+        file.write_all(&text(first, second))?;
+    }
+    Ok(())
+}
+
+/// Bytes before a header, which say how long it is.
+const LENGTH_OF_HEADER: u64 = 8;
 
 /// Copies a file's bytes, and not its permissions: where it came from may be read-only.
 fn copy(from: &Path, to: &Path) -> Result<(), HfError> {
