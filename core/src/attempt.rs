@@ -6,6 +6,7 @@ use crate::{error::Error, verifier::Verdict};
 
 /// Why an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum StopReason {
     /// The policy wrote the end token (it is the attempt's last token).
@@ -29,8 +30,7 @@ impl Attempt {
     /// An attempt of at least one token, with the log-probability each had when it was sampled (nats).
     ///
     /// # Errors
-    /// [`Error::Empty`] without tokens, [`Error::Length`] when the log-probabilities are not one a token, [`Error::OutOfRange`] for partial credit outside
-    /// of `[0, 1]`.
+    /// [`Error::Empty`] without tokens, [`Error::Length`] when the log-probabilities are not one a token.
     pub fn new(tokens: Vec<u32>, sampling_logprobs: Vec<f32>, stop: StopReason, verdict: Verdict) -> Result<Self, Error> {
         if tokens.is_empty() {
             return Err(Error::Empty("an attempt"));
@@ -42,7 +42,7 @@ impl Attempt {
                 got: sampling_logprobs.len(),
             });
         }
-        Ok(Self { tokens, sampling_logprobs, stop, verdict: verdict.check()? })
+        Ok(Self { tokens, sampling_logprobs, stop, verdict })
     }
 
     /// The sampled token ids, the end token included.

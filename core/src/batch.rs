@@ -6,79 +6,92 @@ use burn_tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::{error::Error, trajectory::Trajectory};
 
-/// Padded tokens of several episodes, and the list of the tokens that the policy wrote.
+/// The tokens of several episodes, and the list of those that the policy wrote.
 ///
-/// Only listed tokens are ever scored, so prompt, revision instruction and padding can't move a loss.
+/// Only listed tokens are ever scored, so prompt, revision instruction and padding can't move a loss. Rows stay on the host, each as long as it is;
+/// tensors, padded on the right to the longest row, are made when they are asked for.
 #[derive(Debug, Clone)]
 pub struct TokenBatch {
-    tokens: Tensor<2, Int>,
-    positions: Tensor<1, Int>,
-    targets: Tensor<1, Int>,
+    rows: Vec<Vec<u32>>,
+    places: Vec<(usize, usize)>,
     slots: Vec<usize>,
-    episodes: usize,
     attempts: usize,
+    device: Device,
 }
 
 impl TokenBatch {
-    /// Lays out episodes with the same number of attempts, padded on the right to the longest.
-    ///
-    /// # Shapes
-    /// `tokens [B, T]`, `positions [N]`, `targets [N]`; N counts the policy-written tokens of all episodes, in order.
+    /// Lays out episodes with the same number of attempts.
     ///
     /// # Errors
     /// [`Error::Empty`] without episodes; [`Error::Length`] when their numbers of attempts differ.
     pub fn new(trajectories: &[&Trajectory], device: &Device) -> Result<Self, Error> {
         let Some(first) = trajectories.first() else { return Err(Error::Empty("a token batch")) };
         let attempts = first.attempts().len();
-        let rows: Vec<Vec<u32>> = trajectories.iter().map(|t| t.tokens()).collect();
-        // The last token of a row is predicted but predicts nothing.
-        let width = rows.iter().map(Vec::len).max().unwrap_or(1).saturating_sub(1).max(1);
-        let mut padded = alloc::vec![0i32; rows.len() * width];
-        let (mut positions, mut targets, mut slots) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, (tokens, trajectory)) in rows.iter().zip(trajectories).enumerate() {
-            if trajectory.attempts().len() != attempts {
-                return Err(Error::Length {
-                    what: "attempts of an episode in a batch",
-                    expected: attempts,
-                    got: trajectory.attempts().len(),
-                });
-            }
-            for (cell, &token) in padded[row * width..].iter_mut().zip(&tokens[..tokens.len() - 1]) {
-                *cell = token as i32;
+        let (mut places, mut slots) = (Vec::new(), Vec::new());
+        for (row, trajectory) in trajectories.iter().enumerate() {
+            let got = trajectory.attempts().len();
+            if got != attempts {
+                return Err(Error::Length { what: "attempts of an episode in a batch", expected: attempts, got });
             }
             for (attempt, span) in trajectory.spans().into_iter().enumerate() {
                 for at in span {
-                    positions.push((row * width + at - 1) as i32);
-                    targets.push(tokens[at] as i32);
+                    places.push((row, at - 1));
                     slots.push(row * attempts + attempt);
                 }
             }
         }
-        let scored = slots.len();
-        let list = |values: Vec<i32>| Tensor::<1, Int>::from_data(TensorData::new(values, [scored]), device);
-        Ok(Self {
-            tokens: Tensor::from_data(TensorData::new(padded, [rows.len(), width]), device),
-            positions: list(positions),
-            targets: list(targets),
-            slots,
-            episodes: rows.len(),
-            attempts,
-        })
+        let rows = trajectories.iter().map(|trajectory| trajectory.tokens()).collect();
+        Ok(Self { rows, places, slots, attempts, device: device.clone() })
     }
 
-    /// Input tokens `[B, T]`.
+    /// The tokens of each episode, without padding.
+    pub fn rows(&self) -> &[Vec<u32>] {
+        &self.rows
+    }
+
+    /// For each scored token, in order: its row, and the position there that predicts it, which is the one before it.
+    pub fn places(&self) -> &[(usize, usize)] {
+        &self.places
+    }
+
+    /// The ids of the scored tokens, N of them.
+    pub fn target_ids(&self) -> impl Iterator<Item = u32> {
+        self.places.iter().map(|&(row, at)| self.rows[row][at + 1])
+    }
+
+    /// Where its tensors are made.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Padded length T: the last token of a row is predicted but predicts nothing.
+    fn width(&self) -> usize {
+        self.rows.iter().map(Vec::len).max().unwrap_or(1).saturating_sub(1).max(1)
+    }
+
+    /// Input tokens `[B, T]`, B rows padded on the right.
     pub fn tokens(&self) -> Tensor<2, Int> {
-        self.tokens.clone()
+        let width = self.width();
+        let mut padded = alloc::vec![0i32; self.rows.len() * width];
+        for (cells, tokens) in padded.chunks_exact_mut(width).zip(&self.rows) {
+            cells.iter_mut().zip(&tokens[..tokens.len() - 1]).for_each(|(cell, &token)| *cell = token as i32);
+        }
+        Tensor::from_data(TensorData::new(padded, [self.rows.len(), width]), &self.device)
     }
 
     /// For each scored token, the flattened index of the position that predicts it, `[N]`.
     pub fn positions(&self) -> Tensor<1, Int> {
-        self.positions.clone()
+        let width = self.width();
+        self.list(self.places.iter().map(|(row, at)| (row * width + at) as i32))
     }
 
     /// Ids of the scored tokens, `[N]`.
     pub fn targets(&self) -> Tensor<1, Int> {
-        self.targets.clone()
+        self.list(self.target_ids().map(|id| id as i32))
+    }
+
+    fn list(&self, values: impl Iterator<Item = i32>) -> Tensor<1, Int> {
+        Tensor::from_data(TensorData::new(values.collect::<Vec<_>>(), [self.scored()]), &self.device)
     }
 
     /// For each scored token, episode · K + attempt.
@@ -93,7 +106,7 @@ impl TokenBatch {
 
     /// Episodes B.
     pub fn episodes(&self) -> usize {
-        self.episodes
+        self.rows.len()
     }
 
     /// Attempts K an episode.
@@ -104,17 +117,17 @@ impl TokenBatch {
     /// Gives each scored token the value of its (episode, attempt).
     ///
     /// # Shapes
-    /// `values: B·K` numbers; returns `[N]` in f32.
+    /// `values: B·K` numbers, as [`PerAttempt`](crate::per_attempt::PerAttempt) lists them; returns `[N]` in f32.
     ///
     /// # Errors
     /// [`Error::Length`] when there are not B·K values.
-    pub fn spread(&self, values: &[f32]) -> Result<Tensor<1>, Error> {
-        let expected = self.episodes * self.attempts;
+    pub fn spread(&self, values: &[f64]) -> Result<Tensor<1>, Error> {
+        let expected = self.episodes() * self.attempts;
         if values.len() != expected {
             return Err(Error::Length { what: "values, one an attempt", expected, got: values.len() });
         }
-        let spread: Vec<f32> = self.slots.iter().map(|&slot| values[slot]).collect();
-        Ok(Tensor::from_data(TensorData::new(spread, [self.slots.len()]), (&self.tokens.device(), DType::F32)))
+        let spread: Vec<f32> = self.slots.iter().map(|&slot| values[slot] as f32).collect();
+        Ok(Tensor::from_data(TensorData::new(spread, [self.slots.len()]), (&self.device, DType::F32)))
     }
 
     /// Gives each scored token the weight of its attempt, the same in every episode: the KL weights of an objective, say.
@@ -128,8 +141,7 @@ impl TokenBatch {
         if weights.len() != self.attempts {
             return Err(Error::Length { what: "weights, one an attempt", expected: self.attempts, got: weights.len() });
         }
-        let repeated: Vec<f32> = (0..self.episodes).flat_map(|_| weights).map(|&weight| weight as f32).collect();
-        self.spread(&repeated)
+        self.spread(&weights.repeat(self.episodes()))
     }
 
     /// Sums a value of each scored token over its (episode, attempt); reads from the device.
@@ -137,7 +149,7 @@ impl TokenBatch {
     /// # Shapes
     /// `values: [N]`; returns `B·K` sums.
     pub fn sum_by_attempt(&self, values: Tensor<1>) -> Vec<f32> {
-        let mut sums = alloc::vec![0.0f32; self.episodes * self.attempts];
+        let mut sums = alloc::vec![0.0f32; self.episodes() * self.attempts];
         for (&slot, value) in self.slots.iter().zip(values.into_data().iter::<f32>()) {
             sums[slot] += value;
         }

@@ -1,11 +1,8 @@
 //! Which attempt's tokens are paid by which reward.
 
-use alloc::vec::Vec;
-
-use burn_tensor::Tensor;
-
 use crate::{
     error::{Error, check_range},
+    per_attempt::PerAttempt,
     sandbagging::sandbagging_threshold,
     shaping::Shaping,
 };
@@ -50,45 +47,35 @@ impl Credit {
         Ok(self)
     }
 
-    /// What each attempt is credited with: R_k = Σ_{j ≥ k} γ^(j−k) ρ_j, or Σ_j ρ_j for all k alike.
-    ///
-    /// # Shapes
-    /// `shaped: [P, G, K]` shaped rewards ρ; returns `[P, G, K]`.
+    /// What each attempt is credited with, from shaped rewards ρ: R_k = Σ_{j ≥ k} γ^(j−k) ρ_j, or Σ_j ρ_j for all k alike.
     ///
     /// # Source
     /// arXiv 2409.12917, appendix A.2 (γ = 0; γ = 0.8 was tried with α = 1).
-    pub fn returns(self, shaped: Tensor<3>) -> Tensor<3> {
-        let gamma = self.gamma();
-        let [problems, samples, attempts] = shaped.dims();
-        if self == Self::Joint {
-            return shaped.sum_dim(2).expand([problems, samples, attempts]);
+    pub fn returns(self, shaped: &PerAttempt) -> PerAttempt {
+        match self {
+            Self::PerTurn => shaped.clone(),
+            Self::Discounted { gamma } => shaped.map_episodes(|paid, returns| {
+                let mut later = 0.0;
+                for (paid, credited) in paid.iter().zip(returns).rev() {
+                    later = paid + gamma * later;
+                    *credited = later;
+                }
+            }),
+            Self::Joint => shaped.map_episodes(|paid, returns| returns.fill(paid.iter().sum())),
         }
-        if gamma == 0.0 {
-            return shaped;
-        }
-        let mut returns: Vec<Tensor<3>> = Vec::with_capacity(attempts);
-        for k in (0..attempts).rev() {
-            let own = shaped.clone().narrow(2, k, 1);
-            returns.push(match returns.last() {
-                Some(later) => own + later.clone().mul_scalar(gamma),
-                None => own,
-            });
-        }
-        returns.reverse();
-        Tensor::cat(returns, 2)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use burn_tensor::Device;
+    use alloc::vec;
 
     use super::*;
 
     #[test]
     fn returns_by_hand() {
-        let shaped = || Tensor::<3>::from_data([[[1.0f32, -10.0, 2.0]]], &Device::flex());
-        let values = |credit: Credit| credit.returns(shaped()).into_data().iter::<f32>().collect::<Vec<_>>();
+        let shaped = PerAttempt::new([1, 1, 3], vec![1.0, -10.0, 2.0]).unwrap();
+        let values = |credit: Credit| credit.returns(&shaped).values().to_vec();
         assert_eq!(values(Credit::PerTurn), [1.0, -10.0, 2.0]);
         assert_eq!(values(Credit::Discounted { gamma: 0.5 }), [-3.5, -9.0, 2.0]);
         assert_eq!(values(Credit::Discounted { gamma: 1.0 }), [-7.0, -8.0, 2.0]);

@@ -21,6 +21,7 @@ use burn_tensor::{Int, Tensor};
 
 /// How KL(π‖π_ref) is estimated (see the module's table).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum KlEstimator {
     /// The whole distribution; the default where the vocabulary is small.
     #[default]
@@ -59,6 +60,7 @@ impl KlEstimator {
 
 /// Which way a policy π is compared with a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Divergence {
     /// KL(π‖π_ref) = Σ_v π(v) (log π(v) − log π_ref(v)): what a policy that is rewarded is held by. It has estimators ([`KlEstimator`]).
     Reverse,

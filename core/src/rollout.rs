@@ -1,15 +1,13 @@
-//! Playing K attempts at each problem, over any policy that decodes.
+//! Playing K attempts at each problem, over any policy that decodes, or any engine that writes whole answers.
 
-use alloc::{collections::BTreeMap, vec::Vec};
-
-use burn_tensor::{Int, Tensor, TensorData};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use crate::{
     attempt::{Attempt, StopReason},
     error::Error,
-    policy::Decode,
     rng::RandomKey,
-    sampling::{Choice, Sampling, choose},
+    sampler::{Context, Sampler, Written},
+    sampling::Sampling,
     task::Problem,
     trajectory::{Group, Trajectory},
     verifier::{Verdict, Verifier},
@@ -46,7 +44,8 @@ impl AnswerLimit {
         }
     }
 
-    fn stop(&self, tokens: &[u32]) -> Option<StopReason> {
+    /// Why an attempt of these tokens is over, unless it goes on.
+    pub fn stop(&self, tokens: &[u32]) -> Option<StopReason> {
         match self {
             Self::Fixed(max) => (tokens.len() >= *max).then_some(StopReason::FixedLength),
             Self::Ended { ends, .. } if tokens.last().is_some_and(|last| ends.contains(last)) => Some(StopReason::EndToken),
@@ -62,8 +61,8 @@ pub struct RolloutConfig {
     samples: usize,
     sampling: Sampling,
     limit: AnswerLimit,
-    revision: Vec<u32>,
-    closing: Vec<u32>,
+    revision: Arc<[u32]>,
+    closing: Arc<[u32]>,
 }
 
 impl RolloutConfig {
@@ -72,7 +71,7 @@ impl RolloutConfig {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] when `attempts` is not within 1..=255, `samples` not within 1..=65536, or `answer tokens` not within 1..=2²⁴, more than any
-    /// context holds, or for a temperature that [`Sampling::temperature`] refuses;
+    /// context holds;
     /// [`Error::Empty`] when answers end and no id ends them.
     pub fn new(
         attempts: usize,
@@ -94,12 +93,12 @@ impl RolloutConfig {
             return Err(Error::Empty("the ids that end an answer"));
         }
         let closing = limit.closing().into_iter().collect();
-        Ok(Self { attempts, samples, sampling: sampling.check()?, limit, revision, closing })
+        Ok(Self { attempts, samples, sampling, limit, revision: revision.into(), closing })
     }
 
     /// The same, with these ids behind an attempt that was cut off and is followed by another, where answers end.
     pub fn closed_by(self, closing: Vec<u32>) -> Self {
-        if self.limit.closing().is_none() { self } else { Self { closing, ..self } }
+        if self.limit.closing().is_none() { self } else { Self { closing: closing.into(), ..self } }
     }
 
     /// The ids put behind an attempt that was cut off.
@@ -117,6 +116,11 @@ impl RolloutConfig {
         self.samples
     }
 
+    /// When an attempt is over.
+    pub fn limit(&self) -> &AnswerLimit {
+        &self.limit
+    }
+
     /// How tokens are chosen.
     pub fn sampling(&self) -> Sampling {
         self.sampling
@@ -130,7 +134,7 @@ impl RolloutConfig {
     }
 
     /// Refuses ids that are put before the policy, or wait for it to write them, and are not below the width of its logits.
-    fn check_tokens(&self, prompts: &[&[u32]], written: usize, readable: usize) -> Result<(), Error> {
+    pub(crate) fn check_tokens(&self, prompts: &[&[u32]], written: usize, readable: usize) -> Result<(), Error> {
         let ends = match &self.limit {
             AnswerLimit::Fixed(_) => &[],
             AnswerLimit::Ended { ends, .. } => ends.as_slice(),
@@ -173,19 +177,20 @@ impl<'a> Draw<'a> {
 
 /// Plays every problem `samples` times and judges every attempt.
 ///
-/// Attempt k + 1 continues on what attempt k left in the cache; its context is the ids of the prompt, of the attempts before
+/// Attempt k + 1 goes on where attempt k ended; its context is the ids of the prompt, of the attempts before
 /// it, and of the revision instruction (and, behind an attempt that was cut off, the ids that close it). The random number of a token is keyed by
 /// (seed, stage, step, problem, sample, attempt, token): it does not depend on which other problems are in the batch. A problem that stands there more
-/// than once is another draw each time ([`Draw`]). A truncated attempt is judged [`Verdict::Truncated`] without asking the verifier.
+/// than once is another draw each time ([`Draw`]). The verifier is asked once a turn, for all attempts that ended ([`Verifier::verify_all`]); a truncated
+/// attempt is judged [`Verdict::Truncated`] without asking it.
 ///
 /// # Errors
-/// Those of [`Decode::start`] and of [`choose`]; [`Error::Token`] when an id of a prompt, of the revision instruction, or that ends an answer is not below
-/// the width of the logits.
+/// Those of [`Sampler::sample`]; [`Error::Token`] when an id of a prompt, of the revision instruction, or that ends an answer is not below
+/// the width of a decoding policy's logits; what [`Sampler`] forbids and an engine did all the same.
 ///
 /// # Source
 /// Kumar et al. 2024, arXiv 2409.12917, section 3 (x2 = [x1, y1, p1]).
-pub fn rollout<D: Decode, V: Verifier>(
-    policy: &D,
+pub fn rollout<S: Sampler, V: Verifier>(
+    policy: &S,
     verifier: &V,
     problems: &[Problem],
     config: &RolloutConfig,
@@ -198,8 +203,8 @@ pub fn rollout<D: Decode, V: Verifier>(
 ///
 /// # Errors
 /// As [`rollout`].
-pub fn rollout_draws<D: Decode, V: Verifier>(
-    policy: &D,
+pub fn rollout_draws<S: Sampler, V: Verifier>(
+    policy: &S,
     verifier: &V,
     draws: &[Draw<'_>],
     config: &RolloutConfig,
@@ -208,135 +213,60 @@ pub fn rollout_draws<D: Decode, V: Verifier>(
     if draws.is_empty() {
         return Ok(Vec::new());
     }
-    let prompts: Vec<&[u32]> = draws.iter().map(|draw| draw.problem.prompt()).collect();
-    let longest = prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
-    let (mut cache, mut logits) = policy.start(&prompts, config.samples, config.capacity(longest))?;
-    config.check_tokens(&prompts, logits.dims()[1], policy.readable(logits.dims()[1]))?;
-    let rows = draws.len() * config.samples;
-    let all_rows: Vec<usize> = (0..rows).collect();
-    let mut played: Vec<Vec<Attempt>> = (0..rows).map(|_| Vec::with_capacity(config.attempts)).collect();
-
-    for attempt in 0..config.attempts {
-        if let Some(last) = attempt.checked_sub(1) {
-            let endings: Vec<&Attempt> = played.iter().map(|attempts| &attempts[last]).collect();
-            logits = cross(policy, &mut cache, &endings, config);
+    let row = |draw: &Draw<'_>, sample: usize| {
+        let (problem, occurrence) = (draw.problem.id(), draw.occurrence);
+        let key = RandomKey { problem, occurrence, sample: sample as u16, attempt: 0, token: 0, ..key };
+        Context::new(draw.problem.prompt(), key)
+    };
+    let mut contexts: Vec<Context> =
+        draws.iter().flat_map(|draw| (0..config.samples).map(move |sample| row(draw, sample))).collect();
+    let problems: Vec<&Problem> = draws.iter().flat_map(|draw| core::iter::repeat_n(draw.problem, config.samples)).collect();
+    let mut played: Vec<Vec<Attempt>> = contexts.iter().map(|_| Vec::with_capacity(config.attempts)).collect();
+    let mut state = S::State::default();
+    for turn in 0..config.attempts {
+        let written = policy.sample(&mut state, &contexts, config)?;
+        let attempts = judged(verifier, &problems, written, config)?;
+        for (context, attempt) in contexts.iter_mut().zip(&attempts).filter(|_| turn + 1 < config.attempts) {
+            context.go_on(attempt.tokens(), attempt.to_close(&config.closing).iter().chain(config.revision.iter()).copied());
         }
-        let key_of = |row: usize, token: usize| RandomKey {
-            problem: draws[row / config.samples].problem.id(),
-            occurrence: draws[row / config.samples].occurrence,
-            sample: (row % config.samples) as u16,
-            attempt: attempt as u8,
-            token: token as u32,
-            ..key
-        };
-        let drafts = play_attempt(policy, &mut cache, logits.clone(), &all_rows, config, key_of)?;
-        for (row, draft) in drafts.into_iter().enumerate() {
-            played[row].push(draft.judge(verifier, draws[row / config.samples].problem)?);
-        }
+        played.iter_mut().zip(attempts).for_each(|(played, attempt)| played.push(attempt));
     }
-
     let mut played = played.into_iter();
-    draws
-        .iter()
-        .map(|Draw { problem, .. }| {
-            let trajectories = played
-                .by_ref()
-                .take(config.samples)
-                .map(|attempts| {
-                    let played = Trajectory::new(problem.prompt_ids(), config.revision.clone(), attempts)?;
-                    Ok::<_, Error>(played.closed_by(&config.closing))
-                })
-                .collect::<Result<_, _>>()?;
-            Group::new((*problem).clone(), trajectories)
-        })
-        .collect()
+    draws.iter().map(|draw| group(draw.problem, played.by_ref().take(config.samples), config)).collect()
 }
 
-/// Reads what stands between an attempt and the next on every row, and gives the logits of the next attempt's first token.
-fn cross<D: Decode>(policy: &D, cache: &mut D::Cache, endings: &[&Attempt], config: &RolloutConfig) -> Tensor<2> {
-    // Rows whose attempt was cut off read more, and rows of one call read equally many.
-    let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (row, ending) in endings.iter().enumerate() {
-        parts.entry(ending.to_close(&config.closing).len()).or_default().push(row);
-    }
-    let mut logits: Vec<Tensor<2>> = Vec::with_capacity(parts.len());
-    for rows in parts.values() {
-        // The last token of an attempt was sampled but not read yet.
-        let bridge = |&row: &usize| {
-            let tail = endings[row].tokens().last();
-            tail.into_iter().chain(endings[row].to_close(&config.closing)).chain(&config.revision).copied().collect::<Vec<u32>>()
-        };
-        logits.push(policy.extend(cache, rows, &rows.iter().map(bridge).collect::<Vec<_>>()));
-    }
-    if logits.len() == 1 {
-        return logits.remove(0);
-    }
-    let mut order = alloc::vec![0i32; endings.len()];
-    for (place, &row) in parts.values().flatten().enumerate() {
-        order[row] = place as i32;
-    }
-    let joined = Tensor::cat(logits, 0);
-    let order = Tensor::<1, Int>::from_data(TensorData::new(order, [endings.len()]), &joined.device());
-    joined.select(0, order)
-}
-
-/// One attempt on every row, from the logits of its first token; rows that end are no longer decoded.
-fn play_attempt<D: Decode>(
-    policy: &D,
-    cache: &mut D::Cache,
-    mut logits: Tensor<2>,
-    all_rows: &[usize],
+/// The attempts of one turn with their verdicts, for which the verifier is asked once.
+fn judged<V: Verifier>(
+    verifier: &V,
+    problems: &[&Problem],
+    written: Vec<Written>,
     config: &RolloutConfig,
-    key_of: impl Fn(usize, usize) -> RandomKey,
-) -> Result<Vec<Draft>, Error> {
-    let mut drafts: Vec<Draft> = all_rows.iter().map(|_| Draft::default()).collect();
-    let mut active = all_rows.to_vec();
-    for token in 0.. {
-        let uniforms: Vec<f32> = match config.sampling {
-            Sampling::Greedy => Vec::new(),
-            Sampling::Temperature(_) => active.iter().map(|&row| key_of(row, token).uniform()).collect(),
-        };
-        for (&row, choice) in active.iter().zip(choose(logits, config.sampling, &uniforms)?) {
-            drafts[row].push(choice, &config.limit);
-        }
-        active.retain(|&row| drafts[row].stop.is_none());
-        if active.is_empty() {
-            break;
-        }
-        let next: Vec<Vec<u32>> = active.iter().map(|&row| drafts[row].tokens.last().copied().into_iter().collect()).collect();
-        logits = policy.extend(cache, &active, &next);
+) -> Result<Vec<Attempt>, Error> {
+    if written.len() != problems.len() {
+        return Err(Error::Length { what: "answers, one a context", expected: problems.len(), got: written.len() });
     }
-    Ok(drafts)
+    let stops = written.iter().map(|written| written.stop(&config.limit)).collect::<Result<Vec<_>, _>>()?;
+    let mut asked: Vec<(&Problem, &[u32])> = Vec::new();
+    for ((problem, written), stop) in problems.iter().zip(&written).zip(&stops) {
+        match stop {
+            StopReason::EndToken => asked.push((problem, &written.tokens[..written.tokens.len() - 1])),
+            StopReason::FixedLength => asked.push((problem, &written.tokens)),
+            StopReason::Truncated => {}
+        }
+    }
+    let mut verdicts = verifier.verify_all(&asked).into_iter();
+    let mut next = || verdicts.next().unwrap_or(Verdict::Failed);
+    let verdicts: Vec<Verdict> =
+        stops.iter().map(|stop| if *stop == StopReason::Truncated { Verdict::Truncated } else { next() }).collect();
+    let attempts = written.into_iter().zip(stops).zip(verdicts);
+    attempts.map(|((written, stop), verdict)| Attempt::new(written.tokens, written.logprobs, stop, verdict)).collect()
 }
 
-/// An attempt that is being written.
-#[derive(Default)]
-struct Draft {
-    tokens: Vec<u32>,
-    logprobs: Vec<f32>,
-    stop: Option<StopReason>,
-}
-
-impl Draft {
-    fn push(&mut self, choice: Choice, limit: &AnswerLimit) {
-        self.tokens.push(choice.token);
-        self.logprobs.push(choice.logprob);
-        self.stop = limit.stop(&self.tokens);
-    }
-
-    fn judge<V: Verifier>(self, verifier: &V, problem: &Problem) -> Result<Attempt, Error> {
-        let stop = self.stop.unwrap_or(StopReason::Truncated);
-        let answer = match stop {
-            StopReason::EndToken => &self.tokens[..self.tokens.len() - 1],
-            StopReason::FixedLength | StopReason::Truncated => &self.tokens[..],
-        };
-        let verdict = match stop {
-            StopReason::Truncated => Verdict::Truncated,
-            // Credit outside of [0, 1] is no verdict.
-            StopReason::EndToken | StopReason::FixedLength => verifier.verify(problem, answer).check().unwrap_or(Verdict::Failed),
-        };
-        Attempt::new(self.tokens, self.logprobs, stop, verdict)
-    }
+/// The episodes of one problem.
+fn group(problem: &Problem, played: impl Iterator<Item = Vec<Attempt>>, config: &RolloutConfig) -> Result<Group, Error> {
+    let trajectory =
+        |attempts| Trajectory::sharing([problem.shared_prompt(), config.revision.clone(), config.closing.clone()], attempts);
+    Group::new(problem.clone(), played.map(trajectory).collect::<Result<_, Error>>()?)
 }
 
 #[cfg(test)]

@@ -9,36 +9,50 @@ use crate::{
     logprob::log_distribution,
 };
 
+/// A temperature in `[0.01, 100]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Temperature(f64);
+
+impl Temperature {
+    /// The temperature at which a model was trained: its own distribution.
+    pub const ONE: Self = Self(1.0);
+
+    /// A temperature in `[0.01, 100]`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] outside of it; temperature 0 is [`Sampling::Greedy`].
+    pub fn new(temperature: f64) -> Result<Self, Error> {
+        check_range("temperature", "within [0.01, 100] (use greedy for 0)", temperature, 0.01, 100.0).map(Self)
+    }
+
+    /// As a number.
+    pub fn value(self) -> f64 {
+        self.0
+    }
+}
+
 /// How the next token is chosen from logits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Sampling {
     /// The most likely token; used for evaluation. Its log-probability is that at temperature 1.
     Greedy,
     /// A draw from softmax(logits / temperature); made by [`Sampling::temperature`].
-    Temperature(f64),
+    Temperature(Temperature),
 }
 
 impl Sampling {
     /// Sampling at a temperature in `[0.01, 100]`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] outside of it; temperature 0 is [`Sampling::Greedy`].
+    /// As [`Temperature::new`].
     pub fn temperature(temperature: f64) -> Result<Self, Error> {
-        check_range("temperature", "within [0.01, 100] (use greedy for 0)", temperature, 0.01, 100.0).map(Self::Temperature)
-    }
-
-    /// Refuses a temperature that [`Sampling::temperature`] would refuse.
-    pub(crate) fn check(self) -> Result<Self, Error> {
-        match self {
-            Self::Greedy => Ok(self),
-            Self::Temperature(temperature) => Self::temperature(temperature),
-        }
+        Temperature::new(temperature).map(Self::Temperature)
     }
 
     /// The temperature at which log-probabilities are taken.
-    pub fn scoring_temperature(self) -> f64 {
+    pub fn scoring_temperature(self) -> Temperature {
         match self {
-            Self::Greedy => 1.0,
+            Self::Greedy => Temperature::ONE,
             Self::Temperature(temperature) => temperature,
         }
     }
@@ -62,12 +76,12 @@ pub struct Choice {
 /// `logits: [R, V]`; `uniforms: R` numbers in `[0, 1)` (not read when greedy); returns `R` choices.
 ///
 /// # Errors
-/// [`Error::OutOfRange`] for a temperature that [`Sampling::temperature`] refuses; [`Error::Length`] when `uniforms` are not one a row;
+/// [`Error::Length`] when `uniforms` are not one a row;
 /// [`Error::NotFinite`] when the logits hold NaN, or forbid every token.
 pub fn choose(logits: Tensor<2>, sampling: Sampling, uniforms: &[f32]) -> Result<Vec<Choice>, Error> {
     let [rows, vocabulary] = logits.dims();
     // In f32 at least, whatever the device makes by default: half precision can neither hold token ids nor a cumulative sum.
-    let logprobs = log_distribution(logits, sampling.check()?.scoring_temperature());
+    let logprobs = log_distribution(logits, sampling.scoring_temperature().value());
     let tokens = match sampling {
         Sampling::Greedy => logprobs.clone().argmax(1),
         Sampling::Temperature(_) => {
@@ -112,7 +126,7 @@ mod tests {
     fn sampling_inverts_the_cumulative_distribution() {
         // softmax(ln 1, ln 2, ln 1) = 1/4, 1/2, 1/4; cumulative 1/4, 3/4, 1.
         let row = [0.0, core::f32::consts::LN_2, 0.0];
-        let at = |u: f32| choose(logits([row, row]), Sampling::Temperature(1.0), &[u, 0.0]).unwrap()[0];
+        let at = |u: f32| choose(logits([row, row]), Sampling::temperature(1.0).unwrap(), &[u, 0.0]).unwrap()[0];
         assert_eq!([at(0.0).token, at(0.2).token, at(0.3).token, at(0.7).token, at(0.8).token], [0, 0, 1, 1, 2]);
         assert!((at(0.5).logprob - 0.5f32.ln()).abs() < 1e-6);
         assert_eq!(at(1.0 - f32::EPSILON / 2.0).token, 2);
@@ -124,7 +138,7 @@ mod tests {
     fn temperature_sharpens_and_enters_the_logprob() {
         // At T = 1/2 the odds 1 : 2 : 1 become 1 : 4 : 1.
         let row = [0.0, core::f32::consts::LN_2, 0.0];
-        let choice = choose(logits([row, row]), Sampling::Temperature(0.5), &[0.5, 0.5]).unwrap()[1];
+        let choice = choose(logits([row, row]), Sampling::temperature(0.5).unwrap(), &[0.5, 0.5]).unwrap()[1];
         assert_eq!(choice.token, 1);
         assert!((choice.logprob - (4.0f32 / 6.0).ln()).abs() < 1e-6);
     }
@@ -133,14 +147,14 @@ mod tests {
     fn impossible_tokens_are_never_chosen() {
         let row = [f32::NEG_INFINITY, 1.0, f32::NEG_INFINITY];
         for u in [0.0, 0.5, 1.0 - f32::EPSILON / 2.0] {
-            assert_eq!(choose(logits([row, row]), Sampling::Temperature(1.0), &[u, u]).unwrap()[0].token, 1);
+            assert_eq!(choose(logits([row, row]), Sampling::temperature(1.0).unwrap(), &[u, u]).unwrap()[0].token, 1);
         }
     }
 
     #[test]
     fn no_temperature_outside_of_the_range_is_used() {
         for wrong in [-1.0, 0.0, f64::NAN, f64::INFINITY] {
-            let refused = choose(logits([[0.0; 3]; 2]), Sampling::Temperature(wrong), &[0.0, 0.0]);
+            let refused = Sampling::temperature(wrong);
             assert!(matches!(refused, Err(Error::OutOfRange { name: "temperature", .. })), "{wrong}");
         }
     }

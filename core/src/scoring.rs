@@ -9,6 +9,7 @@ use crate::{
     kl::KlEstimator,
     logprob::{log_distribution, of_targets},
     policy::Policy,
+    sampling::Temperature,
 };
 
 /// What scoring found for each policy-written token of a batch.
@@ -22,18 +23,36 @@ pub struct TokenScores {
 
 /// How tokens are scored.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Scoring {
     /// The temperature at which the tokens were sampled; log-probabilities are of softmax(logits / temperature).
-    pub temperature: f64,
+    pub temperature: Temperature,
     /// The estimator of KL(π‖π_ref).
     pub kl: KlEstimator,
     /// Tokens whose logits exist at once; the largest intermediate is `[chunk, V]` where no gradient is taken, or where it is taken chunk by chunk.
     pub chunk: usize,
 }
 
+impl Scoring {
+    /// Of tokens sampled at this temperature, with exact KL, 4096 at once.
+    pub fn at(temperature: Temperature) -> Self {
+        Self { temperature, kl: KlEstimator::Exact, chunk: 4096 }
+    }
+
+    /// With another estimator.
+    pub fn with_kl(self, kl: KlEstimator) -> Self {
+        Self { kl, ..self }
+    }
+
+    /// With so many tokens at once.
+    pub fn in_chunks(self, chunk: usize) -> Self {
+        Self { chunk, ..self }
+    }
+}
+
 impl Default for Scoring {
     fn default() -> Self {
-        Self { temperature: 1.0, kl: KlEstimator::Exact, chunk: 4096 }
+        Self::at(Temperature::ONE)
     }
 }
 
@@ -48,9 +67,9 @@ pub fn score_states<P: Policy, R: Policy>(
     targets: Tensor<1, Int>,
     scoring: &Scoring,
 ) -> TokenScores {
-    let distribution = log_distribution(policy.logits(states), scoring.temperature);
+    let distribution = log_distribution(policy.logits(states), scoring.temperature.value());
     let kl = reference.map(|(model, states)| {
-        let frozen = log_distribution(model.logits(states), scoring.temperature);
+        let frozen = log_distribution(model.logits(states), scoring.temperature.value());
         scoring.kl.per_token(distribution.clone(), frozen, targets.clone())
     });
     TokenScores { logprob: of_targets(distribution, targets), kl }
@@ -69,8 +88,9 @@ pub fn score_tokens<P: Policy, R: Policy>(
     batch: &TokenBatch,
     scoring: &Scoring,
 ) -> TokenScores {
-    let states = policy.states(batch.tokens(), batch.positions());
-    let reference = reference.map(|model| (model, model.states(batch.tokens(), batch.positions())));
+    let (tokens, positions, all_targets) = (batch.tokens(), batch.positions(), batch.targets());
+    let states = policy.states(tokens.clone(), positions.clone());
+    let reference = reference.map(|model| (model, model.states(tokens, positions)));
     let chunk = scoring.chunk.max(1);
     let (mut logprobs, mut kls) = (Vec::new(), Vec::new());
     let mut start = 0;
@@ -78,7 +98,7 @@ pub fn score_tokens<P: Policy, R: Policy>(
         let length = chunk.min(batch.scored() - start);
         let part =
             |states: &Tensor<2>| if length == batch.scored() { states.clone() } else { states.clone().narrow(0, start, length) };
-        let targets = batch.targets().narrow(0, start, length);
+        let targets = all_targets.clone().narrow(0, start, length);
         let frozen = reference.as_ref().map(|(model, states)| (*model, part(states)));
         let scores = score_states(policy, part(&states), frozen, targets, scoring);
         logprobs.push(scores.logprob);
@@ -89,6 +109,6 @@ pub fn score_tokens<P: Policy, R: Policy>(
         if parts.len() == 1 { parts.pop() } else { (!parts.is_empty()).then(|| Tensor::cat(parts, 0)) }
     };
     let kl = join(kls);
-    let logprob = join(logprobs).unwrap_or_else(|| Tensor::zeros([0], (&batch.tokens().device(), DType::F32)));
+    let logprob = join(logprobs).unwrap_or_else(|| Tensor::zeros([0], (batch.device(), DType::F32)));
     TokenScores { logprob, kl }
 }

@@ -1,15 +1,15 @@
 //! Where problems come from.
 
-use alloc::{borrow::ToOwned, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::error::Error;
 
-/// One problem: the prompt's token ids and the reference answer, which only a verifier may read.
+/// One problem: the prompt's token ids and the reference answer, which only a verifier may read. Copies share the ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     id: u32,
-    prompt: Vec<u32>,
-    reference: Vec<u32>,
+    prompt: Arc<[u32]>,
+    reference: Arc<[u32]>,
 }
 
 impl Problem {
@@ -21,7 +21,7 @@ impl Problem {
         if prompt.is_empty() {
             return Err(Error::Empty("a problem's prompt"));
         }
-        Ok(Self { id, prompt, reference })
+        Ok(Self { id, prompt: prompt.into(), reference: reference.into() })
     }
 
     /// The problem's number within its task.
@@ -39,14 +39,15 @@ impl Problem {
         &self.reference
     }
 
-    /// The prompt, owned.
-    pub(crate) fn prompt_ids(&self) -> Vec<u32> {
-        self.prompt.to_owned()
+    /// The prompt, to be shared with its episodes.
+    pub(crate) fn shared_prompt(&self) -> Arc<[u32]> {
+        self.prompt.clone()
     }
 }
 
 /// The part of a task that training may see, and the part it may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Split {
     /// Problems to learn from.
     Train,

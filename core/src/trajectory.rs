@@ -1,18 +1,16 @@
 //! The immutable record of one episode, and the group of episodes of one problem.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
 
-use burn_tensor::{DType, Device, Tensor, TensorData};
-
-use crate::{attempt::Attempt, error::Error, task::Problem};
+use crate::{attempt::Attempt, error::Error, per_attempt::PerAttempt, task::Problem};
 
 /// One problem played to the end: prompt, attempt 1, revision instruction, attempt 2, and so on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trajectory {
-    prompt: Vec<u32>,
-    revision: Vec<u32>,
-    closing: Vec<u32>,
+    prompt: Arc<[u32]>,
+    revision: Arc<[u32]>,
+    closing: Arc<[u32]>,
     attempts: Vec<Attempt>,
 }
 
@@ -22,18 +20,23 @@ impl Trajectory {
     /// # Errors
     /// [`Error::Empty`] without a prompt or attempts.
     pub fn new(prompt: Vec<u32>, revision: Vec<u32>, attempts: Vec<Attempt>) -> Result<Self, Error> {
+        Self::sharing([prompt.into(), revision.into(), Arc::default()], attempts)
+    }
+
+    /// A trajectory that shares prompt, revision instruction and closing ids with others.
+    pub(crate) fn sharing([prompt, revision, closing]: [Arc<[u32]>; 3], attempts: Vec<Attempt>) -> Result<Self, Error> {
         if prompt.is_empty() {
             return Err(Error::Empty("a trajectory's prompt"));
         }
         if attempts.is_empty() {
             return Err(Error::Empty("a trajectory's attempts"));
         }
-        Ok(Self { prompt, revision, closing: Vec::new(), attempts })
+        Ok(Self { prompt, revision, closing, attempts })
     }
 
     /// The same, with these ids behind every attempt that was cut off and is followed by another.
     pub fn closed_by(self, closing: &[u32]) -> Self {
-        Self { closing: closing.to_vec(), ..self }
+        Self { closing: closing.into(), ..self }
     }
 
     /// The prompt's ids.
@@ -53,7 +56,7 @@ impl Trajectory {
 
     /// The ids that nobody chose behind attempt `k`, before the next.
     fn between(&self, k: usize) -> impl Iterator<Item = u32> {
-        self.attempts[k].to_close(&self.closing).iter().chain(&self.revision).copied()
+        self.attempts[k].to_close(&self.closing).iter().chain(self.revision.iter()).copied()
     }
 
     /// The attempts in order.
@@ -63,7 +66,7 @@ impl Trajectory {
 
     /// All ids in the order in which the policy saw and wrote them.
     pub fn tokens(&self) -> Vec<u32> {
-        let mut tokens = self.prompt.clone();
+        let mut tokens = self.prompt.to_vec();
         for (k, attempt) in self.attempts.iter().enumerate() {
             if k > 0 {
                 tokens.extend(self.between(k - 1));
@@ -141,14 +144,11 @@ impl Group {
     }
 }
 
-/// The task rewards r of every attempt.
-///
-/// # Shapes
-/// Returns `[P, G, K]` in f32, in `[0, 1]`.
+/// The task rewards r of every attempt, in `[0, 1]`.
 ///
 /// # Errors
 /// [`Error::Empty`] without groups; [`Error::Length`] when groups differ in their number of episodes or of attempts.
-pub fn rewards(groups: &[Group], device: &Device) -> Result<Tensor<3>, Error> {
+pub fn rewards(groups: &[Group]) -> Result<PerAttempt, Error> {
     let size = |group: &Group| (group.trajectories().len(), group.trajectories()[0].attempts().len());
     let Some((samples, attempts)) = groups.first().map(size) else { return Err(Error::Empty("the groups of a step")) };
     for (got_samples, got_attempts) in groups.iter().map(size) {
@@ -160,9 +160,9 @@ pub fn rewards(groups: &[Group], device: &Device) -> Result<Tensor<3>, Error> {
             }
         }
     }
-    let values: Vec<f32> =
-        groups.iter().flat_map(Group::trajectories).flat_map(Trajectory::attempts).map(Attempt::reward).collect();
-    Ok(Tensor::from_data(TensorData::new(values, [groups.len(), samples, attempts]), (device, DType::F32)))
+    let attempt = |attempt: &Attempt| f64::from(attempt.reward());
+    let values = groups.iter().flat_map(Group::trajectories).flat_map(Trajectory::attempts).map(attempt).collect();
+    PerAttempt::new([groups.len(), samples, attempts], values)
 }
 
 #[cfg(test)]
@@ -216,13 +216,13 @@ mod tests {
         let group = |episodes| Group::new(Problem::new(0, vec![1], vec![]).unwrap(), episodes).unwrap();
         let two = group(vec![episode(0.1, 0.2), episode(0.3, 0.4)]);
         let other = group(vec![episode(0.5, 0.6), episode(0.7, 0.8)]);
-        let tensor = rewards(&[two.clone(), other], &Device::flex()).unwrap();
-        assert_eq!(tensor.dims(), [2, 2, 2]);
-        assert_eq!(tensor.into_data().iter::<f32>().collect::<Vec<_>>(), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]);
+        let found = rewards(&[two.clone(), other]).unwrap();
+        assert_eq!(found.shape(), [2, 2, 2]);
+        assert_eq!(found.values(), [0.1f32, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8].map(f64::from));
         let short = group(vec![episode(0.1, 0.2)]);
-        let wrong = rewards(&[two, short], &Device::flex()).unwrap_err();
+        let wrong = rewards(&[two, short]).unwrap_err();
         assert_eq!(wrong, Error::Length { what: "episodes of a group", expected: 2, got: 1 });
-        assert!(rewards(&[], &Device::flex()).is_err());
+        assert!(rewards(&[]).is_err());
     }
 
     #[test]

@@ -117,6 +117,54 @@ impl Transitions {
     }
 }
 
+/// An accuracy as evaluations report it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Accuracy {
+    percent: f64,
+    problems: f64,
+}
+
+impl Accuracy {
+    /// So many percent of so many problems are right.
+    pub fn new(percent: f64, problems: f64) -> Self {
+        Self { percent, problems: problems.max(1.0) }
+    }
+
+    /// The square of its standard error, in percent points.
+    fn variance(self) -> f64 {
+        self.percent * (100.0 - self.percent).max(0.0) / self.problems
+    }
+}
+
+/// How two accuracies are compared: what must be exceeded before one is called worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// For a warning in time: both on the same problems. More than 2 points, and more problems than a paired test takes for chance even if all that
+    /// changed became wrong: then z = d/√d for d problems (McNemar 1947), which needs d ≥ 4.
+    Paired,
+    /// For a statement: as if on different problems, whose accuracies vary more: z = fall / √(p(1−p)/n + q(1−q)/m).
+    Unpaired,
+}
+
+/// Whether attempt 1 got worse: its accuracy fell by more than sampling noise, z > 1.96 (95 %), as `compared` counts it.
+///
+/// A run asks it as a warning, which must not come too late; a report as a statement, which must not be wrong.
+pub fn first_got_worse(before: Accuracy, after: Accuracy, compared: Compared) -> bool {
+    let fall = before.percent - after.percent;
+    let (least, variance) = match compared {
+        // √(100 % · fall / n): the least error that a fall of this size can have.
+        Compared::Paired => (WARNED_POINTS, 100.0 * fall.max(0.0) / after.problems),
+        Compared::Unpaired => (0.0, before.variance() + after.variance()),
+    };
+    fall > least && fall * fall > Z * Z * variance.max(0.0)
+}
+
+/// Points of acc@t1 from which a warning is due.
+const WARNED_POINTS: f64 = 2.0;
+
+/// The 97.5 % quantile of the normal distribution.
+const Z: f64 = 1.959_964;
+
 /// Edit distance over the sum of both lengths: 0 for a copy, at most 1.
 ///
 /// # Source
@@ -186,6 +234,23 @@ mod tests {
         assert_eq!((wrong.delta(), wrong.changed()), (0.5, 0.5));
         let right = Transitions::of(&[episode((1, true), (2, false))]);
         assert_eq!((right.fix_given_wrong(), right.break_given_right(), right.delta()), (None, Some(1.0), -1.0));
+    }
+
+    #[test]
+    fn a_fall_is_a_warning_before_it_is_a_statement() {
+        let worse = |before: f64, after: f64, n: f64, compared| {
+            first_got_worse(Accuracy::new(before, n), Accuracy::new(after, n), compared)
+        };
+        assert!(worse(45.0, 42.9, 500.0, Compared::Paired) && !worse(45.0, 43.0, 500.0, Compared::Paired));
+        // At 45 % two measurements of 500 problems differ by 6.1 points before that is more than noise.
+        assert!(worse(45.0, 38.7, 500.0, Compared::Unpaired) && !worse(45.0, 39.0, 500.0, Compared::Unpaired));
+        assert!(worse(43.2, 2.1, 2000.0, Compared::Unpaired) && !worse(43.2, 42.7, 2000.0, Compared::Unpaired));
+        // Three of 50 problems may be chance, four may not.
+        assert!(worse(50.0, 42.0, 50.0, Compared::Paired) && !worse(50.0, 44.0, 50.0, Compared::Paired));
+        for compared in [Compared::Paired, Compared::Unpaired] {
+            assert!(!worse(40.0, 60.0, 500.0, compared) && !worse(40.0, 40.0, 500.0, compared));
+            assert!(!worse(f64::NAN, 40.0, 500.0, compared));
+        }
     }
 
     #[test]

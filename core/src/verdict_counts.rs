@@ -41,8 +41,14 @@ mod tests {
 
     #[test]
     fn every_verdict_is_counted_under_its_own_name() {
-        let all =
-            [Verdict::Right, Verdict::Partial(0.5), Verdict::Wrong, Verdict::Unparseable, Verdict::Truncated, Verdict::Failed];
+        let all = [
+            Verdict::Right,
+            Verdict::partial(0.5).unwrap(),
+            Verdict::Wrong,
+            Verdict::Unparseable,
+            Verdict::Truncated,
+            Verdict::Failed,
+        ];
         let mut counts = VerdictCounts::default();
         for (n, verdict) in (1..).zip(all) {
             (0..n).for_each(|_| counts.observe(verdict));

@@ -1,5 +1,7 @@
 //! Judging an answer.
 
+use alloc::vec::Vec;
+
 use crate::{error::Error, task::Problem};
 
 /// What a verifier found. A verifier that could not judge says so; it never hides behind a wrong answer.
@@ -10,9 +12,8 @@ pub enum Verdict {
     Right,
     /// The answer is wrong: reward 0.
     Wrong,
-    /// The answer deserves part of the reward, in `[0, 1]`; made by [`Verdict::partial`]. A rollout takes another number for [`Verdict::Failed`], and no
-    /// attempt is made of one.
-    Partial(f32),
+    /// The answer deserves part of the reward; made by [`Verdict::partial`].
+    Partial(Part),
     /// No answer could be read out of the attempt: reward 0, counted apart.
     Unparseable,
     /// The attempt hit its length limit before it ended: reward 0, counted apart.
@@ -21,6 +22,10 @@ pub enum Verdict {
     Failed,
 }
 
+/// A part of the reward, in `[0, 1]`, as [`Verdict::partial`] makes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part(f32);
+
 impl Verdict {
     /// Partial credit in `[0, 1]`.
     ///
@@ -28,22 +33,14 @@ impl Verdict {
     /// [`Error::OutOfRange`] outside of it.
     pub fn partial(credit: f32) -> Result<Self, Error> {
         crate::error::check_range("partial credit", "within [0, 1]", f64::from(credit), 0.0, 1.0)?;
-        Ok(Self::Partial(credit))
-    }
-
-    /// Itself, unless it is a [`Verdict::Partial`] that was not made by [`Verdict::partial`] and lies outside of `[0, 1]`.
-    pub(crate) fn check(self) -> Result<Self, Error> {
-        match self {
-            Self::Partial(credit) => Self::partial(credit),
-            _ => Ok(self),
-        }
+        Ok(Self::Partial(Part(credit)))
     }
 
     /// The reward r in `[0, 1]`.
     pub fn reward(self) -> f32 {
         match self {
             Self::Right => 1.0,
-            Self::Partial(credit) => credit,
+            Self::Partial(Part(credit)) => credit,
             Self::Wrong | Self::Unparseable | Self::Truncated | Self::Failed => 0.0,
         }
     }
@@ -65,7 +62,7 @@ impl Verdict {
     pub(crate) fn place(self) -> usize {
         match self {
             Self::Right => 0,
-            Self::Partial(credit) if credit >= 1.0 => 0,
+            Self::Partial(Part(credit)) if credit >= 1.0 => 0,
             Self::Partial(_) => 1,
             Self::Wrong => 2,
             Self::Unparseable => 3,
@@ -88,11 +85,23 @@ impl Verdict {
 pub trait Verifier {
     /// The verdict on one attempt.
     fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict;
+
+    /// The verdicts on all attempts of a turn, in order: those that [`Verifier::verify`] gives, and by default from it.
+    ///
+    /// For verifiers to whom asking costs more than judging, such as a judge on another machine: a rollout asks once a turn. Missing verdicts count as
+    /// [`Verdict::Failed`].
+    fn verify_all(&self, asked: &[(&Problem, &[u32])]) -> Vec<Verdict> {
+        asked.iter().map(|(problem, answer)| self.verify(problem, answer)).collect()
+    }
 }
 
 impl<V: Verifier + ?Sized> Verifier for &V {
     fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict {
         (**self).verify(problem, answer)
+    }
+
+    fn verify_all(&self, asked: &[(&Problem, &[u32])]) -> Vec<Verdict> {
+        (**self).verify_all(asked)
     }
 }
 
@@ -107,10 +116,10 @@ mod tests {
         for zero in [Verdict::Wrong, Verdict::Unparseable, Verdict::Truncated, Verdict::Failed] {
             assert_eq!(zero.reward(), 0.0, "{}", zero.name());
         }
-        let names =
-            [Verdict::Right, Verdict::Partial(0.5), Verdict::Wrong, Verdict::Unparseable, Verdict::Truncated, Verdict::Failed];
+        let part = |credit| Verdict::partial(credit).unwrap();
+        let names = [Verdict::Right, part(0.5), Verdict::Wrong, Verdict::Unparseable, Verdict::Truncated, Verdict::Failed];
         assert_eq!(names.map(Verdict::name), Verdict::NAMES);
-        assert_eq!((Verdict::Partial(1.0).name(), Verdict::Partial(1.0).is_right()), ("right", true));
+        assert_eq!((part(1.0).name(), part(1.0).is_right()), ("right", true));
         assert!(Verdict::partial(1.5).is_err() && Verdict::partial(f32::NAN).is_err());
     }
 }

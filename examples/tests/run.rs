@@ -36,7 +36,7 @@ fn broken_verifiers_are_caught_and_a_sound_one_is_not() {
     let out = run(env!("CARGO_BIN_EXE_broken_verifier"), &[]);
     for (name, law) in [
         ("ComparesAPrefix", "an empty answer is not right"),
-        ("PaysByTheToken", "a reward lies in [0, 1]"),
+        ("PaysByTheToken", "a verifier never panics"),
         ("Indexes", "a verifier never panics"),
     ] {
         assert!(out.contains(&format!("{name}: broken law: {law}")), "{out}");
@@ -60,22 +60,4 @@ fn sandbagging_shows_in_three_numbers() {
 fn the_ledger_runs_through_the_library() {
     let out = run(env!("CARGO_BIN_EXE_ledger"), &["4", "2", "2"]);
     assert!(out.contains("base") && out.contains("stage_two") && out.contains("attempt 2 gains"), "{out}");
-}
-
-#[test]
-fn the_committed_problems_are_those_of_the_script() {
-    let committed = include_str!("../data/sums.jsonl");
-    assert_eq!(run(env!("CARGO_BIN_EXE_make_problems"), &[]), committed);
-}
-
-#[test]
-fn verdicts_are_counted() {
-    let out = run(env!("CARGO_BIN_EXE_verdicts_per_second"), &["0.05"]);
-    for line in out.lines() {
-        let rate: f64 = line.split(' ').nth(1).and_then(|rate| rate.parse().ok()).unwrap();
-        let right: f64 = line.split(' ').rev().nth(4).and_then(|share| share.parse().ok()).unwrap();
-        // Every solution is right for itself, and few are for their neighbour.
-        assert!(rate > 0.0 && (50.0..60.0).contains(&right), "{line}");
-    }
-    assert_eq!(out.lines().count(), 2, "{out}");
 }

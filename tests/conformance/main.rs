@@ -1,6 +1,6 @@
 //! One suite for every backend: the same bodies, against recorded values and against themselves, within the tolerances that the backend owns.
 //!
-//! `cargo test -p palinode-tests --test conformance` runs it on flex and ndarray; `--features wgpu` and `--features cuda` add GPUs. A backend that
+//! `cargo test -p palinode-tests --test conformance` runs it on flex; `--features ndarray` adds a second implementation on the CPU, `wgpu` and `cuda` add GPUs. A backend that
 //! was asked for and has no device is a failure, not a skip.
 
 #[macro_use]

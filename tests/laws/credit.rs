@@ -1,18 +1,18 @@
-use burn_tensor::Tensor;
 use palinode_core::{
     Error,
     credit::Credit,
     objective::{Objective, StageOne, StageTwo},
+    per_attempt::PerAttempt,
     sandbagging::sandbagging_threshold,
     shaping::Shaping,
 };
-use palinode_tests::{close, device, reward, rewards, values};
+use palinode_tests::{close, listed, reward, rewards};
 use proptest::prelude::*;
 
 /// What attempt 1 gains in expectation by being right rather than wrong, given P(y2 right | y1 right) and P(y2 right | y1 wrong).
 fn gain_of_being_right(stage: &StageTwo, p_stay: f64, p_fix: f64) -> f64 {
-    let outcomes = Tensor::<3>::from_data([[[1.0f32, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]], &device());
-    let credited: Vec<f64> = values(stage.returns(outcomes).narrow(2, 0, 1)).into_iter().map(f64::from).collect();
+    let outcomes = PerAttempt::new([1, 4, 2], vec![1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]).unwrap();
+    let credited: Vec<f64> = stage.returns(&outcomes).episodes().map(|returns| returns[0]).collect();
     let right = p_stay * credited[0] + (1.0 - p_stay) * credited[1];
     let wrong = p_fix * credited[2] + (1.0 - p_fix) * credited[3];
     right - wrong
@@ -28,7 +28,8 @@ proptest! {
     fn per_turn_credit_keeps_the_bonus_off_attempt_one(r in rewards(), alpha in 0.0f64..50.0) {
         let stage = StageTwo::new(0.01, Shaping::ProgressBonus { alpha }).unwrap();
         let first: Vec<f32> = r.episodes().map(|episode| episode[0]).collect();
-        prop_assert_eq!(values(stage.returns(r.tensor(&device())).narrow(2, 0, 1)), first);
+        let credited: Vec<f32> = stage.returns(&r.numbers()).episodes().map(|returns| returns[0] as f32).collect();
+        prop_assert_eq!(credited, first);
     }
 
     /// So the best first attempt is the right one, by the same margin at any alpha.
@@ -78,7 +79,7 @@ proptest! {
     #[test]
     fn returns_are_discounted_sums(r in rewards(), gamma in 0.0f64..=1.0) {
         let k = r.shape[2];
-        let returns = values(Credit::Discounted { gamma }.returns(r.tensor(&device())));
+        let returns = listed(&Credit::Discounted { gamma }.returns(&r.numbers()));
         for (episode, returns) in r.episodes().zip(returns.chunks(k)) {
             let expected: Vec<f32> = (0..k)
                 .map(|from| (from..k).map(|j| f64::from(episode[j]) * gamma.powi((j - from) as i32)).sum::<f64>() as f32)
@@ -91,8 +92,8 @@ proptest! {
     #[test]
     fn joint_credit_is_one_number_an_episode(r in rewards()) {
         let k = r.shape[2];
-        let joint = values(Credit::Joint.returns(r.tensor(&device())));
-        let undiscounted = values(Credit::Discounted { gamma: 1.0 }.returns(r.tensor(&device())));
+        let joint = listed(&Credit::Joint.returns(&r.numbers()));
+        let undiscounted = listed(&Credit::Discounted { gamma: 1.0 }.returns(&r.numbers()));
         for (joint, undiscounted) in joint.chunks(k).zip(undiscounted.chunks(k)) {
             prop_assert!(joint.iter().all(|value| (value - undiscounted[0]).abs() < 1e-5));
         }
@@ -104,6 +105,6 @@ proptest! {
         let k = r.shape[2];
         let changed = r.values.iter().enumerate().map(|(i, &value)| if i % k == 0 { other } else { value }).collect();
         let stage = StageOne::default();
-        prop_assert_eq!(values(stage.returns(r.tensor(&device()))), values(stage.returns(r.with(changed).tensor(&device()))));
+        prop_assert_eq!(stage.returns(&r.numbers()), stage.returns(&r.with(changed).numbers()));
     }
 }

@@ -1,15 +1,16 @@
 use burn_tensor::{DType, Tensor, TensorData};
 use palinode_core::{
-    advantage::Baseline,
+    Error,
     batch::TokenBatch,
     credit::Credit,
     kl::KlEstimator,
-    objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
-    scoring::{Scoring, score_tokens},
+    objective::{Objective, StageOne, StageTwo},
+    sampling::Sampling,
     shaping::Shaping,
     trajectory::rewards,
+    update::Update,
 };
-use palinode_tests::{FreeLogits, VOCABULARY, device, episodes, groups, values};
+use palinode_tests::{FreeLogits, VOCABULARY, device, episodes, groups};
 use proptest::prelude::*;
 
 /// Logits in f64, where differences of a loss are still worth something.
@@ -41,12 +42,12 @@ proptest! {
             // K2's value is what its gradient differentiates; K3 borrows that gradient, so differences of its value are another thing; K1 is in the
             // advantages, so it leaves the policy gradient alone.
             for kl in [KlEstimator::Exact, KlEstimator::K1, KlEstimator::K2] {
-                let scoring = Scoring { temperature, kl, ..Scoring::default() };
-                let gains = advantages(objective, rewards(&groups, &device()).unwrap(), None, Baseline::LeaveOneOut, false);
-                let gains = values(gains);
+                let sampling = Sampling::temperature(temperature).unwrap();
+                let exact = Update::new(objective, sampling);
+                let gains = exact.advantages(&rewards(&groups).unwrap(), || Err(Error::Empty("K1 alone asks"))).unwrap();
+                let update = exact.with_kl(kl);
                 let of = |policy: &FreeLogits| {
-                    let scores = score_tokens(policy, Some(&reference), &batch, &scoring);
-                    batch_loss(objective, kl, &batch, &scores, &gains, episodes.len()).unwrap()
+                    update.loss(policy, &reference, &batch, gains.values(), episodes.len()).unwrap().0
                 };
                 let tracked = free_logits(logits.clone()).tracked();
                 let gradients = of(&tracked).backward();

@@ -1,12 +1,13 @@
-use burn_tensor::Tensor;
 use palinode_core::{
-    advantage::Baseline,
+    Error,
     batch::TokenBatch,
-    kl::KlEstimator,
-    objective::{Objective, StageOne, StageTwo, advantages, batch_loss, loss},
+    objective::{Objective, StageOne, StageTwo, loss},
+    per_attempt::PerAttempt,
     policy::Policy,
+    sampling::Sampling,
     scoring::{Scoring, TokenScores, score_tokens},
     trajectory::{Trajectory, rewards},
+    update::Update,
 };
 use palinode_lm::{Decoder, DecoderConfig};
 use palinode_tests::{FreeLogits, VOCABULARY, close, device, episodes, groups, values};
@@ -17,8 +18,8 @@ fn batch(episodes: &[&Trajectory]) -> TokenBatch {
 }
 
 /// One weight an attempt, which follows from its place.
-fn weights(episodes: usize, attempts: usize, seed: u32) -> Vec<f32> {
-    (0..(episodes * attempts) as u32).map(|i| ((i * 7 + seed) % 11) as f32 - 5.0).collect()
+fn weights(episodes: usize, attempts: usize, seed: u32) -> Vec<f64> {
+    (0..(episodes * attempts) as u32).map(|i| f64::from((i * 7 + seed) % 11) - 5.0).collect()
 }
 
 fn score<P: Policy, R: Policy>(policy: &P, reference: &R, batch: &TokenBatch) -> TokenScores {
@@ -47,10 +48,15 @@ fn transformers() -> [Decoder; 2] {
 }
 
 /// The loss of some episodes under the transformer, of `counted` in the whole step.
-fn transformer_loss(models: &[Decoder; 2], episodes: &[&Trajectory], gains: &[f32], betas: &[f32], counted: usize) -> f32 {
+fn transformer_loss(models: &[Decoder; 2], episodes: &[&Trajectory], gains: &[f64], betas: &[f64], counted: usize) -> f32 {
     let batch = batch(episodes);
     let scores = score(&models[0], &models[1], &batch);
     values(loss(&scores, batch.spread(gains).unwrap(), batch.spread(betas).unwrap(), counted))[0]
+}
+
+/// Estimators of KL that work in the loss ask for no divergence in the rewards.
+fn nobody_asks() -> Result<Vec<f64>, Error> {
+    Err(Error::Empty("a divergence"))
 }
 
 proptest! {
@@ -95,20 +101,19 @@ proptest! {
         let episodes = episodes(&groups);
         let batch = batch(&episodes);
         let (policy, reference) = (FreeLogits::new(positions(&batch), seed, &device()), FreeLogits::new(positions(&batch), !seed, &device()));
-        let rewards = rewards(&groups, &device()).unwrap();
-        let [p, g, k] = rewards.dims();
-        let other = Tensor::cat(vec![
-            rewards.clone().narrow(2, 0, 1).neg().add_scalar(1.0),
-            rewards.clone().narrow(2, 1, k - 1),
-        ], 2);
-        let gradient = |rewards: Tensor<3>| {
-            let stage = StageOne::default();
-            let gains = values(advantages(&stage, rewards, None, Baseline::LeaveOneOut, true));
+        let rewards = rewards(&groups).unwrap();
+        let other = rewards.map_episodes(|rewards, other| {
+            other.copy_from_slice(rewards);
+            other[0] = 1.0 - rewards[0];
+        });
+        let update = Update::new(StageOne::default(), Sampling::Greedy).scaled(true);
+        let gradient = |rewards: &PerAttempt| {
+            let gains = update.advantages(rewards, nobody_asks).unwrap();
             let tracked = policy.tracked();
-            let scores = score(&tracked, &reference, &batch);
-            tracked.gradient(&batch_loss(&stage, KlEstimator::Exact, &batch, &scores, &gains, p * g).unwrap())
+            let (loss, _) = update.loss(&tracked, &reference, &batch, gains.values(), episodes.len()).unwrap();
+            tracked.gradient(&loss)
         };
-        prop_assert_eq!(gradient(rewards), gradient(other));
+        prop_assert_eq!(gradient(&rewards), gradient(&other));
     }
 
     /// Without a KL weight the reference is nowhere in the loss.
@@ -136,10 +141,12 @@ proptest! {
         let episodes = episodes(&groups);
         let batch = batch(&episodes);
         let policy = FreeLogits::new(positions(&batch), seed, &device()).tracked();
-        let rewards = rewards(&groups, &device()).unwrap();
-        let k = rewards.dims()[2];
-        let tied = Tensor::cat(vec![rewards.clone().narrow(2, 0, 1).mul_scalar(0.0), rewards.narrow(2, 1, k - 1)], 2);
-        let gains = values(advantages(&StageTwo::default(), tied, None, Baseline::LeaveOneOut, false));
+        let tied = rewards(&groups).unwrap().map_episodes(|rewards, tied| {
+            tied.copy_from_slice(rewards);
+            tied[0] = 0.0;
+        });
+        let update = Update::new(StageTwo::default(), Sampling::Greedy);
+        let gains = update.advantages(&tied, nobody_asks).unwrap().values().to_vec();
         let free = TokenScores { kl: None, ..score(&policy, &policy, &batch) };
         let nothing = batch.spread(&vec![0.0; gains.len()]).unwrap();
         let gradient = policy.gradient(&loss(&free, batch.spread(&gains).unwrap(), nothing, episodes.len()));
@@ -161,7 +168,7 @@ proptest! {
         let whole = transformer_loss(&models, &episodes, &gains, &betas, n);
 
         let order: Vec<usize> = (0..n).map(|i| (i + shift) % n).rev().collect();
-        let of_episode = |values: &[f32]| order.iter().flat_map(|&i| values[i * k..(i + 1) * k].to_vec()).collect::<Vec<f32>>();
+        let of_episode = |values: &[f64]| order.iter().flat_map(|&i| values[i * k..(i + 1) * k].to_vec()).collect::<Vec<f64>>();
         let shuffled: Vec<&Trajectory> = order.iter().map(|&i| episodes[i]).collect();
         prop_assert!(close(&[transformer_loss(&models, &shuffled, &of_episode(&gains), &of_episode(&betas), n)], &[whole], 1e-4));
 
@@ -170,7 +177,7 @@ proptest! {
         for (i, episode) in episodes.iter().enumerate() {
             let own = i * k..(i + 1) * k;
             let alone = transformer_loss(&models, &[episode], &gains[own.clone()], &betas[own.clone()], n);
-            let only = |values: &[f32]| values.iter().enumerate().map(|(j, &v)| if own.contains(&j) { v } else { 0.0 }).collect::<Vec<f32>>();
+            let only = |values: &[f64]| values.iter().enumerate().map(|(j, &v)| if own.contains(&j) { v } else { 0.0 }).collect::<Vec<f64>>();
             let among = transformer_loss(&models, &episodes, &only(&gains), &only(&betas), n);
             prop_assert!(close(&[alone], &[among], 1e-4), "{} {}", alone, among);
             sum += alone;
@@ -196,7 +203,7 @@ proptest! {
     fn scores_do_not_depend_on_the_chunk(groups in groups(), chunk in 1usize..9) {
         let ([policy, reference], episodes) = (transformers(), episodes(&groups));
         let batch = batch(&episodes);
-        let score = |chunk| score_tokens(&policy, Some(&reference), &batch, &Scoring { chunk, ..Scoring::default() });
+        let score = |chunk| score_tokens(&policy, Some(&reference), &batch, &Scoring::default().in_chunks(chunk));
         let (whole, parts) = (score(usize::MAX), score(chunk));
         prop_assert!(close(&values(whole.logprob), &values(parts.logprob), 1e-5));
         prop_assert!(close(&values(whole.kl.unwrap()), &values(parts.kl.unwrap()), 1e-5));

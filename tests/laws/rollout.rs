@@ -6,7 +6,7 @@ use palinode_core::{
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
     rollout::{AnswerLimit, RolloutConfig, rollout},
-    sampling::{Sampling, choose},
+    sampling::{Sampling, Temperature, choose},
     scoring::{Scoring, score_tokens},
     task::Problem,
     trajectory::{Group, Trajectory},
@@ -51,10 +51,10 @@ fn key(seed: u64, step: u32) -> RandomKey {
 }
 
 /// Largest difference between the log-probabilities of sampling and of scoring.
-fn gap<P: Policy>(policy: &P, groups: &[Group], temperature: f64) -> f32 {
+fn gap<P: Policy>(policy: &P, groups: &[Group], temperature: Temperature) -> f32 {
     let episodes = episodes(groups);
     let batch = TokenBatch::new(&episodes, &device()).unwrap();
-    let scoring = Scoring { temperature, ..Scoring::default() };
+    let scoring = Scoring::at(temperature);
     let scored = values(score_tokens(policy, None::<&P>, &batch, &scoring).logprob);
     let sampled = episodes.iter().flat_map(|e| e.attempts()).flat_map(|a| a.sampling_logprobs());
     sampled.zip(scored).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)

@@ -3,20 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use burn::{module::Module, optim::GradientsParams};
-use burn_tensor::{DType, Device, FloatDType, Tensor, TensorData};
+use burn::module::Module;
+use burn_optim::GradientsParams;
+use burn_tensor::{Device, FloatDType, Tensor};
 use palinode_core::{
-    advantage::Baseline,
+    Error,
     attempt::{Attempt, StopReason},
     batch::TokenBatch,
     credit::Credit,
     kl::KlEstimator,
-    objective::{Objective, StageOne, StageTwo, advantages, batch_loss, kl_penalty},
+    objective::{Objective, StageOne, StageTwo},
     policy::Policy,
+    sampling::{Sampling, Temperature},
     scoring::{Scoring, TokenScores, score_tokens},
     shaping::Shaping,
     task::Problem,
     trajectory::{Group, Trajectory, rewards},
+    update::Update,
     verifier::Verdict,
 };
 use palinode_lm::{Decoder, DecoderConfig};
@@ -24,7 +27,7 @@ use palinode_train::{gradient::learner::list_gradients, watch::checks::worse};
 use safetensors::SafeTensors;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{close, episodes, values};
+use crate::{close, episodes, listed, values};
 
 /// The estimators, by their names in the fixtures.
 pub const ESTIMATORS: [(&str, KlEstimator); 4] =
@@ -180,7 +183,8 @@ impl Fixture {
 
     /// The scores of a case.
     pub fn score<P: Policy>(&self, policy: &P, reference: &P, case: &Case, kl: KlEstimator, device: &Device) -> TokenScores {
-        let scoring = Scoring { temperature: self.temperature, kl, ..Scoring::default() };
+        let temperature = Temperature::new(self.temperature).expect("in range");
+        let scoring = Scoring::at(temperature).with_kl(kl);
         score_tokens(policy, Some(reference), &case.batch(device), &scoring)
     }
 
@@ -222,15 +226,17 @@ impl Fixture {
         device: &Device,
     ) -> (Vec<f32>, Tensor<1>) {
         let batch = case.batch(device);
-        let scores = self.score(policy, reference, case, kl, device);
-        let rewards = rewards(&case.groups(), device).expect("groups of one size");
-        let penalty = (kl == KlEstimator::K1).then(|| {
-            let d = scores.kl.clone().expect("scored against a reference");
-            Tensor::from_data(TensorData::new(kl_penalty(objective, &batch, d), rewards.dims()), (device, DType::F32))
-        });
-        let gains = values(advantages(objective, rewards, penalty, Baseline::LeaveOneOut, false));
-        let loss = batch_loss(objective, kl, &batch, &scores, &gains, batch.episodes()).expect("one advantage an attempt");
-        (gains, loss)
+        let update = Update::new(objective, Sampling::temperature(self.temperature).expect("in range")).with_kl(kl);
+        let rewards = rewards(&case.groups()).expect("groups of one size");
+        // What was recorded was sampled from the policy itself.
+        let divergences = || -> Result<Vec<f64>, Error> {
+            let d = self.score(policy, reference, case, kl, device).kl.expect("scored against a reference");
+            Ok(batch.sum_by_attempt(d).into_iter().map(f64::from).collect())
+        };
+        let gains = update.advantages(&rewards, divergences).expect("one divergence an attempt");
+        let (loss, _) =
+            update.loss(policy, reference, &batch, gains.values(), batch.episodes()).expect("one advantage an attempt");
+        (listed(&gains), loss)
     }
 }
 

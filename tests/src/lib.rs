@@ -4,6 +4,7 @@ use burn_tensor::Device;
 pub use palinode_core::laws::{
     close,
     fixtures::{FreeLogits, Hashed, VOCABULARY},
+    listed,
     strategies::{Rewards, reward, rewards},
     values,
 };

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! What a file really is, by its first bytes, where it is not what its name or its place promises.
 
 use std::{

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! Model folders in Hugging Face layout, in and out.
 //!
 //! [`Folder::open`] reads `config.json` and the headers of all weights files and compares them, before anything is allocated;

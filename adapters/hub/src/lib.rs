@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! Model folders of the Hugging Face Hub: downloaded by name, and pinned to a commit.
 //!
 //! A name is `owner/name` or `owner/name@revision`. Whatever the revision was, what is fetched belongs to one commit, and [`Snapshot::name`] says which:

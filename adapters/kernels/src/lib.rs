@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! A transformer's passes on the CPU, written out.
 //!
 //! Tensor operations read and write whole tensors one after another, keep all of them for automatic differentiation, and cost some time each. For a model

@@ -2,9 +2,9 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    optim::GradientsParams,
     tensor::{DType, Tensor, TensorData},
 };
+use burn_optim::GradientsParams;
 use palinode_kernels::{Decoder as Passes, Numbers, Parameters, Shape};
 
 use crate::{config::Activation, decoder::Decoder};

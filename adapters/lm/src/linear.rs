@@ -6,7 +6,7 @@ use burn::{
 };
 
 use crate::{
-    lora::{LowRank, added},
+    low_rank::{LowRank, added},
     source::WeightSource,
 };
 

@@ -4,9 +4,9 @@
 
 use burn::{
     module::Module,
-    optim::GradientsParams,
     tensor::{Int, Tensor},
 };
+use burn_optim::GradientsParams;
 
 use crate::decoder::Decoder;
 

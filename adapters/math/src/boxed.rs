@@ -1,5 +1,7 @@
 //! The answer that a solution marks as its last.
 
+use crate::doubt::doubt;
+
 /// Commands that draw a box.
 const COMMANDS: [&str; 2] = ["\\boxed", "\\fbox"];
 
@@ -14,6 +16,23 @@ pub fn last_boxed(text: &str) -> Option<&str> {
         None => first_token(rest)?,
     };
     Some(outermost(text, start).unwrap_or(last))
+}
+
+/// The content of the last box, as [`last_boxed`] finds it, where a text gives it as its one answer; None where there is no box that ends.
+///
+/// # Errors
+/// Why it is none: boxes that `or`, `and` or a comma joins, a box that stands after `not` or is said to be wrong, one with an alternative after it.
+pub fn final_boxed(text: &str) -> Result<Option<&str>, &'static str> {
+    let Some(content) = last_boxed(text) else { return Ok(None) };
+    // Both are places in the same text.
+    let start = content.as_ptr() as usize - text.as_ptr() as usize;
+    let Some(command) = COMMANDS.into_iter().filter_map(|command| text[..start].rfind(command)).max() else {
+        return Ok(Some(content));
+    };
+    let before = &text[..command];
+    let other = last_boxed(before).map(|other| other.as_ptr() as usize - text.as_ptr() as usize + other.len());
+    doubt(text, other, command..start + content.len()).map_or(Ok(()), Err)?;
+    Ok(Some(content))
 }
 
 /// Where the last `command` ends that is not the beginning of a longer name, such as `\fboxsep`.

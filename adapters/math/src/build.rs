@@ -90,7 +90,8 @@ fn based(digits: &str, base: u32) -> Bounded<Value> {
 fn word_value(word: &str) -> Value {
     match word {
         "all real numbers" | "all reals" | "real numbers" | "the real numbers" | "the set of all real numbers" => Value::reals(),
-        "empty set" | "the empty set" => Value::EmptySet,
+        "empty set" | "the empty set" | "no solution" | "no solutions" => Value::EmptySet,
+        "dne" => Value::Word("does not exist".to_owned()),
         _ if word.starts_with("no ") && word.ends_with(" solutions") => Value::Word(word.trim_end_matches('s').to_owned()),
         _ => Value::Word(word.to_owned()),
     }

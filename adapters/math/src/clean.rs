@@ -46,7 +46,7 @@ fn strip_ends(text: &str) -> &str {
     let mut rest = text.trim();
     loop {
         let mut next = rest;
-        for opening in ["$", "\\(", "\\[", "~"] {
+        for opening in ["$", "\\(", "\\[", "~", "="] {
             next = next.strip_prefix(opening).unwrap_or(next);
         }
         for closing in ["\\,", "\\;", "\\!", "\\)", "\\]", "\\\\", "~"] {

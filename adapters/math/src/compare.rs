@@ -61,6 +61,8 @@ pub enum Reason {
     NotExpanded,
     /// The same value, but not in the factors of the reference.
     NotFactored,
+    /// The same equation or inequality, but not solved for the name that the reference gives.
+    NotSolved,
     /// The same value, but no number, which was asked for.
     NoNumber,
     /// The same value, but not simplified, which was asked for.
@@ -73,7 +75,7 @@ impl Reason {
     /// Whether the value is the reference's, and only the form is not.
     pub fn is_of_form(self) -> bool {
         use Reason::*;
-        matches!(self, NotWorkedOut | OtherNumbers | NotExpanded | NotFactored | NoNumber | NotSimplified)
+        matches!(self, NotWorkedOut | NotSolved | OtherNumbers | NotExpanded | NotFactored | NoNumber | NotSimplified)
     }
 }
 
@@ -95,6 +97,7 @@ impl fmt::Display for Reason {
             Self::OtherNumbers => "the same value, but not by the reference's numbers (form = \"any\" would take it)",
             Self::NotExpanded => "the same value, but not multiplied out, as the reference is (form = \"any\" would take it)",
             Self::NotFactored => "the same value, but not in the reference's factors (form = \"any\" would take it)",
+            Self::NotSolved => "the same relation, but not solved, as the reference is (form = \"any\" would take it)",
             Self::NoNumber => "the same value, but not one number (form = \"number\")",
             Self::NotSimplified => "the same value, but not simplified (form = \"simplified\")",
             Self::Undecided => "could not be decided within bounds",

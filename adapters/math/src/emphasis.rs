@@ -1,5 +1,7 @@
 //! Marks around an answer: emphasis, code and headings of Markdown, tags, and pictures in a line of text.
 
+use std::borrow::Cow;
+
 /// Marks of emphasis and code, the longer ones first.
 const MARKS: [&str; 8] = ["***", "**", "__", "```", "``", "*", "_", "`"];
 
@@ -47,6 +49,23 @@ fn is_picture(c: char) -> bool {
 fn is_symbol(c: char) -> bool {
     matches!(c as u32, 0x1f000..=0x1faff | 0x2600..=0x27bf | 0x2b00..=0x2bff | 0xfe0e | 0xfe0f | 0x200b | 0x200d | 0x2060 | 0xfeff | 0x20e3)
         || matches!(c, '•' | '▪' | '■' | '●' | '◆' | '→')
+}
+
+/// The text without what is struck out, as `~~5~~` is.
+pub fn without_struck(text: &str) -> Cow<'_, str> {
+    if !text.contains("~~") {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("~~") {
+        let inside = &rest[start + 2..];
+        let Some(length) = inside.find("~~").filter(|&length| length > 0) else { break };
+        kept.push_str(&rest[..start]);
+        rest = inside[length + 2..].trim_start_matches('~');
+    }
+    kept.push_str(rest);
+    Cow::Owned(kept)
 }
 
 /// The text without marks of strong emphasis and code within it: `**73** eggs` is `73 eggs`, and `10**3` stays a power. A mark opens where nothing that
@@ -125,6 +144,13 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(undressed(text), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_struck_out_is_gone() {
+        for (text, kept) in [("~~5~~", ""), ("~~5~~ 6", " 6"), ("a~b", "a~b"), ("~~5", "~~5"), ("7 ~~8~~ or ~~9~~", "7  or ")] {
+            assert_eq!(without_struck(text), kept, "{text}");
         }
     }
 

@@ -127,6 +127,9 @@ impl<'a> Lexer<'a> {
             if matches!(name, "left" | "right") && self.rest().starts_with('.') {
                 self.skip(1, false);
             }
+        } else if names::is_colour(name) {
+            let (_, length) = self.argument(name)?;
+            self.skip(length, false);
         } else if names::is_text(name) {
             return self.text_command(name);
         } else if matches!(name, "begin" | "end") {

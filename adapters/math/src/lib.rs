@@ -1,9 +1,13 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! Whether two short mathematical answers, in LaTeX or plain text, are the same: for verifying answers by rule.
 //!
 //! No wrong answer may be accepted; where two answers can't be shown to be the same within the bounds, they count as different.
 //!
 //! ```text
-//! last_boxed   the last \boxed{...} of a solution                              boxed
+//! final_boxed  the last \boxed{...} of a solution, where it is the one answer     boxed
 //! clean        delimiters, a final point, "the answer is"                      clean
 //! lex          text to tokens, without what only changes how it looks         lexer, names, token
 //! parse        tokens to a shape: lists, relations, sets, expressions         parser, ast, unit, numeral
@@ -43,7 +47,7 @@
 //!
 //! - `50\%` is a hundredth of 50. Where it is a whole answer, not a part of one, it also equals the bare number 50, if that has no percent sign.
 //!   `50\%` and `0.5\%` differ.
-//! - A unit at the end counts only against another unit: `5 cm` is `5`, and is not `5 m`. Units are not converted. The same holds for `\$`,
+//! - A unit at the end counts only against another unit: `5 cm` is `5`, and is not `5 m`. Units are not converted, and the case of a prefix counts: `Mg` is not `mg`. The same holds for `\$`,
 //!   degrees, and one counted noun in the plural, such as `apples`. `million` and the like multiply. Other words, such as `halves`, are not read.
 //!   Outside of `\text` a unit needs white space before it and must be too long for a product: `2mg` is three factors; `3 m/s` and the like are units.
 //! - Degrees are an angle in the argument of a trigonometric function, else a unit.
@@ -77,6 +81,7 @@ mod clean;
 mod compare;
 mod complex;
 mod display;
+mod doubt;
 pub mod emphasis;
 mod error;
 mod factoring;
@@ -106,8 +111,9 @@ use std::fmt;
 
 use num_rational::BigRational;
 
-pub use boxed::last_boxed;
+pub use boxed::{final_boxed, last_boxed};
 pub use compare::{Comparison, Reason, compare, judge};
+pub use doubt::doubt;
 pub use error::MathError;
 pub use form::Form;
 pub use unit::{Suffix, suffix};
@@ -149,7 +155,8 @@ impl Answer {
         if latex.len() > MAX_LENGTH {
             return Err(MathError::TooLong { length: latex.len(), limit: MAX_LENGTH });
         }
-        let ascii = script::ascii_digits(latex);
+        let kept = emphasis::without_struck(latex);
+        let ascii = script::ascii_digits(&kept);
         let read = Self::read(clean::clean(&ascii));
         if read.is_err() && ascii.contains(['*', '`', '_']) {
             // Emphasis within, as in `**5** km`.

@@ -64,7 +64,12 @@ pub(super) fn is_dressing(command: &str) -> bool {
                 | "bf"
                 | "it"
         )
-        || matches!(command, "mathbf" | "boldsymbol" | "bm" | "mathit" | "mathnormal" | "vec" | "ensuremath")
+        || matches!(command, "mathbf" | "boldsymbol" | "bm" | "mathit" | "mathnormal" | "vec" | "ensuremath" | "underline")
+}
+
+/// Commands with a colour as their first argument.
+pub(super) fn is_colour(command: &str) -> bool {
+    matches!(command, "color" | "textcolor")
 }
 
 /// Commands that make white space only.

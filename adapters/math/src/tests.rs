@@ -136,6 +136,21 @@ fn each_step_decides_what_it_should() {
 }
 
 #[test]
+fn colours_and_customary_words_change_nothing() {
+    assert_same(&[
+        ("\\color{blue}7", "7"),
+        ("\\textcolor{blue}{\\frac{1}{2}}", "0.5"),
+        ("\\underline{7}", "7"),
+        ("= 7", "7"),
+        ("\\text{DNE}", "does not exist"),
+        ("\\text{no solutions}", "\\emptyset"),
+        ("no solution", "\\varnothing"),
+    ]);
+    assert_different(&[("\\color{7}8", "78"), ("\\color{7}8", "7"), ("DNE", "\\emptyset"), ("no solution", "0"), ("=7=8", "8")]);
+    assert_eq!(read("~~7~~"), "error: the answer is empty");
+}
+
+#[test]
 fn rounding_never_hides_a_difference() {
     assert_different(&[
         ("0.333333333", "\\frac13"),
@@ -258,4 +273,92 @@ fn expressions_are_the_same_where_their_normal_forms_are() {
         ("\\sqrt{xy}", "\\sqrt x\\sqrt y"),
         ("\\cos x", "\\sqrt{1-\\sin^2 x}"),
     ]);
+}
+
+/// Asserts that each answer has the reference's value, and is taken or not where no form is set.
+fn assert_in_form(pairs: &[(&str, &str)], form: Option<Form>, taken: bool) {
+    for (answer, reference) in pairs {
+        let (found, wanted) = (Answer::parse(answer).unwrap(), Answer::parse(reference).unwrap());
+        assert!(judge(&found, &wanted, Some(Form::Any)).equal, "{answer} | {reference}");
+        let comparison = judge(&found, &wanted, form);
+        assert_eq!(comparison.equal, taken, "{answer} | {reference}: {}", comparison.because);
+    }
+}
+
+#[test]
+fn a_solved_relation_wants_a_solved_one() {
+    let unsolved = [
+        ("5t-10=0", "t=2"),
+        ("t+7=9", "t=2"),
+        ("2-t=0", "t=2"),
+        ("7=3t+1", "t=2"),
+        ("\\frac{t}{2}=1", "2=t"),
+        ("4n<20", "n<5"),
+        ("n-5<0", "5>n"),
+        ("-n>-5", "n<5"),
+        ("a-4b=1", "a=4b+1"),
+        ("b=\\frac{a-1}{4}", "a=4b+1"),
+        ("y-2x>1", "y>2x+1"),
+        ("3p=6, q=5", "p=2, q=5"),
+        ("x-2\\ne 0", "x\\ne 2"),
+    ];
+    assert_in_form(&unsolved, None, false);
+    let solved = [
+        ("2=t", "t=2"),
+        ("2", "t=2"),
+        ("t=\\frac{4}{2}=2", "t=2"),
+        ("5>n", "n<5"),
+        ("1+4b=a", "a=4b+1"),
+        ("4b+1", "a=4b+1"),
+        ("y=x", "x=y"),
+        ("q=5, p=2", "p=2, q=5"),
+        ("3n-15=0", "2n-10=0"),
+        ("2y+2x=6", "x+y=3"),
+        ("y^2=4-x^2", "x^2+y^2=4"),
+        ("x\\ge 2", "[2,\\infty)"),
+    ];
+    assert_in_form(&solved, None, true);
+}
+
+#[test]
+fn what_cancels_is_to_be_cancelled() {
+    let left = [
+        ("\\frac{6a+9}{3}", "2a+3"),
+        ("3\\cdot\\frac{a}{3}", "a"),
+        ("\\frac{a^2b}{ab}", "a"),
+        ("\\frac{a^2-b^2}{a+b}", "a-b"),
+        ("\\frac{a^2+2ab+b^2}{a^2-b^2}", "\\frac{a+b}{a-b}"),
+        ("\\frac{t^3-1}{t-1}", "t^2+t+1"),
+        ("\\frac{4+6\\sqrt3}{2}", "2+3\\sqrt3"),
+        ("\\frac{2\\pi}{8}", "\\frac{\\pi}{4}"),
+        ("(3t)^3", "27t^3"),
+        ("(-t)^2", "t^2"),
+        ("i^3", "-i"),
+        ("\\frac{2}{i}", "-2i"),
+        ("\\log 1000", "3"),
+        ("\\ln e^t", "t"),
+        ("e^{3\\ln t}", "t^3"),
+        ("\\cos^2 t+\\sin^2 t", "1"),
+        ("2\\sin 45^\\circ", "\\sqrt2"),
+    ];
+    assert_in_form(&left, None, false);
+    let done = [
+        ("\\frac{a+b}{2}", "\\frac{1}{2}(a+b)"),
+        ("\\frac{3}{4}t", "\\frac{3t}{4}"),
+        ("\\frac{t+1}{t-1}", "\\frac{1+t}{t-1}"),
+        ("\\frac{1+\\sqrt5}{2}", "\\frac12+\\frac{\\sqrt5}{2}"),
+        ("\\frac{n^2-n}{2}", "\\frac{n(n-1)}{2}"),
+        ("\\binom{n}{2}", "\\frac{n(n-1)}{2}"),
+        ("\\frac{2^n}{2}", "2^{n-1}"),
+        ("\\exp(2t)", "e^{2t}"),
+        ("\\sin 2t", "2\\sin t\\cos t"),
+        ("\\sqrt{12}", "2\\sqrt3"),
+        ("7!", "5040"),
+    ];
+    assert_in_form(&done, None, true);
+    let simplified =
+        [("6!", "720"), ("3^4", "81"), ("\\binom{6}{2}", "15"), ("\\pi\\cdot 2^3", "8\\pi"), ("\\frac{t^2}{t}", "t")];
+    assert_in_form(&simplified, Some(Form::Simplified), false);
+    let simple = [("2^{60}", "4^{30}"), ("10^3", "1000"), ("\\frac{1}{2}", "0.5")];
+    assert_in_form(&simple, Some(Form::Simplified), true);
 }

@@ -3,7 +3,7 @@
 use crate::script;
 
 /// Units by their usual names, each line one unit; the first name is the one kept.
-const UNITS: [&[&str]; 66] = [
+const UNITS: [&[&str]; 81] = [
     &["cm", "centimeter", "centimetre"],
     &["mm", "millimeter", "millimetre"],
     &["km", "kilometer", "kilometre"],
@@ -68,7 +68,22 @@ const UNITS: [&[&str]; 66] = [
     &["ms", "millisecond"],
     &["acre"],
     &["hectare"],
-    &["euro"],
+    &["euro", "eur"],
+    &["sterling", "gbp"],
+    &["yen", "jpy"],
+    &["yuan", "cny", "rmb", "renminbi"],
+    &["rupee", "inr", "rs"],
+    &["franc", "chf"],
+    &["won", "krw"],
+    &["ruble", "rouble", "rub"],
+    &["peso"],
+    &["canadian dollar", "cad"],
+    &["australian dollar", "aud"],
+    &["hong kong dollar", "hkd"],
+    &["singapore dollar", "sgd"],
+    &["taiwan dollar", "twd"],
+    &["brazilian real", "brl"],
+    &["penny", "pence", "pennie"],
     &["rpm"],
 ];
 
@@ -253,7 +268,7 @@ pub(super) fn is_plain_unit(word: &str) -> bool {
 /// The unit's one name: known units with powers and `per` between them, or one counted noun in the plural.
 pub(super) fn unit(text: &str) -> Option<String> {
     let text = text.trim();
-    if text.len() == 1 && !LETTERS.contains(&text) {
+    if text.len() == 1 && !LETTERS.contains(&text) || has_other_prefix(text) {
         return None;
     }
     let text = &text.replace("^{2}", "^2").replace("^{3}", "^3").replace('²', "^2").replace('³', "^3");
@@ -270,6 +285,24 @@ pub(super) fn unit(text: &str) -> Option<String> {
     let parts: Vec<String> = text.replace(" per ", "/").split('/').map(product).collect::<Option<_>>()?;
     let joined = parts.join("/");
     Some(known(&joined).map_or(joined, str::to_owned))
+}
+
+/// Whether a sign is written in a case that makes another unit of it: `Mm` is no millimetre, `PA` no pascal, and `M/s` no speed.
+fn has_other_prefix(text: &str) -> bool {
+    const CASES: [(&str, &[&str]); 7] = [
+        ("mm", &["mm"]),
+        ("mg", &["mg"]),
+        ("ml", &["ml", "mL"]),
+        ("ms", &["ms"]),
+        ("pa", &["Pa", "pa"]),
+        ("kpa", &["kPa", "kpa"]),
+        ("m", &["m"]),
+    ];
+    let mut signs = text.split(|c: char| !c.is_alphabetic()).filter(|sign| sign.len() <= 3);
+    signs.any(|sign| {
+        let lower = sign.to_lowercase();
+        CASES.iter().any(|(name, written)| *name == lower && !written.contains(&sign))
+    })
 }
 
 /// The one name of known units, each in the case it is written in, with `square` or `cubic` before them or a power after them.

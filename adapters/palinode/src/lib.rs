@@ -1,21 +1,20 @@
-//! palinode: language models that learn to take back a wrong first answer.
+#![doc = include_str!("../README.md")]
 //!
-//! The facade of the workspace. It re-exports the method ([`core`]), a transformer policy ([`lm`]), model folders in Hugging Face layout ([`hf`]), tasks ([`tasks`]) and the training loop
-//! ([`train`]), and adds what the `palinode` binary is made of: a configuration file ([`config`], [`pretrained`]), what it stands for ([`setup`], [`problems`]) and will need ([`plan`]), what a run depends on ([`inputs`]), device names ([`device`]), the
-//! report ([`report`]), and a run's log for other programs ([`csv`], [`tensorboard`]).
+//! # What is in it
 //!
-//! ```no_run
-//! use palinode::{config::RunConfig, device, setup::Setup, train::{gradient::workers::Workers, run::progress::Start, self}};
+//! The facade of the workspace. It re-exports [`burn`], the method ([`core`]), the contracts of text ([`text`]), a transformer policy ([`lm`]), model folders in Hugging Face
+//! layout ([`hf`]), rows of data sets ([`rows`]), tasks and verifiers ([`tasks`]), equality of mathematical answers ([`math`]), the training loop ([`train`]) and what is
+//! made of a run's folder ([`report`]); and adds what the `palinode` binary is made of:
 //!
-//! let config = RunConfig::default(); // the ledger task and a recipe that works
-//! let setup = Setup::open(&config, &device::open("flex")?)?;
-//! let (model, _) = setup.model()?;
-//! let mut events = Vec::new();
-//! let outcome = train::train(Start::fresh(model), setup.task.as_ref(), &config.train, &Workers::new(0)?, &mut (), &mut events)?;
-//! println!("{:?}", outcome.progress.stages.last());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! | module | what it holds |
+//! |---|---|
+//! | [`config`], [`pretrained`], [`preset`] | a configuration file, and whole ones by name |
+//! | [`setup`], [`problems`] | what it stands for: task, model, device |
+//! | [`plan`] | what a run will need, before anything runs |
+//! | [`inputs`] | what a run depends on |
+//! | [`device`] | devices by name |
 
+pub use burn;
 pub use palinode_core as core;
 pub use palinode_hf as hf;
 #[cfg(feature = "hub")]
@@ -28,7 +27,6 @@ pub use palinode_tasks as tasks;
 pub use palinode_text as text;
 pub use palinode_train as train;
 
-pub mod bench;
 pub mod config;
 pub mod device;
 pub mod inputs;

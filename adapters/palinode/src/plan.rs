@@ -90,46 +90,12 @@ impl Plan {
         let (prompt, answer) = (task.turns().max_prompt(), task.turns().limit().max_tokens());
         let episode = play::context(task, attempts).map_err(palinode_train::TrainError::from)?;
         let episodes = rl.problems * rl.samples;
-        let micro_batch = rl.micro_batch.min(episodes);
         let micro_batches = episodes.div_ceil(rl.micro_batch);
         let threads = workers.threads();
 
-        let mut held = vec![("weights", parameters * bytes)];
-        if lora.is_none() {
-            held.push(("reference weights", counted.all * bytes));
-        }
-        held.push(("optimiser", trained * (8 + if half { 4 } else { 0 })));
-        let parallel = threads.min(micro_batches) as u64;
-        held.push(("gradients", trained * 4 * (parallel + 1)));
         let written_out = Passes::of(config, setup, opened, episode);
-
-        let scored = (micro_batch * attempts * answer) as f64;
-        let chunk = (chunk_of(task.dialogue().tokenizer().len()) as f64).min(scored);
-        let logits = OF_LOGITS * chunk * sizes.vocabulary as f64 * 4.0;
-        let block = block_bytes(sizes, micro_batch, episode, bytes as f64, lora.is_some());
-        let inputs = (micro_batch * episode * sizes.width) as f64 * bytes as f64 * sizes.layers as f64;
-        let activations = if recompute { 2.0 * block + inputs } else { (sizes.layers + 1) as f64 * block };
-        let together = workers.decode_batch().clamp(rl.samples, episodes) as f64;
-        let cache =
-            OF_CACHE * together * episode as f64 * (2 * sizes.kv_heads * sizes.head_width() * sizes.layers) as f64 * bytes as f64;
-        let playing = threads.min(episodes.div_ceil(together as usize)) as f64;
-        // Every thread packs the matrices anew for the episodes that it decodes together.
-        let packed = if written_out.playing { counted.multiplied as f64 * 4.0 } else { 0.0 };
-        let mut in_turn = vec![
-            ("playing (KV cache, packed weights)", ((cache + packed) * playing) as u64),
-            // AdamW's moments as one file's bytes; weights and f32 copies are smaller, and written one after another.
-            ("storing a checkpoint (moments as bytes)", trained * 8 + counted.largest * 8),
-        ];
-        let scoring = ("scoring (activations, logits)", ((activations + logits) * parallel as f64) as u64);
-        // The passes that are written out keep their memory for the next time.
-        if written_out.scoring {
-            held.push(scoring)
-        } else {
-            in_turn.push(scoring)
-        }
-        if setup.settings().is_some() && lora.is_none() {
-            in_turn.push(("rounding at a stage's end", counted.all * 10));
-        }
+        let work = Work { bytes, answer, episode, episodes, micro_batches, threads, recompute, adapters: lora.is_some() };
+        let (held, in_turn) = work.memory(config, setup, workers, &counted, [parameters, trained], written_out);
 
         let (n, k) = (episodes as f64, attempts as f64);
         let written = n * k * answer as f64;
@@ -171,6 +137,79 @@ impl Plan {
         let rows = [workers.decode_batch().min(self.episodes), self.tokens[2] * self.episodes / self.micro_batches];
         let speeds = rows.map(|rows| throughput(rows.clamp(1, 4096), sizes, workers, device, dtype));
         OF_PRODUCTS * self.operations.iter().zip(speeds).map(|(operations, speed)| operations / speed).sum::<f64>()
+    }
+}
+
+/// Sizes of a step, in episodes, tokens and bytes a number.
+struct Work {
+    bytes: u64,
+    answer: usize,
+    episode: usize,
+    episodes: usize,
+    micro_batches: usize,
+    threads: usize,
+    recompute: bool,
+    adapters: bool,
+}
+
+/// What takes memory, and its bytes.
+type Shares = Vec<(&'static str, u64)>;
+
+impl Work {
+    /// What is held throughout, and what in turn.
+    fn memory(
+        &self,
+        config: &RunConfig,
+        setup: &Setup,
+        workers: &Workers,
+        counted: &Counted,
+        [parameters, trained]: [u64; 2],
+        written_out: Passes,
+    ) -> (Shares, Shares) {
+        let (sizes, bytes) = (&setup.sizes, self.bytes);
+        let mut held = vec![("weights", parameters * bytes)];
+        if !self.adapters {
+            held.push(("reference weights", counted.all * bytes));
+        }
+        held.push(("optimiser", trained * (8 + if bytes == 2 { 4 } else { 0 })));
+        let parallel = self.threads.min(self.micro_batches) as u64;
+        held.push(("gradients", trained * 4 * (parallel + 1)));
+
+        let together = workers.decode_batch().clamp(config.train.reinforce.samples, self.episodes) as f64;
+        let cached = (2 * sizes.kv_heads * sizes.head_width() * sizes.layers) as f64 * bytes as f64;
+        let cache = OF_CACHE * together * self.episode as f64 * cached;
+        let playing = self.threads.min(self.episodes.div_ceil(together as usize)) as f64;
+        // Every thread packs the matrices anew for the episodes that it decodes together.
+        let packed = if written_out.playing { counted.multiplied as f64 * 4.0 } else { 0.0 };
+        let mut in_turn = vec![
+            ("playing (KV cache, packed weights)", ((cache + packed) * playing) as u64),
+            // AdamW's moments as one file's bytes; weights and f32 copies are smaller, and written one after another.
+            ("storing a checkpoint (moments as bytes)", trained * 8 + counted.largest * 8),
+        ];
+        let scoring = ("scoring (activations, logits)", (self.scoring(config, setup) * parallel as f64) as u64);
+        // The passes that are written out keep their memory for the next time.
+        if written_out.scoring {
+            held.push(scoring)
+        } else {
+            in_turn.push(scoring)
+        }
+        if setup.settings().is_some() && !self.adapters {
+            in_turn.push(("rounding at a stage's end", counted.all * 10));
+        }
+        (held, in_turn)
+    }
+
+    /// Bytes that a micro-batch takes while it is differentiated.
+    fn scoring(&self, config: &RunConfig, setup: &Setup) -> f64 {
+        let (sizes, bytes) = (&setup.sizes, self.bytes as f64);
+        let micro_batch = config.train.reinforce.micro_batch.min(self.episodes);
+        let scored = (micro_batch * config.train.attempts * self.answer) as f64;
+        let chunk = (chunk_of(sizes.vocabulary) as f64).min(scored);
+        let logits = OF_LOGITS * chunk * sizes.vocabulary as f64 * 4.0;
+        let block = block_bytes(sizes, micro_batch, self.episode, bytes, self.adapters);
+        let inputs = (micro_batch * self.episode * sizes.width) as f64 * bytes * sizes.layers as f64;
+        let activations = if self.recompute { 2.0 * block + inputs } else { (sizes.layers + 1) as f64 * block };
+        activations + logits
     }
 }
 

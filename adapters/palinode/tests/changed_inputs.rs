@@ -1,8 +1,6 @@
 //! A run goes on with what it began with, or says that it does not.
 #![cfg(unix)]
 
-mod common;
-
 use std::{
     fs,
     path::Path,
@@ -11,8 +9,8 @@ use std::{
     time::Duration,
 };
 
+use crate::common::{fail, palinode, succeed};
 use assert_cmd::cargo::cargo_bin;
-use common::{fail, palinode, succeed};
 use tempfile::TempDir;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");

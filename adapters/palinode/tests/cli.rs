@@ -4,9 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-mod common;
-
-use common::{fail, folder, json, palinode, succeed, train};
+use crate::common::{fail, folder, json, palinode, succeed, train};
 
 /// The lines of a metrics file.
 fn events(path: &Path) -> Vec<Value> {
@@ -63,26 +61,29 @@ fn a_run_leaves_everything_it_promises() {
     assert!(page.contains("wrong at attempt 1") && page.contains("<b>wrong</b> at attempt"));
     let table = succeed(palinode(folder.path(), &["eval", "run"]));
     assert!(table.contains("attempt 1: ") && table.contains("e.g. wrong at attempt 1: "), "{table}");
+    other_commands_take_it(folder.path(), &result);
+}
 
+/// `eval` of a checkpoint, a check that fails, `try` and the figure, on a run called `run`.
+fn other_commands_take_it(folder: &Path, result: &Value) {
     let base: Value =
-        serde_json::from_str(&succeed(palinode(folder.path(), &["eval", "run/checkpoints/base/model.safetensors", "--json"])))
-            .unwrap();
+        serde_json::from_str(&succeed(palinode(folder, &["eval", "run/checkpoints/base/model.safetensors", "--json"]))).unwrap();
     assert_eq!(base, result["base"]);
-    let error = fail(palinode(folder.path(), &["eval", "run", "--min-delta", "101"]), 1);
+    let error = fail(palinode(folder, &["eval", "run", "--min-delta", "101"]), 1);
     assert!(error.contains("below the +101"), "{error}");
 
     let shown = succeed({
-        let mut command = palinode(folder.path(), &["try", "run"]);
+        let mut command = palinode(folder, &["try", "run"]);
         command.write_stdin("3014\n");
         command
     });
     assert!(shown.contains("attempt 1") && shown.contains("attempt 2"), "{shown}");
-    let mut wrong = palinode(folder.path(), &["try", "run"]);
+    let mut wrong = palinode(folder, &["try", "run"]);
     wrong.write_stdin("30x4\n");
     assert!(fail(wrong, 3).contains("line 1"));
 
-    succeed(palinode(folder.path(), &["report", "run", "--svg", "--out", "effect.svg"]));
-    assert!(fs::read_to_string(folder.path().join("effect.svg")).unwrap().starts_with("<svg"));
+    succeed(palinode(folder, &["report", "run", "--svg", "--out", "effect.svg"]));
+    assert!(fs::read_to_string(folder.join("effect.svg")).unwrap().starts_with("<svg"));
 }
 
 #[test]

@@ -4,9 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-mod common;
-
-use common::{fail, json, palinode, succeed};
+use crate::common::{fail, json, palinode, succeed};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const SCHOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/school.jsonl");

@@ -1,8 +1,6 @@
 //! Runs that are stopped in every way that a shell has, and go on.
 #![cfg(unix)]
 
-mod common;
-
 use std::{
     fs,
     path::Path,
@@ -11,8 +9,8 @@ use std::{
     time::Duration,
 };
 
+use crate::common::{fail, palinode, succeed};
 use assert_cmd::cargo::cargo_bin;
-use common::{fail, palinode, succeed};
 use tempfile::TempDir;
 
 /// Some seconds of training.

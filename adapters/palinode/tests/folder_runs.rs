@@ -6,9 +6,7 @@ use assert_cmd::Command;
 use palinode::{device, hf::Folder, train::trainable::fingerprint};
 use serde_json::Value;
 
-mod common;
-
-use common::{fail, json, palinode, succeed};
+use crate::common::{fail, json, palinode, succeed};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");

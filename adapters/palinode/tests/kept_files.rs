@@ -1,10 +1,8 @@
 //! What is there already, and is not ours, stays: whatever folder or file a command is told to write to.
 
-mod common;
-
 use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{fail, folder, palinode, succeed, train};
+use crate::common::{fail, folder, palinode, succeed, train};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");
@@ -147,4 +145,18 @@ fn a_file_of_others_is_not_written_over_by_reports_and_exports() {
     }
     succeed(palinode(at, &["report", "run", "--out", "notes.html", "--force"]));
     assert!(fs::read_to_string(at.join("notes.html")).unwrap().contains("palinode"));
+}
+
+#[test]
+fn a_report_that_no_run_wrote_is_not_written_over_by_runs() {
+    let folder = folder();
+    let at = folder.path();
+    succeed(train(at, &["--out", "run", "--quiet"]));
+    write(at, "run/report.html");
+    let before = all(at);
+    for more in [&["--resume"][..], &["--force", "--quiet"], &["--force", "--seed", "3"]] {
+        let error = fail(train(at, &[&["--out", "run"], more].concat()), 2);
+        assert!(error.contains("report.html: was not written by a run"), "{more:?}: {error}");
+        assert_eq!(all(at), before, "{more:?}");
+    }
 }

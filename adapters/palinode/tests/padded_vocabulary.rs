@@ -5,9 +5,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-mod common;
-
-use common::{fail, json, palinode, succeed};
+use crate::common::{fail, json, palinode, succeed};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! One run folder in, one self-contained HTML page (or the effect figure alone) out; or several, and a page that compares them.
 //!
 //! ```text
@@ -18,6 +22,7 @@ pub mod csv;
 mod diff;
 mod episodes;
 mod figures;
+pub mod follow;
 mod html;
 mod lines;
 mod read;
@@ -27,6 +32,7 @@ mod stats;
 mod summary;
 mod svg;
 mod table;
+mod tail;
 pub mod tensorboard;
 mod text;
 mod verdicts;

@@ -41,12 +41,6 @@ pub(super) fn mean_and_deviation(values: &[f64]) -> Option<(f64, Option<f64>)> {
     (n > 0.0).then(|| (mean, (n > 1.0).then(|| (squares / (n - 1.0)).sqrt())))
 }
 
-/// Says whether two accuracies differ by more than sampling noise (95 %, as if measured on different problems).
-pub(super) fn fell(before: (f64, f64), after: (f64, f64)) -> bool {
-    let variance = |(percent, n): (f64, f64)| percent * (100.0 - percent).max(0.0) / n.max(1.0);
-    before.0 - after.0 > Z * (variance(before) + variance(after)).max(0.0).sqrt()
-}
-
 /// Returns the centred moving mean over `window` values, fewer at the ends; gaps stay gaps and do not count.
 pub(super) fn smooth(values: &[Option<f64>], window: usize) -> Vec<Option<f64>> {
     let half = window / 2;
@@ -109,11 +103,5 @@ mod tests {
         let values = [Some(0.0), Some(3.0), Some(6.0), None, Some(9.0)];
         assert_eq!(smooth(&values, 3), [Some(1.5), Some(3.0), Some(4.5), None, Some(9.0)]);
         assert_eq!(smooth(&[], 3), []);
-    }
-
-    #[test]
-    fn a_fall_beyond_noise_is_seen() {
-        assert!(fell((43.2, 2000.0), (2.1, 2000.0)));
-        assert!(!fell((43.2, 2000.0), (42.7, 2000.0)));
     }
 }

@@ -1,8 +1,10 @@
 //! The headline, the tiles and the table by stage.
 
+use palinode_core::transitions::{Accuracy, Compared, first_got_worse};
+
 use super::{
     read::{Eval, Run},
-    stats::{fell, paired, wilson},
+    stats::{paired, wilson},
     text::{count, escape, percent, plain, signed, stage_name},
 };
 
@@ -166,8 +168,8 @@ pub(super) fn delta(eval: &Eval) -> Option<f64> {
 /// Says whether attempt 1 is worse than before RL, by more than noise: the difference is then not all self-correction.
 pub(super) fn weaker_first(run: &Run) -> Option<bool> {
     let (base, eval) = (run.base()?, run.result()?);
-    let point = |eval: &Eval| Some((accuracy(eval, 0)?, eval.n.0.unwrap_or(1.0)));
-    Some(fell(point(base)?, point(eval)?))
+    let point = |eval: &Eval| Some(Accuracy::new(accuracy(eval, 0)?, eval.n.0.unwrap_or(1.0)));
+    Some(first_got_worse(point(base)?, point(eval)?, Compared::Unpaired))
 }
 
 /// A value and its interval.

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! Rows of a data set, one at a time: JSONL (or one JSON array), CSV, TSV and Parquet.
 //!
 //! [`Rows::open`] tells the format by the file's name; `jsonl`, `csv` and `parquet` hold the readers, `value` what they yield. Files are

@@ -202,6 +202,11 @@ impl FileTask {
                 found + unjudged
             ));
         }
+        if found < MIN_PROBLEMS && two_files {
+            return Err(format!(
+                "and the file of held-out problems hold {found} different problems together; at least {MIN_PROBLEMS} are needed"
+            ));
+        }
         if found < MIN_PROBLEMS {
             return Err(format!("holds {found} different problems; at least {MIN_PROBLEMS} are needed to hold some out"));
         }

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! Verifiable problems for palinode, and their verifiers.
 //!
 //! A [`TextTask`](palinode_text::TextTask) is a source of problems, their verifier, and what a person sees of both. Built in are the [`Ledger`], in which a

@@ -109,9 +109,9 @@ impl Conversation {
         self.messages.iter().map(|message| message.content.as_str())
     }
 
-    /// Whether this is how it is shown.
+    /// Whether this is how it is shown, white space around it apart.
     pub fn is_shown_as(&self, text: &str) -> bool {
-        if self.is_plain() { self.problem() == text } else { self.to_string().trim() == text }
+        self.to_string().trim() == text.trim()
     }
 }
 

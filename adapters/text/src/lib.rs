@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! The contracts between text and token ids: what a task, a model folder and a training loop agree on.
 //!
 //! | item | what it is |
@@ -7,16 +11,6 @@
 //! | [`Conversation`] | what is said before the first answer |
 //! | [`Dialogue`] | how a conversation is put to a model, and what stands between two attempts |
 //! | [`TextTask`] | a task whose problems and answers are text |
-//!
-//! ```
-//! use palinode_text::{Conversation, Dialogue, Vocabulary};
-//!
-//! let digits = Vocabulary::from_texts(["0123456789"]);
-//! let prompt = digits.prompt(&Conversation::from("27"))?;
-//! assert_eq!(prompt, [2, 7, digits.answer()]);
-//! assert_eq!(digits.decode(&[4, 2]), "42");
-//! # Ok::<(), palinode_text::TextError>(())
-//! ```
 
 mod conversation;
 mod dialogue;

@@ -147,9 +147,9 @@ pub struct ReinforceConfig {
     /// β₂: Stage I's anchor on earlier attempts.
     pub beta2: f64,
     /// How KL is estimated.
-    pub kl: KlChoice,
+    pub kl: KlEstimator,
     /// What is subtracted from returns.
-    pub baseline: BaselineChoice,
+    pub baseline: Baseline,
     /// Whether advantages are divided by their standard deviation, per attempt. It cancels the 1 + α by which the bonus weighs attempt 2, so that
     /// `score` and `no-shaping` become nearly the same; the paper does not mention it.
     pub scale_advantages: bool,
@@ -173,8 +173,8 @@ impl Default for ReinforceConfig {
             alpha: 10.0,
             beta1: 0.01,
             beta2: 0.1,
-            kl: KlChoice::Exact,
-            baseline: BaselineChoice::LeaveOneOut,
+            kl: KlEstimator::Exact,
+            baseline: Baseline::LeaveOneOut,
             scale_advantages: false,
             max_failed: 0.1,
         }
@@ -204,48 +204,6 @@ pub struct EvaluationConfig {
 impl Default for EvaluationConfig {
     fn default() -> Self {
         Self { problems: 2000, problems_between: 500, every: 25 }
-    }
-}
-
-/// Names of [`KlEstimator`] in a configuration file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "named after the estimators")]
-pub enum KlChoice {
-    Exact,
-    K1,
-    K2,
-    K3,
-}
-
-impl From<KlChoice> for KlEstimator {
-    fn from(choice: KlChoice) -> Self {
-        match choice {
-            KlChoice::Exact => Self::Exact,
-            KlChoice::K1 => Self::K1,
-            KlChoice::K2 => Self::K2,
-            KlChoice::K3 => Self::K3,
-        }
-    }
-}
-
-/// Names of [`Baseline`] in a configuration file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "named after the baselines")]
-pub enum BaselineChoice {
-    LeaveOneOut,
-    GroupMean,
-    ConditionedOnFirst,
-}
-
-impl From<BaselineChoice> for Baseline {
-    fn from(choice: BaselineChoice) -> Self {
-        match choice {
-            BaselineChoice::LeaveOneOut => Self::LeaveOneOut,
-            BaselineChoice::GroupMean => Self::GroupMean,
-            BaselineChoice::ConditionedOnFirst => Self::ConditionedOnFirst,
-        }
     }
 }
 
@@ -343,5 +301,16 @@ mod tests {
         let config = TrainConfig { attempts: 4, ..Default::default() };
         let plays: Vec<usize> = config.stages().unwrap().iter().map(|stage| stage.attempts).collect();
         assert_eq!(plays, [2, 3, 4, 4]);
+    }
+
+    #[test]
+    fn estimators_and_baselines_have_the_names_of_settings_files() {
+        let names = |value| serde_json::to_string(&value).unwrap();
+        let estimators = [KlEstimator::Exact, KlEstimator::K1, KlEstimator::K2, KlEstimator::K3];
+        assert_eq!(names(serde_json::json!(estimators)), r#"["exact","k1","k2","k3"]"#);
+        let baselines = [Baseline::LeaveOneOut, Baseline::GroupMean, Baseline::ConditionedOnFirst];
+        assert_eq!(names(serde_json::json!(baselines)), r#"["leave-one-out","group-mean","conditioned-on-first"]"#);
+        let read: ReinforceConfig = serde_json::from_str(r#"{"kl": "k3", "baseline": "group-mean"}"#).unwrap();
+        assert_eq!((read.kl, read.baseline), (KlEstimator::K3, Baseline::GroupMean));
     }
 }

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use burn::{
-    optim::GradientsParams,
-    tensor::{Device, Int, Tensor},
-};
+use burn::tensor::{Device, Int, Tensor};
+use burn_optim::GradientsParams;
 use palinode_core::{
     batch::TokenBatch,
     kl::Divergence,

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! The optimiser loop of palinode.
 //!
 //! [`train`] runs one resumable schedule: a supervised warm start, Stage I, Stage II, with greedy evaluation on held-out problems between

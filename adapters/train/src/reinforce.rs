@@ -1,26 +1,25 @@
 //! One RL step: play, verify, score, update.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::Device;
 use palinode_core::{
-    advantage::Baseline,
     batch::TokenBatch,
     kl::Divergence,
-    objective::{advantages, kl_penalty, loss, token_weights},
+    objective::{Objective, loss},
     policy::Policy,
     rng::{RandomKey, Stream},
     rollout::RolloutConfig,
     sampling::Sampling,
-    scoring::{Scoring, score_tokens},
     task::{Problem, Split},
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
     turns::MultiTurnTask,
+    update::{Update, sampled_divergences},
 };
 
 use crate::{
     arm::Stage,
     config::TrainConfig,
-    episodes::{episodes_of, sampled},
+    episodes::episodes_of,
     error::TrainError,
     event::StepMetrics,
     gradient::{
@@ -43,8 +42,7 @@ pub struct Reinforce<'a, M> {
     pub(crate) workers: &'a Workers,
     device: Device,
     pub(crate) rollout: RolloutConfig,
-    scoring: Scoring,
-    baseline: Baseline,
+    update: Update<&'a (dyn Objective + Send + Sync)>,
     parity_bound: f32,
 }
 
@@ -53,7 +51,7 @@ pub(crate) struct MicroBatch<'a> {
     /// Its place among those of the step.
     pub(crate) place: usize,
     pub(crate) episodes: &'a [&'a Trajectory],
-    pub(crate) advantages: &'a [f32],
+    pub(crate) advantages: &'a [f64],
 }
 
 /// What the scoring of one micro-batch found besides its loss.
@@ -80,12 +78,11 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let sampling = Sampling::temperature(rl.temperature)?;
         Ok(Self {
             rollout: rollout_config(task, stage.attempts, rl.samples, sampling)?,
-            scoring: Scoring {
-                temperature: sampling.scoring_temperature(),
-                kl: rl.kl.into(),
-                chunk: chunk_of(vocabulary(reference)?),
-            },
-            baseline: rl.baseline.into(),
+            update: Update::new(stage.objective.as_ref(), sampling)
+                .with_kl(rl.kl)
+                .with_baseline(rl.baseline)
+                .scaled(rl.scale_advantages)
+                .in_chunks(chunk_of(vocabulary(reference)?)),
             parity_bound: parity_bound(reference),
             task,
             stage,
@@ -109,9 +106,9 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let key = RandomKey { step: rl_step as u32, ..RandomKey::new(self.config.seed, self.stage.name.stream()) };
         let groups = play(learner.model(), self.task, &problems, &self.rollout, key, self.workers)?;
 
-        let advantages = self.advantages(&groups)?;
         let episodes: Vec<&Trajectory> = episodes_of(&groups).collect();
-        let micro_batches = split(&episodes, &advantages, rl.micro_batch);
+        let advantages = self.update.advantages(&rewards(&groups)?, || self.divergences(&episodes))?;
+        let micro_batches = split(&episodes, advantages.values(), rl.micro_batch);
         let rate = rl.rates().rate(step, self.stage.steps);
         let mut report = learner.step_along(&micro_batches, rate, self.workers, |model, part| {
             let noisy = model.with_dropout(RandomKey { stream: Stream::Dropout, sample: part.place as u16, ..key });
@@ -130,37 +127,20 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         Ok((metrics, groups))
     }
 
-    /// Advantages of all episodes, [P·G·K] in order.
-    fn advantages(&self, groups: &[Group]) -> Result<Vec<f32>, TrainError> {
-        let rewards = rewards(groups, &self.device)?;
-        let shape = rewards.dims();
-        let tensor = |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, shape), (&self.device, DType::F32));
-        let penalty = (!self.scoring.kl.is_loss()).then(|| self.kl_penalty(groups)).transpose()?.map(tensor);
-        let scale = self.config.reinforce.scale_advantages;
-        let advantages = advantages(self.stage.objective.as_ref(), rewards, penalty, self.baseline, scale);
-        Ok(advantages.into_data().iter::<f32>().collect())
-    }
-
-    /// The K1 penalty of each attempt, from what was sampled.
-    fn kl_penalty(&self, groups: &[Group]) -> Result<Vec<f32>, TrainError> {
-        let episodes: Vec<&Trajectory> = episodes_of(groups).collect();
+    /// Σ_t d_t of each attempt against the reference, from what was sampled: what a K1 penalty weighs.
+    fn divergences(&self, episodes: &[&Trajectory]) -> Result<Vec<f64>, TrainError> {
         let pieces: Vec<&[&Trajectory]> = episodes.chunks(self.config.reinforce.micro_batch).collect();
-        let penalties = self.workers.map(&pieces, |episodes| -> Result<Vec<f32>, TrainError> {
-            let batch = TokenBatch::new(episodes, &self.device)?;
-            let scores = score_tokens(self.reference, None::<&M>, &batch, &self.scoring);
-            let sampled =
-                Tensor::<1>::from_data(TensorData::new(sampled(episodes), [batch.scored()]), (&self.device, DType::F32));
-            Ok(kl_penalty(self.stage.objective.as_ref(), &batch, sampled - scores.logprob))
-        });
-        Ok(penalties.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        let scoring = self.update.scoring();
+        let of = |episodes: &&[&Trajectory]| sampled_divergences(self.reference, episodes, scoring, &self.device);
+        Ok(self.workers.map(&pieces, of).into_iter().collect::<Result<Vec<_>, _>>()?.concat())
     }
 
     pub(crate) fn micro_batch(&self, model: &M, part: &MicroBatch<'_>, episodes: usize) -> (Slope, Scored) {
         let batch = TokenBatch::new(part.episodes, &self.device).expect("episodes of one rollout share their number of attempts");
-        let [advantages, betas] = token_weights(self.stage.objective.as_ref(), self.scoring.kl, &batch, part.advantages)
-            .expect("one advantage and one weight an attempt");
+        let [advantages, betas] =
+            self.update.token_weights(&batch, part.advantages).expect("one advantage and one weight an attempt");
         let (slope, scores) =
-            differentiate(model, Some((self.reference, Divergence::Reverse)), &batch, &self.scoring, |scores, tokens| {
+            differentiate(model, Some((self.reference, Divergence::Reverse)), &batch, self.update.scoring(), |scores, tokens| {
                 loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), episodes)
             });
         let kl = scores.kl.map_or_else(Vec::new, |kl| batch.sum_by_attempt(kl));
@@ -194,7 +174,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
 }
 
 /// Micro-batches of at most `size` episodes. The one with the longest episode comes first, so that memory trouble shows at once.
-fn split<'a>(episodes: &'a [&'a Trajectory], advantages: &'a [f32], size: usize) -> Vec<MicroBatch<'a>> {
+fn split<'a>(episodes: &'a [&'a Trajectory], advantages: &'a [f64], size: usize) -> Vec<MicroBatch<'a>> {
     let attempts = advantages.len() / episodes.len().max(1);
     let parts = episodes.chunks(size).zip(advantages.chunks((size * attempts).max(1))).enumerate();
     let mut parts: Vec<MicroBatch<'_>> =
@@ -226,7 +206,7 @@ mod tests {
         };
         let episodes: Vec<Trajectory> = [1, 2, 2, 5, 1].map(episode).into();
         let episodes: Vec<&Trajectory> = episodes.iter().collect();
-        let advantages: Vec<f32> = (0..10).map(|i| i as f32).collect();
+        let advantages: Vec<f64> = (0..10).map(f64::from).collect();
         let parts = split(&episodes, &advantages, 2);
         let found: Vec<_> = parts.iter().map(|part| (part.place, part.episodes.len(), part.advantages.to_vec())).collect();
         assert_eq!(found, [(1, 2, vec![4.0, 5.0, 6.0, 7.0]), (0, 2, vec![0.0, 1.0, 2.0, 3.0]), (2, 1, vec![8.0, 9.0])]);

@@ -2,9 +2,9 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    optim::GradientsParams,
     tensor::{Device, Int, Tensor},
 };
+use burn_optim::GradientsParams;
 use palinode_core::{
     batch::TokenBatch,
     kl::Divergence,

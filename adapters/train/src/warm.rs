@@ -135,7 +135,7 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
             2 => (warm.steps_sampled, warm.copy_sampled, warm.target_fix),
             _ => (warm.steps_habit, warm.copy_habit, f64::INFINITY),
         };
-        let rollouts = rollout_config(self.course.task, 1, 1, Sampling::Temperature(1.0))?;
+        let rollouts = rollout_config(self.course.task, 1, 1, Sampling::temperature(1.0)?)?;
         while self.place.done < self.place.first + steps && !self.place.over {
             let step = self.place.done;
             let key = RandomKey { step: step as u32, ..RandomKey::new(self.course.config.seed, Stream::WarmStart) };
@@ -174,7 +174,7 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
 
     /// The fraction of wrong first attempts that a second takes back when both are sampled.
     fn fixed(&self, model: &M, step: usize) -> Result<f64, TrainError> {
-        let rollouts = rollout_config(self.course.task, 2, 1, Sampling::Temperature(1.0))?;
+        let rollouts = rollout_config(self.course.task, 2, 1, Sampling::temperature(1.0)?)?;
         let key = RandomKey { step: step as u32, ..RandomKey::new(self.course.config.seed, Stream::Evaluation) };
         let groups = play(model, self.course.task, &self.checked, &rollouts, key, self.course.workers)?;
         // Where no first attempt is wrong, there is nothing left to learn here.
@@ -196,14 +196,14 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
         let learned: usize = [0, 1].into_iter().flat_map(tokens).filter(|(learn, _)| *learn).map(|(_, n)| n).sum();
         let anchored: usize = tokens(0).map(|(_, n)| n).sum();
         let micro_batches: Vec<&[Sequence]> = sequences.chunks(SEQUENCES_A_MICRO_BATCH).collect();
-        let scoring = Scoring { chunk: chunk_of(self.vocabulary), ..Scoring::default() };
+        let scoring = Scoring::default().in_chunks(chunk_of(self.vocabulary));
         let report = learner.step_along(&micro_batches, learning_rate, self.course.workers, |model, sequences| {
             let trajectories: Vec<&Trajectory> = sequences.iter().map(|s| &s.trajectory).collect();
             let batch = TokenBatch::new(&trajectories, &device).expect("two attempts in every transcript");
-            let weigh = |of: &dyn Fn(&Sequence) -> [f32; 2]| {
+            let weigh = |of: &dyn Fn(&Sequence) -> [f64; 2]| {
                 batch.spread(&sequences.iter().flat_map(of).collect::<Vec<_>>()).expect("one weight an attempt")
             };
-            let (learn, anchor) = (weigh(&|s| [f32::from(u8::from(s.learn_first)), 1.0]), weigh(&|_| [1.0, 0.0]));
+            let (learn, anchor) = (weigh(&|s| [f64::from(u8::from(s.learn_first)), 1.0]), weigh(&|_| [1.0, 0.0]));
             let anchored_to = snapshot.map(|snapshot| (snapshot, Divergence::Forward));
             let (slope, _) = differentiate(model, anchored_to, &batch, &scoring, |scores, tokens| {
                 let of = |weights: &Tensor<1>| weights.clone().slice([tokens.clone()]);

@@ -1,19 +1,13 @@
 //! How many episodes are scored together changes memory and speed, not what is learned.
 
+use palinode_core::kl::KlEstimator;
 use palinode_lm::{Decoder, DecoderConfig};
 use palinode_tasks::Ledger;
 use palinode_text::TextTask;
-use palinode_train::{
-    config::{KlChoice, TrainConfig},
-    event::Event,
-    gradient::workers::Workers,
-    play::context,
-    run::progress::Start,
-    train,
-};
+use palinode_train::{config::TrainConfig, event::Event, gradient::workers::Workers, play::context, run::progress::Start, train};
 
 /// Loss, gradient norm and KL of each attempt, step after step.
-fn steps(micro_batch: usize, kl: KlChoice) -> Vec<f64> {
+fn steps(micro_batch: usize, kl: KlEstimator) -> Vec<f64> {
     let (task, device) = (Ledger::new(4, 0.6).unwrap(), palinode_flex::device());
     let sizes = DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(&task, 2).unwrap());
     let mut config = TrainConfig::default();
@@ -34,7 +28,7 @@ fn steps(micro_batch: usize, kl: KlChoice) -> Vec<f64> {
 
 #[test]
 fn a_run_does_not_depend_on_it() {
-    for kl in [KlChoice::Exact, KlChoice::K1] {
+    for kl in [KlEstimator::Exact, KlEstimator::K1] {
         let whole = steps(64, kl);
         assert_eq!(whole.len(), 4 * 4);
         // A group may be cut in two: 4 episodes are one group and a third of the next.

@@ -8,9 +8,9 @@ use std::{
 
 use burn::{
     module::{Module, ModuleMapper, Param},
-    optim::GradientsParams,
     tensor::{FloatDType, Tensor, TensorData},
 };
+use burn_optim::GradientsParams;
 use palinode_lm::{Decoder, DecoderConfig, LoraConfig};
 use palinode_tasks::Ledger;
 use palinode_text::TextTask;

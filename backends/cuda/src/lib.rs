@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! NVIDIA GPUs for palinode, through burn's CUDA backend, without fusion.
 //!
 //! burn panics in a thread of its own where there is no driver, so this crate looks for one first.

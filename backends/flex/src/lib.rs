@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! The default CPU device of palinode: burn's flex backend, with SIMD and rayon.
 //!
 //! A backend crate opens a device, says what it can do, and owns its tolerances; it holds no mathematics.

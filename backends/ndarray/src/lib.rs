@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! A second CPU device for palinode: burn's ndarray backend, on one thread.
 //!
 //! burn deprecates it in favour of flex and drops it after 0.22. It is kept as an independent implementation to check others against.

@@ -1,3 +1,7 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # What is in it
+//!
 //! GPUs of any maker for palinode, through wgpu: Vulkan, Metal, DirectX or OpenGL, with WGSL shaders and without fusion.
 //!
 //! Fusion has been silently wrong for cached decoding (burn #5257), and native SPIR-V shaders crash or miscompute on software drivers, so this

@@ -7,16 +7,16 @@ use proptest::prelude::*;
 use super::{
     Broken, Laws, close, ensure,
     fixtures::{FreeLogits, VOCABULARY},
+    listed,
     strategies::{Rewards, groups, reward},
-    values,
 };
 use crate::{
-    advantage::Baseline,
     batch::TokenBatch,
-    kl::KlEstimator,
-    objective::{Objective, advantages, batch_loss},
-    scoring::{Scoring, score_tokens},
+    error::Error,
+    objective::Objective,
+    sampling::Sampling,
     trajectory::{Group, Trajectory, rewards as rewards_of},
+    update::Update,
 };
 
 impl Laws {
@@ -29,7 +29,7 @@ impl Laws {
     /// # Errors
     /// [`Broken`] names the first law that does not hold.
     pub fn objective<O: Objective + ?Sized>(&self, objective: &O) -> Result<(), Broken> {
-        let of = |rewards: &Rewards| values(objective.returns(rewards.tensor(&self.device)));
+        let of = |rewards: &Rewards| listed(&objective.returns(&rewards.numbers()));
         let names = ["there is one finite return an attempt", "an episode's returns follow from its own rewards"];
         self.acts_on_episodes(names, |rewards| objective.returns(rewards))?;
         self.hold("there is one KL weight of at least 0 an attempt", &(1usize..6), |attempts| {
@@ -54,11 +54,12 @@ impl Laws {
             let positions: usize = batch.tokens().dims().iter().product();
             let policy = FreeLogits::new(positions, seed, &self.device).tracked();
             let reference = FreeLogits::new(positions, !seed, &self.device);
-            let rewards = rewards_of(&groups, &self.device).expect("groups of one size");
-            let gains = values(advantages(objective, rewards, None, Baseline::LeaveOneOut, false));
-            let scores = score_tokens(&policy, Some(&reference), &batch, &Scoring::default());
-            let loss = batch_loss(objective, KlEstimator::Exact, &batch, &scores, &gains, episodes.len())
-                .map_err(|error| format!("{error}"))?;
+            let update = Update::new(objective, Sampling::Greedy);
+            let rewards = rewards_of(&groups).expect("groups of one size");
+            let (loss, _) = update
+                .advantages(&rewards, || Ok(Vec::new()))
+                .and_then(|gains| update.loss(&policy, &reference, &batch, gains.values(), episodes.len()))
+                .map_err(|error: Error| format!("{error}"))?;
             let gradient = policy.gradient(&loss);
             let scored: Vec<usize> = batch.positions().into_data().iter::<i32>().map(|at| at as usize).collect();
             let moved =
@@ -77,15 +78,11 @@ impl Laws {
             let (k, at) = (episode.len(), 1 + at.index(episode.len() - 1));
             let mut changed = episode.clone();
             changed[at] = other;
-            let of = |values| values_of(objective, values, k, self);
+            let of = |values| listed(&objective.returns(&Rewards { shape: [1, 1, k], values }.numbers()));
             let (before, after) = (of(episode), of(changed));
             ensure(close(&before[..at], &after[..at], 1e-6), || format!("{before:?}, then {after:?}"))
         })
     }
-}
-
-fn values_of<O: Objective + ?Sized>(objective: &O, episode: Vec<f32>, attempts: usize, laws: &Laws) -> Vec<f32> {
-    values(objective.returns(Rewards { shape: [1, 1, attempts], values: episode }.tensor(&laws.device)))
 }
 
 /// One episode's rewards, one of its attempts, and another reward.

@@ -9,7 +9,7 @@ use alloc::format;
 use burn_tensor::{DType, Device, Tensor, TensorData, activation::sigmoid};
 use proptest::strategy::Just;
 
-use super::{Broken, Laws, ensure, values};
+use super::{Broken, Laws, ensure, strategies::Rewards, values};
 use crate::objective::Objective;
 
 /// Caps on the three probabilities.
@@ -22,10 +22,10 @@ const RATE: f64 = 0.5;
 /// The score function multiplies each attempt's own log-probability, so the other attempt's probability is held fixed in its term.
 pub fn climb<O: Objective + ?Sized>(objective: &O, device: &Device) -> [f32; 2] {
     // Outcomes (r1, r2): 11, 10, 01, 00, and what each attempt is credited with.
-    let outcomes = Tensor::<3>::from_data([[[1.0f32, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]], (device, DType::F32));
-    let credited = values(objective.returns(outcomes));
+    let outcomes = Rewards { shape: [1, 4, 2], values: alloc::vec![1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0] };
+    let credited = objective.returns(&outcomes.numbers());
     let paid = |attempt: usize| {
-        let list: alloc::vec::Vec<f32> = (0..4).map(|outcome| credited[outcome * 2 + attempt]).collect();
+        let list: alloc::vec::Vec<f32> = credited.episodes().map(|credited| credited[attempt] as f32).collect();
         Tensor::<1>::from_data(TensorData::new(list, [4]), (device, DType::F32))
     };
     let (first_paid, second_paid) = (paid(0), paid(1));

@@ -2,24 +2,22 @@
 
 use alloc::{format, vec::Vec};
 
-use burn_tensor::Tensor;
-
 use super::{
-    Broken, Laws, close, ensure,
+    Broken, Laws, close, ensure, listed,
     strategies::{Rewards, rewards},
-    values,
 };
+use crate::per_attempt::PerAttempt;
 
 impl Laws {
-    /// A bonus that can't be farmed, `[P, G, K]` to `[P, G, K]`.
+    /// A bonus that can't be farmed.
     ///
     /// Each episode's bonus follows from its own rewards; from the second attempt on, a tie pays nothing, and walking away from a reward and back to
     /// it pays nothing in sum (Ng, Harada & Russell 1999: else the cycle itself is worth walking).
     ///
     /// # Errors
     /// [`Broken`] names the first law that does not hold.
-    pub fn bonus(&self, bonus: impl Fn(Tensor<3>) -> Tensor<3>) -> Result<(), Broken> {
-        let of = |rewards: &Rewards| values(bonus(rewards.tensor(&self.device)));
+    pub fn bonus(&self, bonus: impl Fn(&PerAttempt) -> PerAttempt) -> Result<(), Broken> {
+        let of = |rewards: &Rewards| listed(&bonus(&rewards.numbers()));
         let names = ["a bonus is one finite number an attempt", "an episode's bonus follows from its own rewards"];
         self.acts_on_episodes(names, &bonus)?;
         self.hold("a tie pays nothing", &rewards(), |rewards| {

@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use burn_tensor::{DType, Device, Tensor, TensorData};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{
     attempt::{Attempt, StopReason},
+    per_attempt::PerAttempt,
     task::Problem,
     trajectory::{Group, Trajectory},
     verifier::Verdict,
@@ -23,9 +23,12 @@ pub struct Rewards {
 }
 
 impl Rewards {
-    /// `[P, G, K]`.
-    pub fn tensor(&self, device: &Device) -> Tensor<3> {
-        Tensor::from_data(TensorData::new(self.values.clone(), self.shape), (device, DType::F32))
+    /// What objectives, bonuses and baselines are given.
+    ///
+    /// # Panics
+    /// When the values are not one an attempt.
+    pub fn numbers(&self) -> PerAttempt {
+        PerAttempt::new(self.shape, self.values.iter().copied().map(f64::from).collect()).expect("one value an attempt")
     }
 
     /// Other values in the same shape.

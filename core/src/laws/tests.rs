@@ -7,6 +7,7 @@ use burn_tensor::{Int, Tensor};
 
 use super::{fixtures::*, strategies::*, *};
 use crate::{
+    advantage::group_mean,
     credit::Credit,
     error::Error,
     objective::{Objective, StageOne, StageTwo},
@@ -53,11 +54,10 @@ fn broken_verifiers_are_caught_with_a_small_case() {
     assert_eq!(law, "a verifier never panics");
     assert!(case.ends_with("[])"), "the empty answer: {case}");
 
-    let generous = |_: &Problem, answer: &[u32]| Verdict::Partial(answer.len() as f32 / 4.0);
+    let generous = |_: &Problem, answer: &[u32]| Verdict::partial(answer.len() as f32 / 4.0).expect("a share");
     let (law, case) = of(&generous);
-    assert_eq!(law, "a reward lies in [0, 1]");
+    assert_eq!(law, "a verifier never panics");
     assert!(case.ends_with("[0, 0, 0, 0, 0])"), "one token more than pays all: {case}");
-    assert_eq!(of(&|_, _| Verdict::Partial(f32::NAN)).0, "a reward lies in [0, 1]");
 
     let asked = Cell::new(0u32);
     let moody = |_: &Problem, _: &[u32]| {
@@ -176,21 +176,24 @@ fn bonuses_that_can_be_farmed_are_caught() {
     for alpha in [0.0, 1.0, 10.0] {
         laws().bonus(|rewards| progress_bonus(rewards, alpha)).unwrap();
     }
-    let forward_only = |rewards: Tensor<3>| progress_bonus(rewards, 1.0).clamp_min(0.0);
+    let forward_only = |rewards: &PerAttempt| progress_bonus(rewards, 1.0).map(|bonus| bonus.max(0.0));
     let (law, case) = broken(laws().bonus(forward_only));
     assert_eq!(law, "there and back pays nothing");
     assert!(case.contains("shape: [1, 2, 2]"), "shrunk to two attempts: {case}");
-    assert_eq!(broken(laws().bonus(|rewards| rewards)).0, "a tie pays nothing");
-    let centred = |rewards: Tensor<3>| progress_bonus(rewards.clone() - rewards.mean_dim(1), 1.0);
+    assert_eq!(broken(laws().bonus(PerAttempt::clone)).0, "a tie pays nothing");
+    let centred = |rewards: &PerAttempt| progress_bonus(&group_mean(rewards), 1.0);
     assert_eq!(broken(laws().bonus(centred)).0, "an episode's bonus follows from its own rewards");
-    assert_eq!(broken(laws().bonus(|rewards| rewards.mul_scalar(f64::INFINITY))).0, "a bonus is one finite number an attempt");
+    assert_eq!(
+        broken(laws().bonus(|rewards| rewards.map(|reward| reward * f64::INFINITY))).0,
+        "a bonus is one finite number an attempt"
+    );
 }
 
 /// An objective from a function.
 struct Pays<F>(F, f64);
 
-impl<F: Fn(Tensor<3>) -> Tensor<3>> Objective for Pays<F> {
-    fn returns(&self, rewards: Tensor<3>) -> Tensor<3> {
+impl<F: Fn(&PerAttempt) -> PerAttempt> Objective for Pays<F> {
+    fn returns(&self, rewards: &PerAttempt) -> PerAttempt {
         self.0(rewards)
     }
 
@@ -202,14 +205,17 @@ impl<F: Fn(Tensor<3>) -> Tensor<3>> Objective for Pays<F> {
 #[test]
 fn broken_objectives_are_caught() {
     let of = |objective: &dyn Objective| broken(laws().objective(objective)).0;
-    laws().objective(&Pays(|rewards| rewards, 0.1)).unwrap();
-    assert_eq!(of(&Pays(|rewards| rewards, -0.1)), "there is one KL weight of at least 0 an attempt");
-    assert_eq!(of(&Pays(|rewards: Tensor<3>| rewards.neg(), 0.1)), "no attempt is paid for being worse");
-    let centred = |rewards: Tensor<3>| rewards.clone() - rewards.mean_dim(1);
-    assert_eq!(of(&Pays(centred, 0.1)), "an episode's returns follow from its own rewards");
-    assert_eq!(of(&Pays(|rewards: Tensor<3>| rewards.sum_dim(2), 0.1)), "there is one finite return an attempt");
-    let short = |rewards: Tensor<3>| rewards.log();
-    assert_eq!(of(&Pays(short, 0.1)), "there is one finite return an attempt");
+    laws().objective(&Pays(PerAttempt::clone, 0.1)).unwrap();
+    assert_eq!(of(&Pays(PerAttempt::clone, -0.1)), "there is one KL weight of at least 0 an attempt");
+    assert_eq!(of(&Pays(|rewards: &PerAttempt| rewards.map(|reward| -reward), 0.1)), "no attempt is paid for being worse");
+    assert_eq!(of(&Pays(group_mean, 0.1)), "an episode's returns follow from its own rewards");
+    let summed = |rewards: &PerAttempt| {
+        let [p, g, _] = rewards.shape();
+        PerAttempt::new([p, g, 1], rewards.episodes().map(|episode| episode.iter().sum()).collect()).unwrap()
+    };
+    assert_eq!(of(&Pays(summed, 0.1)), "there is one finite return an attempt");
+    let endless = |rewards: &PerAttempt| rewards.map(f64::ln);
+    assert_eq!(of(&Pays(endless, 0.1)), "there is one finite return an attempt");
 }
 
 #[test]
@@ -241,9 +247,12 @@ fn the_same_seed_finds_the_same_case() {
         laws()
             .with_seed(seed)
             .with_cases(32)
-            .verifier(&Judge(|_: &Problem, a: &[u32]| Verdict::Partial(a.len() as f32)), judgements(10))
+            .verifier(&Judge(|p: &Problem, _: &[u32]| if p.id() > 99 { Verdict::Right } else { Verdict::Wrong }), judgements(10))
     };
     assert_eq!(find(3), find(3));
     let message = find(3).unwrap_err().to_string();
-    assert!(message.contains("broken law: a reward lies in [0, 1]") && message.contains("smallest counterexample"), "{message}");
+    assert!(
+        message.contains("broken law: the problem's id does not matter") && message.contains("smallest counterexample"),
+        "{message}"
+    );
 }

@@ -15,7 +15,7 @@ use crate::{
 impl Laws {
     /// The contract of [`Verifier`], on judgements such as those of [`super::strategies::judgements_of`].
     ///
-    /// It never panics; its rewards lie in [0, 1]; the same problem and answer get the same verdict, whatever was judged in between; the problem's
+    /// It never panics; the same problem and answer get the same verdict, whatever was judged in between; the problem's
     /// id, which keys random numbers, does not matter. That it ends in time proportional to the attempt is not tried: this crate reads no clock.
     ///
     /// # Errors
@@ -28,10 +28,6 @@ impl Laws {
         self.hold("a verifier never panics", &judgements, |(problem, answer)| {
             let judged = catch_unwind(AssertUnwindSafe(|| verifier.verify(&problem, &answer)));
             ensure(judged.is_ok(), || "it panicked".into())
-        })?;
-        self.hold("a reward lies in [0, 1]", &judgements, |(problem, answer)| {
-            let reward = verifier.verify(&problem, &answer).reward();
-            ensure((0.0..=1.0).contains(&reward), || format!("a reward of {reward}"))
         })?;
         let pairs = (&judgements, &judgements);
         self.hold("the same answer gets the same verdict", &pairs, |((problem, answer), (other, second))| {

@@ -2,11 +2,10 @@
 
 use alloc::vec::Vec;
 
-use burn_tensor::Tensor;
-
 use crate::{
     error::{Error, check_range},
     objective::Objective,
+    per_attempt::PerAttempt,
 };
 
 /// max E[ r(y_K) − β₂ Σ_{k<K} KL(π‖π_ref on y_k) − β₁ KL(π‖π_ref on y_K) ].
@@ -42,14 +41,12 @@ impl Default for StageOne {
 }
 
 impl Objective for StageOne {
-    fn returns(&self, rewards: Tensor<3>) -> Tensor<3> {
-        let [problems, samples, attempts] = rewards.dims();
-        let last = rewards.clone().narrow(2, attempts - 1, 1);
-        if attempts == 1 {
-            return last;
-        }
-        let earlier = Tensor::<3>::zeros([problems, samples, attempts - 1], (&rewards.device(), rewards.dtype()));
-        Tensor::cat(alloc::vec![earlier, last], 2)
+    fn returns(&self, rewards: &PerAttempt) -> PerAttempt {
+        rewards.map_episodes(|rewards, returns| {
+            let last = rewards.len() - 1;
+            returns.fill(0.0);
+            returns[last] = rewards[last];
+        })
     }
 
     fn betas(&self, attempts: usize) -> Vec<f64> {
@@ -59,15 +56,13 @@ impl Objective for StageOne {
 
 #[cfg(test)]
 mod tests {
-    use burn_tensor::Device;
-
     use super::*;
 
     #[test]
     fn only_the_last_attempt_is_paid_and_only_earlier_ones_are_anchored() {
-        let rewards = Tensor::<3>::from_data([[[1.0f32, 0.5, 0.25]]], &Device::flex());
+        let rewards = PerAttempt::new([1, 1, 3], alloc::vec![1.0, 0.5, 0.25]).unwrap();
         let stage = StageOne::new(0.01, 0.1).unwrap();
-        assert_eq!(stage.returns(rewards).into_data().iter::<f32>().collect::<Vec<_>>(), [0.0, 0.0, 0.25]);
+        assert_eq!(stage.returns(&rewards).values(), [0.0, 0.0, 0.25]);
         assert_eq!(stage.betas(3), [0.1, 0.1, 0.01]);
         assert!(StageOne::new(-0.1, 0.1).is_err() && StageOne::new(0.1, f64::INFINITY).is_err());
     }

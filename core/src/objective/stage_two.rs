@@ -2,12 +2,11 @@
 
 use alloc::vec::Vec;
 
-use burn_tensor::Tensor;
-
 use crate::{
     credit::Credit,
     error::{Error, check_range},
     objective::Objective,
+    per_attempt::PerAttempt,
     shaping::Shaping,
 };
 
@@ -48,8 +47,8 @@ impl Default for StageTwo {
 }
 
 impl Objective for StageTwo {
-    fn returns(&self, rewards: Tensor<3>) -> Tensor<3> {
-        self.credit.returns(self.shaping.shape(rewards))
+    fn returns(&self, rewards: &PerAttempt) -> PerAttempt {
+        self.credit.returns(&self.shaping.shape(rewards))
     }
 
     fn betas(&self, attempts: usize) -> Vec<f64> {
@@ -59,14 +58,12 @@ impl Objective for StageTwo {
 
 #[cfg(test)]
 mod tests {
-    use burn_tensor::Device;
-
     use super::*;
 
     #[test]
     fn the_bonus_stays_off_attempt_one_under_per_turn_credit_and_reaches_it_under_joint() {
-        let rewards = || Tensor::<3>::from_data([[[0.0f32, 1.0], [1.0, 0.0]]], &Device::flex());
-        let values = |stage: StageTwo| stage.returns(rewards()).into_data().iter::<f32>().collect::<Vec<_>>();
+        let rewards = PerAttempt::new([1, 2, 2], alloc::vec![0.0, 1.0, 1.0, 0.0]).unwrap();
+        let values = |stage: StageTwo| stage.returns(&rewards).values().to_vec();
         assert_eq!(values(StageTwo::default()), [0.0, 11.0, 1.0, -10.0]);
         let bonus = Shaping::ProgressBonus { alpha: 10.0 };
         let back = StageTwo::with_credit(0.01, bonus, Credit::Discounted { gamma: 1.0 }, true).unwrap();

@@ -3,7 +3,7 @@ use alloc::{vec, vec::Vec};
 use burn_tensor::{Device, Tensor, TensorData};
 
 use super::*;
-use crate::rng::Stream;
+use crate::{policy::Decode, rng::Stream};
 
 /// A policy whose logits are a pure function of the row's tokens; it records what it was asked to read.
 struct Scripted {
@@ -61,7 +61,7 @@ fn problems(n: u32) -> Vec<Problem> {
 }
 
 fn config(attempts: usize, limit: AnswerLimit) -> RolloutConfig {
-    RolloutConfig::new(attempts, 3, Sampling::Temperature(1.0), limit, vec![4]).unwrap()
+    RolloutConfig::new(attempts, 3, Sampling::temperature(1.0).unwrap(), limit, vec![4]).unwrap()
 }
 
 #[test]
@@ -141,24 +141,6 @@ fn ids_at_or_beyond_the_width_of_the_logits_are_refused_wherever_they_stand() {
         ("the ids that end an answer", u32::MAX, play(vec![1], ended(&[0, u32::MAX]), vec![4])),
     ] {
         assert_eq!(refused, Err(Error::Token { what, expected: 5, got }));
-    }
-}
-
-#[test]
-fn credit_outside_of_the_range_is_a_verifier_that_failed() {
-    struct Generous(f32);
-    impl Verifier for Generous {
-        fn verify(&self, _: &Problem, _: &[u32]) -> Verdict {
-            Verdict::Partial(self.0)
-        }
-    }
-    for (credit, expected) in [(7.0, Verdict::Failed), (f32::NAN, Verdict::Failed), (0.5, Verdict::Partial(0.5))] {
-        let play = config(1, AnswerLimit::Fixed(1));
-        let key = RandomKey::new(0, Stream::User);
-        let groups = rollout(&Scripted { vocabulary: 5 }, &Generous(credit), &problems(1), &play, key).unwrap();
-        assert_eq!(groups[0].trajectories()[0].attempts()[0].verdict(), expected, "{credit}");
-        let made = Attempt::new(vec![1], vec![0.0], StopReason::FixedLength, Verdict::Partial(credit));
-        assert_eq!(made.is_err(), expected == Verdict::Failed);
     }
 }
 
@@ -248,6 +230,92 @@ fn an_attempt_that_was_cut_off_is_closed_and_any_end_ends_one() {
     assert!(seen.iter().all(|&n| n > 5), "{seen:?}");
 }
 
+/// An engine that writes whole answers: the next id of each context's sum, or what it is told to write.
+struct Engine {
+    answers: Vec<Written>,
+}
+
+impl Sampler for Engine {
+    type State = Vec<Vec<u32>>;
+
+    fn sample(&self, seen: &mut Vec<Vec<u32>>, contexts: &[Context], config: &RolloutConfig) -> Result<Vec<Written>, Error> {
+        assert!(contexts.len().is_multiple_of(config.samples()));
+        // Contexts grow by what was written and what stands between.
+        for (before, now) in seen.iter().zip(contexts) {
+            let known = now.ids().len() - now.new_ids().len();
+            assert!(now.ids().starts_with(before) && known > before.len() && now.new_ids().ends_with(&[4]));
+        }
+        *seen = contexts.iter().map(|context| context.ids().to_vec()).collect();
+        Ok(self.answers.clone())
+    }
+}
+
+fn written(tokens: &[u32]) -> Written {
+    Written { tokens: tokens.to_vec(), logprobs: vec![-0.5; tokens.len()] }
+}
+
+#[test]
+fn an_engine_that_writes_whole_answers_plays() {
+    let play = config(2, AnswerLimit::Ended { ends: vec![0], max: 3 });
+    let engine = Engine { answers: [&[2, 0][..], &[3, 3, 3], &[1, 2]].map(written).to_vec() };
+    let groups = rollout(&engine, &SumIsEven, &problems(1), &play, RandomKey::new(0, Stream::User)).unwrap();
+    let episodes = groups[0].trajectories();
+    assert_eq!(episodes[0].tokens(), [0, 1, 2, 0, 4, 2, 0]);
+    assert_eq!(episodes[1].tokens(), [0, 1, 3, 3, 3, 0, 4, 3, 3, 3], "closed before it goes on");
+    let attempt = |row: usize| (episodes[row].attempts()[1].stop(), episodes[row].attempts()[1].verdict());
+    assert_eq!(attempt(0), (StopReason::EndToken, Verdict::Right));
+    assert_eq!(attempt(1), (StopReason::Truncated, Verdict::Truncated));
+    assert_eq!(attempt(2), (StopReason::Truncated, Verdict::Truncated), "cut off before the limit");
+    assert_eq!(episodes[0].attempts()[0].sampling_logprobs(), [-0.5, -0.5], "that of the end token too");
+}
+
+#[test]
+fn an_engine_that_breaks_its_contract_is_refused() {
+    let refused = |limit: AnswerLimit, answers: [Written; 3]| {
+        let engine = Engine { answers: answers.to_vec() };
+        rollout(&engine, &SumIsEven, &problems(1), &config(1, limit), RandomKey::new(0, Stream::User)).unwrap_err()
+    };
+    let ended = || AnswerLimit::Ended { ends: vec![0], max: 3 };
+    let fine = || written(&[1, 0]);
+    assert_eq!(refused(ended(), [fine(), fine(), written(&[])]), Error::Empty("an attempt"));
+    assert!(matches!(refused(ended(), [fine(), written(&[0, 1]), fine()]), Error::Length { expected: 1, got: 2, .. }));
+    assert!(matches!(refused(ended(), [fine(), written(&[1; 4]), fine()]), Error::Length { expected: 3, got: 4, .. }));
+    assert!(matches!(refused(AnswerLimit::Fixed(3), [0; 3].map(|_| fine())), Error::Length { expected: 3, got: 2, .. }));
+    let unsure = Written { logprobs: vec![-0.5, f32::NAN], ..fine() };
+    assert!(matches!(refused(ended(), [fine(), fine(), unsure]), Error::NotFinite(_)));
+    let short = Written { logprobs: vec![-0.5], ..fine() };
+    assert!(matches!(refused(ended(), [fine(), fine(), short]), Error::Length { expected: 2, got: 1, .. }));
+    let fewer = Engine { answers: vec![fine()] };
+    let key = RandomKey::new(0, Stream::User);
+    let found = rollout(&fewer, &SumIsEven, &problems(1), &config(1, ended()), key).unwrap_err();
+    assert!(matches!(found, Error::Length { expected: 3, got: 1, .. }));
+}
+
+#[test]
+fn a_verifier_is_asked_once_a_turn_and_for_what_has_ended() {
+    #[derive(Default)]
+    struct Counting(core::cell::RefCell<Vec<usize>>);
+    impl Verifier for Counting {
+        fn verify(&self, _: &Problem, _: &[u32]) -> Verdict {
+            unreachable!("all are asked together")
+        }
+
+        fn verify_all(&self, asked: &[(&Problem, &[u32])]) -> Vec<Verdict> {
+            self.0.borrow_mut().push(asked.len());
+            assert!(asked.iter().all(|(problem, answer)| problem.id() < 2 && !answer.contains(&0)));
+            // One verdict too few.
+            vec![Verdict::Right; asked.len().saturating_sub(1)]
+        }
+    }
+    let engine = Engine { answers: [&[2, 0][..], &[3, 3, 3], &[1, 0]].repeat(2).into_iter().map(written).collect() };
+    let (verifier, play) = (Counting::default(), config(2, AnswerLimit::Ended { ends: vec![0], max: 3 }));
+    let groups = rollout(&engine, &verifier, &problems(2), &play, RandomKey::new(0, Stream::User)).unwrap();
+    assert_eq!(*verifier.0.borrow(), [4, 4]);
+    let verdict = |group: usize, row: usize| groups[group].trajectories()[row].attempts()[0].verdict();
+    assert_eq!([0, 1, 2].map(|row| verdict(0, row)), [Verdict::Right, Verdict::Truncated, Verdict::Right]);
+    assert_eq!([0, 1, 2].map(|row| verdict(1, row)), [Verdict::Right, Verdict::Truncated, Verdict::Failed]);
+}
+
 #[test]
 fn impossible_configurations_are_refused() {
     let endless = AnswerLimit::Ended { ends: vec![], max: 3 };
@@ -257,6 +325,5 @@ fn impossible_configurations_are_refused() {
     assert_eq!(new(3, 1, 5).unwrap().capacity(7), 22);
     assert!(new(2, 1, usize::MAX).is_err() && new(2, 1, (1 << 24) + 1).is_err());
     assert_eq!(new(255, 1, 1 << 24).unwrap().capacity(usize::MAX), usize::MAX);
-    assert!(RolloutConfig::new(2, 1, Sampling::Temperature(-1.0), AnswerLimit::Fixed(1), vec![]).is_err());
     assert!(Sampling::temperature(0.0).is_err() && Sampling::temperature(f64::NAN).is_err());
 }

@@ -7,18 +7,16 @@
 use burn_tensor::{Int, Tensor, TensorData};
 use palinode_core::{
     Error,
-    advantage::Baseline,
     batch::TokenBatch,
-    kl::KlEstimator,
-    objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
+    objective::{Objective, StageOne, StageTwo},
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
     rollout::{AnswerLimit, RolloutConfig, rollout},
     sampling::Sampling,
-    scoring::{Scoring, score_tokens},
     task::Problem,
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
+    update::{Update, sampled_divergences},
     verifier::{Verdict, Verifier},
 };
 
@@ -80,22 +78,23 @@ fn main() -> Result<(), Error> {
     let reference = Table(Tensor::zeros([ARMS + 1, ARMS], &device));
     let mut table = Table(reference.0.clone());
     let problems = (0..16).map(|id| Problem::new(id, vec![ASK], vec![])).collect::<Result<Vec<_>, _>>()?;
-    let play = RolloutConfig::new(2, 16, Sampling::Temperature(1.0), AnswerLimit::Fixed(1), vec![])?;
+    let sampling = Sampling::temperature(1.0)?;
+    let play = RolloutConfig::new(2, 16, sampling, AnswerLimit::Fixed(1), vec![])?;
     // A strong anchor, since a bandit's first pull has nothing else to hold it.
     let (one, two) = (StageOne::new(0.01, 1.0)?, StageTwo::default());
     let stages: [(&str, &dyn Objective, Stream); 2] = [("Stage I", &one, Stream::StageOne), ("Stage II", &two, Stream::StageTwo)];
 
     for (name, objective, stream) in stages {
+        let update = Update::new(objective, sampling).scaled(true);
         for step in 0..60 {
             let groups = rollout(&table, &BestArm, &problems, &play, RandomKey { step, ..RandomKey::new(0, stream) })?;
             let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
             let batch = TokenBatch::new(&episodes, &device)?;
-            let gains = advantages(objective, rewards(&groups, &device)?, None, Baseline::LeaveOneOut, true);
+            let divergences = || sampled_divergences(&reference, &episodes, update.scoring(), &device);
+            let gains = update.advantages(&rewards(&groups)?, divergences)?;
 
             let policy = Table(table.0.autodiff().require_grad());
-            let scores = score_tokens(&policy, Some(&reference), &batch, &Scoring::default());
-            let gains: Vec<f32> = gains.into_data().iter::<f32>().collect();
-            let loss = batch_loss(objective, KlEstimator::Exact, &batch, &scores, &gains, episodes.len())?;
+            let (loss, _) = update.loss(&policy, &reference, &batch, gains.values(), episodes.len())?;
             let gradients = loss.backward();
             let gradient = policy.0.grad(&gradients).expect("the loss depends on the table");
             table = Table(policy.0.inner() - gradient);

@@ -31,7 +31,7 @@ struct PaysByTheToken;
 impl Verifier for PaysByTheToken {
     fn verify(&self, problem: &Problem, answer: &[u32]) -> Verdict {
         let right = answer.iter().filter(|token| problem.reference().contains(token)).count();
-        Verdict::Partial(right as f32 / problem.reference().len() as f32)
+        Verdict::partial(right as f32 / problem.reference().len() as f32).expect("a share of the reference")
     }
 }
 

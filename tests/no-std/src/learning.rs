@@ -5,16 +5,14 @@ use alloc::{vec, vec::Vec};
 use burn_tensor::{Device, Tensor, activation::softmax};
 use palinode_core::{
     Error,
-    advantage::Baseline,
     batch::TokenBatch,
-    kl::KlEstimator,
-    objective::{Objective, StageOne, StageTwo, advantages, batch_loss},
+    objective::{Objective, StageOne, StageTwo},
     rng::{RandomKey, Stream},
     rollout::{AnswerLimit, RolloutConfig, rollout},
     sampling::Sampling,
-    scoring::{Scoring, score_tokens},
     task::Problem,
     trajectory::{Group, Trajectory, rewards},
+    update::{Update, sampled_divergences},
 };
 
 use crate::{
@@ -36,12 +34,12 @@ pub(crate) fn loss_and_gradient(
     let device = reference.0.device();
     let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
     let batch = TokenBatch::new(&episodes, &device)?;
-    let gains = advantages(objective, rewards(groups, &device)?, None, Baseline::LeaveOneOut, scale);
-    let gains: Vec<f32> = gains.into_data().iter::<f32>().collect();
+    let update = Update::new(objective, Sampling::temperature(1.0)?).scaled(scale);
+    let divergences = || sampled_divergences(reference, &episodes, update.scoring(), &device);
+    let gains = update.advantages(&rewards(groups)?, divergences)?;
 
     let policy = Table(table.0.clone().autodiff().require_grad());
-    let scores = score_tokens(&policy, Some(reference), &batch, &Scoring::default());
-    let loss = batch_loss(objective, KlEstimator::Exact, &batch, &scores, &gains, episodes.len())?;
+    let (loss, _) = update.loss(&policy, reference, &batch, gains.values(), episodes.len())?;
     let gradient = policy.0.grad(&loss.backward()).ok_or(Failure::Gradient)?;
     Ok((loss.into_scalar(), gradient))
 }
@@ -74,7 +72,7 @@ pub(crate) fn require(holds: bool, failure: Failure) -> Result<(), Failure> {
 
 fn descend(mut table: Table, reference: &Table, objective: &dyn Objective, stream: Stream) -> Result<Table, Failure> {
     let problems = (0..8).map(|id| Problem::new(id, vec![ASK], vec![])).collect::<Result<Vec<_>, Error>>()?;
-    let play = RolloutConfig::new(2, 8, Sampling::Temperature(1.0), AnswerLimit::Fixed(1), vec![])?;
+    let play = RolloutConfig::new(2, 8, Sampling::temperature(1.0)?, AnswerLimit::Fixed(1), vec![])?;
     for step in 0..STEPS {
         let groups = rollout(&table, &BestArm, &problems, &play, RandomKey { step, ..RandomKey::new(0, stream) })?;
         let (_, gradient) = loss_and_gradient(&table, reference, &groups, objective, true)?;

@@ -109,13 +109,13 @@ fn sampling_logprobs_equal_scoring_at_the_same_temperature() {
     let model = model(2, true);
     let problems: Vec<Problem> = (0..5u32).map(|id| Problem::new(id, vec![1; 1 + id as usize % 3], vec![]).unwrap()).collect();
     let limit = AnswerLimit::Ended { ends: vec![0], max: 7 };
-    let config = RolloutConfig::new(3, 4, Sampling::Temperature(0.7), limit, vec![9, 8]).unwrap();
+    let config = RolloutConfig::new(3, 4, Sampling::temperature(0.7).unwrap(), limit, vec![9, 8]).unwrap();
     let key = RandomKey::new(2, Stream::User);
     let groups = rollout(&model, &Never, &problems, &config, key).unwrap();
     let trajectories: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
     let batch = palinode_core::batch::TokenBatch::new(&trajectories, &palinode_flex::device()).unwrap();
     for chunk in [4096, 5] {
-        let scoring = palinode_core::scoring::Scoring { temperature: 0.7, chunk, ..Default::default() };
+        let scoring = palinode_core::scoring::Scoring::at(config.sampling().scoring_temperature()).in_chunks(chunk);
         let scores = palinode_core::scoring::score_tokens(&model, Some(&model), &batch, &scoring);
         let sampled = trajectories.iter().flat_map(|t| t.attempts()).flat_map(|a| a.sampling_logprobs());
         let scored: Vec<f32> = scores.logprob.into_data().iter::<f32>().collect();
@@ -152,7 +152,7 @@ fn what_an_attempt_costs_does_not_grow_with_those_before_it() {
         let (rows, mut before) = (2 * 4, None);
         for attempts in 1..=4usize {
             let limit = AnswerLimit::Fixed(answer);
-            let config = RolloutConfig::new(attempts, 4, Sampling::Temperature(1.0), limit, vec![9; revision]).unwrap();
+            let config = RolloutConfig::new(attempts, 4, Sampling::temperature(1.0).unwrap(), limit, vec![9; revision]).unwrap();
             rollout(&counted, &Never, &problems, &config, RandomKey::new(1, Stream::User)).unwrap();
             let read = counted.read.take();
             // The last token of an answer is read when something follows it.

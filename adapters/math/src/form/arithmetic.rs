@@ -58,7 +58,9 @@ fn is_power_of_ten(expr: &Expr) -> bool {
 /// Whether an expression is a single power of a literal, a factorial or a binomial coefficient, which people leave as they are.
 pub(super) fn is_closed(expr: &Expr) -> bool {
     match expr {
-        Expr::Power(base, exponent) => is_numeral(base) && integer(exponent).is_some(),
+        Expr::Power(base, exponent) => {
+            is_numeral(base) && integer(exponent).is_some_and(|times| !times.is_zero() && !times.is_one())
+        }
         Expr::Call(Function::Factorial | Function::Binomial, arguments) => arguments.iter().all(is_literal),
         Expr::Negative(inner) => is_closed(inner),
         Expr::Quotient(over, under) => is_closed(over) && integer(under).is_some() || integer(over).is_some() && is_closed(under),

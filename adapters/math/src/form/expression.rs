@@ -1,5 +1,7 @@
 //! How far one expression is worked out.
 
+use std::collections::BTreeSet;
+
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{One, ToPrimitive, Zero};
@@ -7,6 +9,8 @@ use num_traits::{One, ToPrimitive, Zero};
 use super::{
     Finish,
     arithmetic::{is_arithmetic, is_closed, is_numeral, numbers},
+    functions::{Functions, is_inverse_of_inner},
+    quotient,
 };
 use crate::{
     ast::{Expr, Function},
@@ -16,6 +20,8 @@ use crate::{
 
 /// Factors that roots are searched for: exact arithmetic on many roots costs time.
 const MAX_FACTOR: u32 = 100;
+/// Digits of a power, factorial or binomial coefficient that is no simpler when written out.
+const MAX_DIGITS: usize = 12;
 
 /// How far an expression is worked out.
 pub(super) fn finish(expr: &Expr, budget: &Budget) -> Finish {
@@ -24,16 +30,32 @@ pub(super) fn finish(expr: &Expr, budget: &Budget) -> Finish {
     Finish {
         number,
         worked,
-        reduced: worked && is_reduced(expr),
+        reduced: worked && is_reduced(expr, budget),
         expanded: is_expanded(expr),
         factors: factors(expr),
         unexpanded: has_sum_as_factor(expr),
         numbers: numbers(expr),
+        names: names(expr),
+        functions: Functions::of(expr),
     }
 }
 
+fn names(expr: &Expr) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    collect_names(expr, &mut found);
+    found
+}
+
+/// Adds the variables in an expression.
+pub(super) fn collect_names(expr: &Expr, found: &mut BTreeSet<String>) {
+    if let Expr::Variable(name) = expr {
+        found.insert(name.to_string());
+    }
+    parts(expr).into_iter().for_each(|part| collect_names(part, found));
+}
+
 /// The parts of an expression, one level down.
-fn parts(expr: &Expr) -> Vec<&Expr> {
+pub(super) fn parts(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::Negative(inner) | Expr::Percent(inner) | Expr::Degrees(inner) | Expr::Root(inner, _) => vec![inner],
         Expr::Quotient(a, b) | Expr::Power(a, b) => vec![a, b],
@@ -42,13 +64,13 @@ fn parts(expr: &Expr) -> Vec<&Expr> {
     }
 }
 
-fn is_constant(expr: &Expr) -> bool {
+pub(super) fn is_constant(expr: &Expr) -> bool {
     !matches!(expr, Expr::Variable(_)) && parts(expr).into_iter().all(is_constant)
 }
 
 /// Whether the value of an expression is a rational number; not where it can't be computed within bounds.
 fn is_rational(expr: &Expr, budget: &Budget) -> bool {
-    is_arithmetic(expr) || normal_form(expr, &[], budget).is_ok_and(|value| value.rational().is_some())
+    is_arithmetic(expr) || normal_form(expr, &[], budget).is_ok_and(|value| quotient::is_rational(&value, budget))
 }
 
 /// Whether nothing that has a rational value is left to compute, and nothing alike to gather.
@@ -56,23 +78,48 @@ fn is_worked(expr: &Expr, budget: &Budget) -> bool {
     if is_numeral(expr) || is_closed(expr) {
         return true;
     }
+    if is_inverse_of_inner(expr) {
+        return false;
+    }
     let own = match expr {
         Expr::Root(..) => !(is_constant(expr) && is_rational(expr, budget)),
         Expr::Call(Function::Factorial | Function::Binomial, _) => !is_arithmetic(expr),
         Expr::Call(..) => !(is_constant(expr) && is_rational(expr, budget)),
         Expr::Power(base, _) => is_own_power(base, expr, budget),
-        Expr::Quotient(over, under) => !(is_arithmetic(expr) || is_constant_sum(over) && is_constant_sum(under)),
-        Expr::Product(factors) => is_gathered_product(factors),
+        Expr::Quotient(over, under) => {
+            let computed = is_arithmetic(expr) || is_constant_sum(over) && is_constant_sum(under);
+            !(computed || is_constant(under) && has_unit(under) || quotient::is_reducible(expr, budget))
+        }
+        Expr::Product(factors) => is_gathered_product(factors) && !quotient::is_reducible(expr, budget),
         Expr::Sum(terms) => is_gathered_sum(expr, terms, budget),
         _ => true,
     };
     own && parts(expr).into_iter().all(|part| is_worked(part, budget))
 }
 
-/// Whether a power is no power of a power or of a constant sum, and has no rational value.
+/// Whether a power is no power of a power, of a constant sum, of the imaginary unit or of a product with a number, and has no rational value.
 fn is_own_power(base: &Expr, power: &Expr, budget: &Budget) -> bool {
-    let computed = matches!(base, Expr::Power(..)) || is_constant_sum(base) && is_constant(power);
-    !(computed || is_constant(power) && is_rational(power, budget))
+    let constant = is_constant(power);
+    let computed = matches!(base, Expr::Power(..)) || constant && is_constant_sum(base);
+    let whole =
+        matches!(power, Expr::Power(_, exponent) if matches!(exponent.as_ref(), Expr::Number(times) if times.is_integer()));
+    let number_to_raise = whole && (matches!(base, Expr::Imaginary) || !is_arithmetic(base) && has_numeric_factor(base));
+    !(computed || number_to_raise || constant && is_rational(power, budget))
+}
+
+/// Whether a number or a sign is among the factors of an expression, above or below the line.
+fn has_numeric_factor(expr: &Expr) -> bool {
+    match expr {
+        Expr::Negative(_) => true,
+        Expr::Product(factors) => factors.iter().any(has_numeric_factor),
+        Expr::Quotient(over, under) => has_numeric_factor(over) || has_numeric_factor(under),
+        Expr::Number(number) => !number.is_one(),
+        _ => false,
+    }
+}
+
+fn has_unit(expr: &Expr) -> bool {
+    matches!(expr, Expr::Imaginary) || parts(expr).into_iter().any(has_unit)
 }
 
 /// Whether at most one factor is a number and at most one a constant sum, and no variable is there twice.
@@ -169,8 +216,15 @@ fn has_sum_as_factor(expr: &Expr) -> bool {
     is_product_of_sums(expr) || within.into_iter().any(has_sum_as_factor)
 }
 
-/// Whether roots are of whole numbers without whole powers in them, and none is in a denominator.
-fn is_reduced(expr: &Expr) -> bool {
+/// Whether roots are of whole numbers without whole powers in them, none is in a denominator, and powers and factorials are written out where that
+/// takes few digits.
+fn is_reduced(expr: &Expr, budget: &Budget) -> bool {
+    if is_numeral(expr) {
+        return true;
+    }
+    if is_closed(expr) && is_short(expr, budget) {
+        return false;
+    }
     let own = match expr {
         Expr::Root(radicand, index) => match radicand.as_ref() {
             Expr::Number(number) => is_power_free(number, *index),
@@ -179,7 +233,13 @@ fn is_reduced(expr: &Expr) -> bool {
         Expr::Quotient(_, under) => !(is_constant(under) && has_root(under)),
         _ => true,
     };
-    own && parts(expr).into_iter().all(is_reduced)
+    own && parts(expr).into_iter().all(|part| is_reduced(part, budget))
+}
+
+/// Whether the value of an expression is a rational number of few digits.
+fn is_short(expr: &Expr, budget: &Budget) -> bool {
+    let value = normal_form(expr, &[], budget).ok().and_then(|value| value.rational());
+    value.is_some_and(|value| value.numer().to_string().len() + value.denom().to_string().len() <= MAX_DIGITS + 1)
 }
 
 fn has_root(expr: &Expr) -> bool {

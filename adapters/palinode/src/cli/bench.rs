@@ -1,14 +1,13 @@
 //! `palinode bench`.
 
+mod work;
+
 use std::fs;
 
-use palinode::{
-    bench::{Machine, Measured, Timed, Work},
-    config::MachineConfig,
-    device,
-};
+use palinode::{config::MachineConfig, device};
 use serde_json::json;
 
+use self::work::{Machine, Measured, Timed, Work};
 use super::{Failure, args::BenchArgs, doctor::dtype_name, progress, settings::apply_machine};
 
 /// What is timed when nothing is named: what a CPU does in minutes.

@@ -48,10 +48,6 @@ impl Failure {
         self.code
     }
 
-    pub(crate) fn message(&self) -> &str {
-        &self.message
-    }
-
     pub(crate) fn print(&self) {
         let (red, cyan) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold());
         let mut text = format!("{red}error:{red:#} {}\n", clean(&self.message));

@@ -18,6 +18,7 @@ use palinode::{
         event::{Event, WarningKind},
         run::{
             checkpoint::{Checkpoints, Found, Skipped, Written},
+            occupancy::require_own_report,
             progress::{Progress, Start},
             run_folder::{RunFolder, RunLock},
         },
@@ -49,6 +50,7 @@ pub(crate) fn resume(args: &TrainArgs) -> Result<Prepared, Failure> {
     // Before anything is written: a folder with files of these names may be anybody's.
     Checkpoints::<Decoder>::of(&path).card()?;
     let lock = RunLock::take(&path)?;
+    require_own_report(&path)?;
     let settings = Settings::of(args, &path)?;
     let mut inputs = Compared::of(&path, &settings)?;
     inputs.require_the_same(args, &path)?;

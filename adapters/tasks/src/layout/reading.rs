@@ -49,10 +49,11 @@ impl Layout {
         let items = match (field, &in_text) {
             (Value::List(items), _) | (_, Some(items)) => items,
             (Value::Text(text), None) => {
-                return match text.trim() {
-                    "" => Err(format!("\"{name}\" is empty")),
-                    text => Ok((text.into(), self.reference(row)?)),
-                };
+                if text.trim().is_empty() {
+                    return Err(format!("\"{name}\" is empty"));
+                }
+                // As the file has it, white space and all: a message of the same text is put to a model so too.
+                return Ok((text.as_str().into(), self.reference(row)?));
             }
             (other, _) => return Err(format!("\"{name}\" is {}, not a string or a list of messages", other.kind())),
         };

@@ -1,11 +1,11 @@
 //! Answers in the way of MATH (Hendrycks et al. 2021, arXiv 2103.03874): a solution that ends in `\boxed{\frac{1}{2}}`.
 
-use palinode_math::{self as math, Answer, Form, last_boxed};
+use palinode_math::{self as math, Answer, Form, emphasis, final_boxed};
 
 use super::{Judgement, TextVerifier, read_both};
 
 /// Right when the content of the last `\boxed{}` is equivalent to the reference: that of its own last box, or the whole of a text without one.
-/// An answer without a box is unparseable.
+/// An answer without a box is unparseable, and so is one whose last boxes are joined by `or` or `and`, or whose last box is denied (`not \boxed{6}`).
 ///
 /// Besides the value, the [`Form`] counts: the one that is set, or else the reference's own, so that a question is not solved by repeating it. A reference
 /// that does not have the form that is set is a failure.
@@ -53,11 +53,13 @@ fn judge(answer: (&str, impl FnOnce(&str) -> Result<Answer, String>), reference:
 }
 
 fn read_boxed(text: &str) -> Result<Answer, String> {
-    read(last_boxed(text).ok_or("no \\boxed{...} that ends")?)
+    let text = &emphasis::without_struck(text);
+    read(final_boxed(text)?.ok_or("no \\boxed{...} that ends")?)
 }
 
 fn read_any(text: &str) -> Result<Answer, String> {
-    read(last_boxed(text).unwrap_or(text))
+    let text = &emphasis::without_struck(text);
+    read(final_boxed(text)?.unwrap_or(text))
 }
 
 fn read(latex: &str) -> Result<Answer, String> {

@@ -1,15 +1,21 @@
 //! Multiple choice.
 
-use palinode_math::{emphasis, last_boxed};
+mod denial;
+mod marks;
+
+use std::borrow::Cow;
+
+use palinode_math::{emphasis, final_boxed};
 
 use super::{Judgement, TextVerifier, compare};
 use crate::error::TaskError;
 
 /// Right when the answer names the reference's letter.
 ///
-/// The letter stands in the last `\boxed{}`, or behind the last `answer is`, `answer:`, `option is`, `choice is`, `答案是` or the like, or is the whole text;
-/// dressed as `B`, `(B)`, `B.`, `**B**`, `\text{B}`, or `(B) blue`; a reason may follow, as in `B because ...` or `B, not A`. A text that names none this
-/// way, or several, is unparseable: a letter that happens to stand somewhere is not an answer.
+/// The letter stands in the last `\boxed{}`, or behind the last `answer is`, `answer:`, `I choose`, `答案是` or the like, or is the whole text; dressed as
+/// `B`, `(B)`, `B.`, `**B**`, `\text{B}`, `Option B`, or `(B) blue`; a reason may follow, as in `B because ...` or `B, not A`. A text that names none this
+/// way, or several, is unparseable: a letter that happens to stand somewhere is not an answer. So is a letter that is denied (`I doubt that the answer is
+/// B`, `A. is wrong`), or taken back later, unless the later one is marked as the answer too (`Wait, that is wrong. The answer is C`).
 #[derive(Debug, Clone, Copy)]
 pub struct Choice {
     options: u8,
@@ -28,11 +34,56 @@ impl Choice {
     }
 
     fn read(self, text: &str) -> Result<char, String> {
-        let named = last_boxed(text).or_else(|| behind_answer(text)).unwrap_or(text);
-        letter(named).filter(|letter| (*letter as u8) < b'A' + self.options).ok_or_else(|| {
-            let last = (b'A' + self.options - 1) as char;
-            format!("`{}` names no letter from A to {last}", super::short(named))
-        })
+        let text = emphasis::without_struck(text);
+        let text = &ascii_letters(&text);
+        if let Some(boxed) = final_boxed(text)? {
+            let letter = self.letter(boxed)?;
+            // Both are places in the same text.
+            let later = &text[boxed.as_ptr() as usize - text.as_ptr() as usize + boxed.len()..];
+            return self.kept(letter, later.trim_start_matches(['}', '$', ' ', '.']));
+        }
+        let strong = marks::strong(text);
+        let after = strong.map_or(0, |at| at);
+        let weak = marks::weak(&text[after..]).map(|at| at + after).filter(|&at| letter(line(text, at).0).is_some());
+        match (strong, weak) {
+            (_, Some(at)) if !denial::denies_ahead(&text[..at]) => {
+                let (named, later) = line(text, at);
+                let earlier = strong.and_then(|strong| letter(line(text, strong).0));
+                let found = self.letter(named)?;
+                if earlier.is_some_and(|earlier| earlier != found) && !denial::corrects(&text[after..at]) {
+                    return Err(format!("two letters are named, and none is taken back: `{}`", super::short(&text[after..])));
+                }
+                self.kept(found, later)
+            }
+            (Some(at), _) if denial::denies_ahead(&text[..at]) => {
+                Err(format!("the answer is denied or only supposed: `{}`", super::short(text)))
+            }
+            (Some(at), _) => {
+                let (named, later) = line(text, at);
+                self.kept(self.letter(named)?, later)
+            }
+            (None, _) => self.letter(text),
+        }
+    }
+
+    /// The last letter of an option.
+    fn last(self) -> char {
+        (b'A' + self.options - 1) as char
+    }
+
+    /// A letter, unless the text after it takes it back.
+    fn kept(self, letter: char, later: &str) -> Result<char, String> {
+        if denial::takes_back(letter, later, self.last()) {
+            return Err(format!("{letter} is taken back: `{}`", super::short(later)));
+        }
+        Ok(letter)
+    }
+
+    fn letter(self, named: &str) -> Result<char, String> {
+        let last = self.last();
+        letter(named)
+            .filter(|letter| *letter <= last)
+            .ok_or_else(|| format!("`{}` names no letter from A to {last}", super::short(named)))
     }
 }
 
@@ -45,34 +96,35 @@ impl TextVerifier for Choice {
     }
 }
 
-/// What stands behind the last mark of an answer, to the end of its line.
-fn behind_answer(text: &str) -> Option<&str> {
-    const MARKS: [&str; 14] = [
-        "answer is",
-        "answer:",
-        "answer：",
-        "answer would be",
-        "answer must be",
-        "option is",
-        "choice is",
-        "answer is option",
-        "answer is choice",
-        "答案是",
-        "答案为",
-        "答案：",
-        "答案:",
-        "答えは",
-    ];
-    let lower = text.to_ascii_lowercase();
-    let behind = MARKS.iter().filter_map(|mark| lower.rfind(mark).map(|at| at + mark.len())).max()?;
-    text[behind..].trim_start_matches(|c: char| matches!(c, ':' | '*' | '_') || c.is_whitespace()).lines().next()
+/// What stands behind a mark to the end of its line, and the lines after it.
+fn line(text: &str, at: usize) -> (&str, &str) {
+    let rest = text[at..].trim_start_matches(|c: char| matches!(c, ':' | '*' | '_') || c.is_whitespace());
+    rest.split_once('\n').unwrap_or((rest, ""))
 }
 
-/// The letter of `B`, `(B)`, `B. blue`, `B because it is blue` and the like; `A or B` has none.
+/// The text with full-width and circled letters in ASCII.
+fn ascii_letters(text: &str) -> Cow<'_, str> {
+    let ascii = |c: char| {
+        let of = |first: u32, to: u8| char::from(to + (c as u32 - first) as u8);
+        match c {
+            'Ａ'..='Ｚ' => Some(of('Ａ' as u32, b'A')),
+            'ａ'..='ｚ' => Some(of('ａ' as u32, b'a')),
+            'Ⓐ'..='Ⓩ' => Some(of('Ⓐ' as u32, b'A')),
+            _ => None,
+        }
+    };
+    if text.chars().any(|c| ascii(c).is_some()) {
+        Cow::Owned(text.chars().map(|c| ascii(c).unwrap_or(c)).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The letter of `B`, `(B)`, `B. blue`, `Option B`, `B because it is blue` and the like; `A or B` has none.
 fn letter(text: &str) -> Option<char> {
     let dressing = |c: char| c.is_whitespace() || matches!(c, '*' | '_' | '$' | '{' | '}' | '"' | '\'' | '`' | '“' | '”');
-    let mut rest = emphasis::undressed(text).trim_matches(dressing);
-    for command in ["\\text", "\\textbf", "\\mathrm", "\\mathbf"] {
+    let mut rest = without_lead(emphasis::undressed(text).trim_matches(dressing)).trim_start_matches(dressing);
+    for command in ["\\textbf", "\\text", "\\mathrm", "\\mathbf"] {
         let inner = rest.strip_prefix(command).filter(|inner| inner.starts_with('{'));
         rest = inner.map_or(rest, |inner| inner.trim_matches(dressing));
     }
@@ -86,9 +138,32 @@ fn letter(text: &str) -> Option<char> {
     let names = match (behind.is_empty(), bracket) {
         (true, bracket) => !bracket,
         (_, true) => behind.starts_with([')', ']']),
-        (_, false) => behind.starts_with([')', '.', ':', ',', ';', '!', '。', '，', '、', '：']) || gives_reason(behind),
+        (_, false) => {
+            behind.starts_with([')', '.', ':', ',', ';', '!', '\n', '。', '，', '、', '：'])
+                || gives_reason(behind)
+                || explains(behind)
+        }
     };
-    (names && !names_another(behind)).then(|| letter.to_ascii_uppercase())
+    let letter = letter.to_ascii_uppercase();
+    (names && !denial::is_denied(behind) && !denial::names_another(letter, behind)).then_some(letter)
+}
+
+/// The text without words that only say that a letter follows.
+fn without_lead(text: &str) -> &str {
+    const LEADS: [&str; 10] =
+        ["option", "choice", "letter", "answer", "clearly", "definitely", "indeed", "simply", "obviously", "therefore"];
+    let mut rest = text;
+    let lead = |rest: &str| {
+        LEADS.into_iter().find_map(|word| {
+            let start = rest.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word))?;
+            let after = &rest[start.len()..];
+            after.starts_with([' ', '\n', '*']).then(|| rest.len() - after.trim_start_matches([' ', '\n', '*']).len())
+        })
+    };
+    while let Some(length) = lead(rest) {
+        rest = &rest[length..];
+    }
+    rest
 }
 
 /// Whether a reason follows at once, or what the answer is not.
@@ -98,60 +173,11 @@ fn gives_reason(behind: &str) -> bool {
         && (REASONS.contains(&word.to_ascii_lowercase().as_str()) || behind.trim_start().starts_with("(not "))
 }
 
+/// Whether a remark in brackets follows, or behind a dash the text of the option: `C (the third one)`, `B - Paris`.
+fn explains(behind: &str) -> bool {
+    let dash = [" - ", " – ", " — "].iter().any(|dash| behind.starts_with(dash));
+    dash || behind.strip_prefix(" (").is_some_and(|remark| remark.contains(')'))
+}
+
 /// Words that begin a reason.
 const REASONS: [&str; 6] = ["because", "since", "not", "rather", "instead", "due"];
-/// Words that reject a letter named with them.
-const REJECTING: [&str; 16] = [
-    "not",
-    "incorrect",
-    "wrong",
-    "mistake",
-    "false",
-    "never",
-    "isn't",
-    "aren't",
-    "cannot",
-    "can't",
-    "neither",
-    "nor",
-    "than",
-    "unlike",
-    "instead",
-    "doesn't",
-];
-/// Words that offer one more letter, whatever else is said.
-const OFFERING: [&str; 8] = ["or", "also", "both", "either", "maybe", "perhaps", "wait", "actually"];
-
-/// Whether a second letter is named, as in `(A) or (B)`, `A. or B` or `(a) and b)`. The words `a` and `I` are none, and neither is a letter that its
-/// sentence rejects: `B, not A`, `D. A is incorrect`.
-fn names_another(behind: &str) -> bool {
-    let is_rejected = |sentence: &str| {
-        let lower = sentence.to_ascii_lowercase();
-        let words = || lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '\'');
-        let of = |list: &[&str]| words().any(|word| list.contains(&word));
-        of(&REJECTING) && !of(&OFFERING)
-    };
-    sentences(behind).any(|sentence| names_letter(sentence) && !is_rejected(sentence))
-}
-
-/// The sentences of a text. A letter's own point ends none, as in `A. or B.`.
-fn sentences(text: &str) -> impl Iterator<Item = &str> {
-    let ended = |at: usize| text[..at].chars().rev().take_while(|c| c.is_alphanumeric()).count() != 1;
-    let mut ends: Vec<usize> =
-        text.match_indices([';', '.', '!', '?', '\n', '。']).map(|(at, _)| at).filter(|&at| ended(at)).collect();
-    ends.push(text.len());
-    let mut start = 0;
-    ends.into_iter().map(move |end| &text[std::mem::replace(&mut start, end)..end])
-}
-
-/// Whether a lone letter stands in a text as that of an option.
-fn names_letter(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let letter_or_digit = |i: usize| bytes.get(i).is_some_and(|c| c.is_ascii_alphanumeric() || !c.is_ascii());
-    (0..bytes.len()).filter(|&i| bytes[i].is_ascii_alphabetic()).any(|i| {
-        let alone = !letter_or_digit(i + 1) && (i == 0 || !letter_or_digit(i - 1));
-        let closed = matches!(text[i + 1..].trim_start().as_bytes().first(), Some(b')' | b']' | b'.' | b':'));
-        let apostrophe = i > 0 && bytes[i - 1] == b'\'';
-        alone && !apostrophe && (closed || bytes[i].is_ascii_uppercase() && bytes[i] != b'I')
-    })
-}

@@ -1,6 +1,7 @@
 //! JSON: the fields of an object, the items of an array, or one other value.
 
 use palinode_core::verifier::Verdict;
+use palinode_math::doubt;
 use palinode_rows::{Value, json_value};
 use serde_json::value::RawValue;
 
@@ -10,7 +11,8 @@ use super::{
 };
 
 /// Right when the fields of the answer's JSON object are the reference's, or the items of its array, or where the reference is any other JSON value, this
-/// value. The object or array is the whole text, or its last one that can be read, whatever stands around it. Numbers are compared as numbers (`1.0` is
+/// value. The object or array is the whole text, or its last one that can be read, whatever stands around it; but where `or`, `and` or a comma joins it to
+/// another one, or `not` stands before it, there is none. Numbers are compared as numbers (`1.0` is
 /// `1`), with all their digits; texts without the space around them.
 #[derive(Debug, Clone, Default)]
 pub struct Json {
@@ -41,7 +43,11 @@ impl TextVerifier for Json {
 impl Json {
     /// What counts of a reference: the value that it is, or else its last object or array.
     fn wanted(&self, text: &str) -> Result<Value, String> {
-        let found = json_value(text).ok().or_else(|| last(text, "{", is_object)).or_else(|| last(text, "{[", is_list));
+        let whole = json_value(text).ok();
+        let found = match whole {
+            Some(value) => Some(value),
+            None => last(text, "{", is_object)?.map_or_else(|| last(text, "{[", is_list), |found| Ok(Some(found)))?,
+        };
         match found.ok_or("no JSON value")? {
             Value::Object(object) => self.named(object).map(Value::Object),
             _ if !self.fields.is_empty() => Err("no JSON object, whose fields are to be compared".into()),
@@ -93,8 +99,8 @@ impl Json {
 fn like(wanted: &Value, text: &str) -> Result<Value, String> {
     let whole = json_value(text).ok();
     let found = match wanted {
-        Value::Object(_) => whole.filter(is_object).or_else(|| last(text, "{", is_object)),
-        Value::List(_) => whole.filter(is_list).or_else(|| last(text, "{[", is_list)),
+        Value::Object(_) => whole.filter(is_object).map_or_else(|| last(text, "{", is_object), |whole| Ok(Some(whole)))?,
+        Value::List(_) => whole.filter(is_list).map_or_else(|| last(text, "{[", is_list), |whole| Ok(Some(whole)))?,
         _ => whole.filter(|value| value.kind() == wanted.kind()),
     };
     let missing = match wanted {
@@ -118,8 +124,13 @@ fn field_of<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
 }
 
 /// The last value of a kind that begins with one of these brackets and stands in no other; one without fields or items only where no other is there.
-fn last(text: &str, opening: &str, is_kind: impl Fn(&Value) -> bool) -> Option<Value> {
+///
+/// # Errors
+/// Why the last one is not what the text gives.
+fn last(text: &str, opening: &str, is_kind: impl Fn(&Value) -> bool) -> Result<Option<Value>, String> {
     let (mut at, mut in_vain) = (0, 0);
+    // Where the last one stands, and where a different one before it ends.
+    let (mut place, mut other) = (0..0, None);
     let (mut found, mut empty) = (None, None);
     while let Some(start) = text[at..].find(|c| opening.contains(c)).map(|behind| at + behind) {
         let rest = &text[start..];
@@ -134,14 +145,21 @@ fn last(text: &str, opening: &str, is_kind: impl Fn(&Value) -> bool) -> Option<V
         at = start + length;
         match value.filter(&is_kind) {
             Some(Value::Object(fields)) if fields.is_empty() => empty = Some(Value::Object(fields)),
-            Some(value) => found = Some(value),
+            Some(value) => {
+                other = found.filter(|before| !same(before, &value)).map(|_| place.end);
+                place = start..at;
+                found = Some(value);
+            }
             None => {}
         }
         if in_vain > MAX_IN_VAIN {
             break;
         }
     }
-    found.or(empty)
+    match doubt(text, other, place) {
+        Some(reason) if found.is_some() => Err(reason.to_owned()),
+        _ => Ok(found.or(empty)),
+    }
 }
 
 /// How many bytes of a text were read before an error.

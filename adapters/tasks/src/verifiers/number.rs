@@ -1,26 +1,24 @@
 //! Reading one number out of text, exactly.
 
 mod context;
+mod currency;
 mod cursor;
 mod latex;
+mod words;
 
 use std::{fmt, ops::Range};
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
-use palinode_math::{Answer, Suffix, emphasis, last_boxed, script, suffix};
+use palinode_math::{Answer, Suffix, emphasis, final_boxed, script, suffix};
 
-use self::cursor::{CURRENCIES, Cursor};
+use self::cursor::Cursor;
 
 /// The last number of a text stands in so many of its last bytes: exact values of many numbers cost time.
 const MAX_SEARCHED: usize = 1 << 12;
 /// Longest unit, in bytes.
 const MAX_UNIT: usize = 40;
-/// Currencies by their codes, before or behind an amount.
-const CODES: [&str; 18] =
-    ["US$", "NT$", "HK$", "C$", "A$", "R$", "S$", "USD", "EUR", "GBP", "CNY", "RMB", "JPY", "INR", "CHF", "KRW", "Rs.", "Rs"];
-
 /// A number as it was written.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Number {
@@ -55,8 +53,12 @@ impl Number {
     /// one number in LaTeX, as the mathematical verifiers read it. Of a text with a box, the box is read; emphasis around it does not matter.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let ascii = script::ascii_digits(text);
-        let inside = last_boxed(&ascii).unwrap_or(&ascii);
-        let text = bare(inside);
+        let inside = final_boxed(&ascii)?.unwrap_or(&ascii);
+        let unstruck = emphasis::without_struck(inside);
+        let text = bare(&unstruck);
+        if text.starts_with('~') || text.ends_with('~') {
+            return Err("a number that is only near, or struck out".into());
+        }
         if text.is_empty() {
             return Err("no number".into());
         }
@@ -64,19 +66,33 @@ impl Number {
         Self::plain(text).or_else(|reason| {
             let marked = text.contains(['*', '_', '`']);
             let unmarked = if marked { Self::plain(bare(&emphasis::without_marks(text))).ok() } else { None };
-            unmarked.or_else(|| Self::of_mathematics(text)).ok_or(reason)
+            // A dollar sign of money is no delimiter.
+            let escaped = if is_money(text) && text.strip_prefix('$').is_some_and(|rest| rest.starts_with(is_start)) {
+                format!("\\{text}")
+            } else {
+                text.to_owned()
+            };
+            unmarked.or_else(|| Self::of_mathematics(&escaped)).ok_or(reason)
         })
     }
 
     fn plain(text: &str) -> Result<Self, String> {
         let not_one = || format!("`{}` is not one number", super::short(text));
-        let mut cursor = Cursor { text: without_code(text), at: 0 };
+        let (currency, amount) = currency::before(without_word(text));
+        let (negative, amount) = unsigned(amount);
+        let mut cursor = Cursor { text: amount, at: 0 };
         let value = cursor.number()?.ok_or_else(not_one)?;
-        let (value, percent, unit) = match behind(cursor.rest()).ok_or_else(not_one)? {
+        let currency = currency.or_else(|| currency::sign_in(&amount[..cursor.at]));
+        let (value, percent, unit) = match behind(cursor.rest(), &value).ok_or_else(not_one)? {
             Suffix::Percent => (value, true, None),
             Suffix::Unit(unit) => (value, false, unit),
             Suffix::Factor(factor) => (value * BigInt::from(factor), false, None),
             Suffix::Other => return Err(not_one()),
+        };
+        let value = if negative { -value } else { value };
+        let unit = match (currency, unit) {
+            (Some(currency), Some(unit)) if !currency::go_together(currency, &unit) => return Err(not_one()),
+            (currency, unit) => unit.or_else(|| currency.map(str::to_owned)),
         };
         Ok(Self { value, percent, unit, text: text.to_owned() })
     }
@@ -91,7 +107,7 @@ impl Number {
     /// Reads the number in the last box of a text, or else its last number. One that is a part of something larger is not read, as in `2^5`, `√5`,
     /// `5 million`, `minus 5`, `20 - 2` or `1, 2, 3`.
     pub(super) fn last(text: &str) -> Result<Self, String> {
-        if let Some(boxed) = last_boxed(text) {
+        if let Some(boxed) = final_boxed(text)? {
             return Self::read(boxed);
         }
         // What is cut through is no number.
@@ -114,7 +130,8 @@ impl Number {
             return Err(format!("the last number, {}, is a part of something larger", text[place].trim()));
         }
         let percent = percent_sign(text[place.end..].trim_start()).is_some();
-        Ok(Self { value, percent, unit: None, text: text[place].trim().to_owned() })
+        let unit = currency::of(&text[place.clone()], &text[place.end..]);
+        Ok(Self { value, percent, unit, text: text[place].trim().to_owned() })
     }
 
     pub(super) fn into_value(self) -> BigRational {
@@ -131,7 +148,8 @@ impl Number {
 
     /// Whether both have the same unit, or one has none.
     pub(super) fn same_unit(&self, other: &Self) -> bool {
-        self.unit.is_none() || other.unit.is_none() || self.unit == other.unit
+        let (Some(own), Some(other)) = (&self.unit, &other.unit) else { return true };
+        own == other || currency::may_be(own, other) || currency::may_be(other, own)
     }
 
     fn share(&self) -> BigRational {
@@ -148,14 +166,47 @@ impl fmt::Display for Number {
 
 /// A text without what surrounds its number: emphasis, dollar signs of mathematics, a final point.
 fn bare(text: &str) -> &str {
-    let inner = emphasis::undressed(text).trim_matches('$').trim().trim_end_matches(['.', '。']);
+    let inner = emphasis::undressed(text);
+    let inner = ['"', '\'', '“'].iter().find_map(|&quote| quoted(inner, quote)).unwrap_or(inner);
+    let inner = if is_money(inner) { inner } else { inner.trim_matches('$').trim() };
+    // Three points mean that more follows.
+    let inner = if inner.ends_with("..") { inner } else { inner.trim_end_matches(['.', '。']) };
     emphasis::undressed(inner)
 }
 
-/// The text behind the code of a currency, where an amount follows.
-fn without_code(text: &str) -> &str {
-    let amount = |rest: &&str| rest.trim_start().starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '−' | '.'));
-    CODES.iter().find_map(|code| text.strip_prefix(code)).filter(amount).unwrap_or(text)
+/// Whether the only dollar sign of a text stands before an amount or after one, and encloses no mathematics.
+fn is_money(text: &str) -> bool {
+    text.matches('$').count() == 1
+}
+
+fn quoted(text: &str, quote: char) -> Option<&str> {
+    let close = if quote == '“' { '”' } else { quote };
+    text.strip_prefix(quote)?.strip_suffix(close).filter(|inner| !inner.contains(close))
+}
+
+/// The text without a word that says nothing of the number behind it.
+fn without_word(text: &str) -> &str {
+    let behind = |word: &&str| {
+        let rest = strip_word(text, word)?;
+        rest.trim_start_matches(['-', '−']).starts_with(is_start).then_some(rest)
+    };
+    ["exactly ", "only ", "just ", "precisely "].iter().find_map(behind).unwrap_or(text)
+}
+
+/// Whether a word takes the number behind it away from nothing, and that number.
+fn unsigned(text: &str) -> (bool, &str) {
+    let amount = ["minus ", "negative "].iter().find_map(|word| strip_word(text, word)).filter(|rest| rest.starts_with(is_start));
+    amount.map_or((false, text), |amount| (true, amount))
+}
+
+/// Whether an amount without a sign begins with this.
+fn is_start(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '$' | '.')
+}
+
+/// What stands behind a word in any case.
+fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    text.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word)).map(|start| &text[start.len()..])
 }
 
 /// The last number in a text, and where it stands with its sign; how it was tried to read it, where it is none.
@@ -184,24 +235,29 @@ fn is_bullet(text: &str, place: &Range<usize>) -> bool {
     first && word && text[place.clone()].starts_with("- ")
 }
 
-/// What follows a number, all of it; a unit may stand in brackets.
-fn behind(text: &str) -> Option<Suffix> {
+/// What follows a number, all of it; a unit may stand in brackets, and so may the number in words.
+fn behind(text: &str, value: &BigRational) -> Option<Suffix> {
     let text = text.trim();
     if let Some(rest) = percent_sign(text) {
         return rest.trim().is_empty().then_some(Suffix::Percent);
     }
-    if text.is_empty() || text.chars().count() == 1 && text.starts_with(CURRENCIES) {
+    if text.is_empty() {
         return Some(Suffix::Unit(None));
     }
-    let bracketed = text.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(text);
+    if let Some(currency) = currency::named(text) {
+        return Some(Suffix::Unit(Some(currency.to_owned())));
+    }
+    let inner = text.strip_prefix('(').and_then(|inner| inner.strip_suffix(')'));
+    if inner.and_then(words::number).is_some_and(|number| *value == BigRational::from_integer(number.into())) {
+        return Some(Suffix::Unit(None));
+    }
+    let bracketed = inner.unwrap_or(text);
     let plain = bracketed.replace('²', "^2").replace('³', "^3");
+    let plain = plain.strip_suffix(" each").unwrap_or(&plain);
     if text.len() > MAX_UNIT || !plain.starts_with(char::is_alphabetic) {
         return None;
     }
-    Some(match suffix(&plain) {
-        Suffix::Other if CODES.contains(&text) => Suffix::Unit(None),
-        suffix => suffix,
-    })
+    Some(suffix(plain))
 }
 
 /// The text behind a percent sign.

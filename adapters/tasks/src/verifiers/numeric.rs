@@ -13,7 +13,7 @@ use crate::error::TaskError;
 ///
 /// A number may be written in LaTeX, in a box, in digits of any script, with spaces or apostrophes between thousands, or as the side of an equation that
 /// holds (`27 + 12 = 39`, `x = 39`); arithmetic that is left to do is no number. Units are read as in [`palinode_math`]: one that only one side has may be left out, two different ones differ, and words that may change the
-/// amount are not read.
+/// amount are not read. Currencies are units: `$5` is `5 dollars` and `5 USD`, and neither `€5` nor `5 cents`.
 #[derive(Debug, Clone, Default)]
 pub struct Numeric {
     tolerance: Tolerance,

@@ -6,10 +6,8 @@
 
 use core::ops::Range;
 
-use burn::{
-    optim::GradientsParams,
-    tensor::{Int, Tensor},
-};
+use burn::tensor::{Int, Tensor};
+use burn_optim::GradientsParams;
 use palinode_core::{
     batch::TokenBatch,
     kl::Divergence,
@@ -68,12 +66,13 @@ fn automatically<M: Trainable>(
     let reference = reference.map(|(model, divergence)| (model, model.states(batch.tokens(), batch.positions()), divergence));
     let (mut total, mut gradients) = (0.0, GradientsParams::new());
     let (mut logprobs, mut kls, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
+    let all_targets = batch.targets();
     for start in (0..count).step_by(chunk) {
         let tokens = start..count.min(start + chunk);
         let leaf = states.clone().slice([tokens.clone()]).autodiff().require_grad();
         let of_chunk = |states: &Tensor<2>| states.clone().slice([tokens.clone()]);
         let frozen = reference.as_ref().map(|(model, states, divergence)| (*model, of_chunk(states), *divergence));
-        let targets: Tensor<1, Int> = batch.targets().slice([tokens.clone()]);
+        let targets: Tensor<1, Int> = all_targets.clone().slice([tokens.clone()]);
         let scores = scores(model, leaf.clone(), frozen, targets, scoring);
         let part = loss(&scores, tokens);
         total += part.clone().into_scalar::<f64>();
@@ -100,8 +99,8 @@ fn scores<M: Trainable>(
         let reference = reference.map(|(model, states, _)| (model, states));
         return score_states(model, states, reference, targets, scoring);
     };
-    let distribution = log_distribution(model.logits(states), scoring.temperature);
-    let frozen = log_distribution(reference.logits(frozen), scoring.temperature);
+    let distribution = log_distribution(model.logits(states), scoring.temperature.value());
+    let frozen = log_distribution(reference.logits(frozen), scoring.temperature.value());
     TokenScores { kl: Some(Divergence::Forward.exact(distribution.clone(), frozen)), logprob: of_targets(distribution, targets) }
 }
 
@@ -113,6 +112,7 @@ mod tests {
         kl::KlEstimator,
         objective,
         rng::{RandomKey, Stream},
+        sampling::Temperature,
         trajectory::Trajectory,
         verifier::Verdict,
     };
@@ -172,7 +172,7 @@ mod tests {
             assert_eq!(model.kernels().is_some(), m % 6 < 4);
             // Biases and offsets begin at zero, which would hide them.
             let model = model.map(&mut Shift).train();
-            let spread = |values: &[f32]| batch.spread(values).unwrap();
+            let spread = |values: &[f64]| batch.spread(values).unwrap();
             let (advantages, betas) = (spread(&[1.0, -0.5, 2.0, 0.3]), spread(&[0.1, 0.2, 0.3, 0.4]));
             for (divergence, kl) in [
                 (Divergence::Reverse, KlEstimator::Exact),
@@ -180,7 +180,7 @@ mod tests {
                 (Divergence::Forward, KlEstimator::Exact),
             ] {
                 let run = |model: &Decoder, chunk| {
-                    let scoring = Scoring { chunk, kl, temperature: 0.8 };
+                    let scoring = Scoring::at(Temperature::new(0.8).unwrap()).with_kl(kl).in_chunks(chunk);
                     let against = Some((&reference, divergence));
                     let (slope, scores) = differentiate(model, against, &batch, &scoring, |scores, tokens| {
                         objective::loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), 2)

@@ -4,9 +4,9 @@ use core::ops::Range;
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    optim::GradientsParams,
     tensor::Tensor,
 };
+use burn_optim::GradientsParams;
 
 use palinode_core::{precision::widen, scoring::TokenScores};
 

@@ -7,9 +7,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
-    optim::{AdamW as Rule, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer as _},
     tensor::{DType, Device, Tensor, TensorData},
 };
+use burn_optim::{AdamW as Rule, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer as _};
 use safetensors::{Dtype, SafeTensors, View};
 
 use crate::error::Cause;

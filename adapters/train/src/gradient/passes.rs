@@ -27,7 +27,7 @@ pub(crate) fn differentiate(
         Some((reference, divergence)) => Some((reference.kernels()?, divergence)),
         None => None,
     };
-    let device = batch.tokens().device();
+    let device = batch.device().clone();
     let (rows, positions) = packed(batch);
     let longest = rows.starts().windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
     if longest > model.context().min(reference.as_ref().map_or(usize::MAX, |(kernels, _)| kernels.context())) {
@@ -42,14 +42,14 @@ pub(crate) fn differentiate(
     });
     let (states, tape) = passes.forward(rows, positions);
 
-    let targets: Vec<u32> = integers(batch.targets()).map(|id| id as u32).collect();
+    let targets: Vec<u32> = batch.target_ids().collect();
     let mut gradients = model.no_gradients();
     let mut d_states = Vec::with_capacity(states.len());
     let (mut total, mut logprobs, mut divergences) = (0.0, Vec::new(), Vec::new());
     for start in (0..targets.len()).step_by(scoring.chunk.max(1)) {
         let tokens = start..targets.len().min(start + scoring.chunk.max(1));
         let of_chunk = tokens.start * width..tokens.end * width;
-        let temperature = scoring.temperature as f32;
+        let temperature = scoring.temperature.value() as f32;
         let (states, targets) = (&states[of_chunk.clone()], &targets[tokens.clone()]);
         let distribution = passes.distribution(states, temperature);
         let frozen = frozen
@@ -130,23 +130,14 @@ impl Leaves {
     }
 }
 
-/// A batch without its padding, and without what stands behind the last scored position of a row; and the scored positions in it.
+/// A batch without what stands behind the last scored position of a row; and the scored positions in it.
 fn packed(batch: &TokenBatch) -> (Rows, Vec<usize>) {
-    let [rows, width] = batch.tokens().dims();
-    let tokens: Vec<u32> = integers(batch.tokens()).map(|id| id as u32).collect();
-    let positions: Vec<usize> = integers(batch.positions()).map(|position| position as usize).collect();
     // A row of which nothing is asked still has its first token: rows are never empty.
-    let mut lengths = vec![1; rows];
-    for position in &positions {
-        let length = &mut lengths[position / width];
-        *length = (*length).max(position % width + 1);
+    let mut lengths = vec![1; batch.rows().len()];
+    for &(row, at) in batch.places() {
+        lengths[row] = lengths[row].max(at + 1);
     }
-    let packed = Rows::new(tokens.chunks_exact(width).zip(&lengths).map(|(row, &length)| &row[..length]));
-    let place = |position: &usize| packed.starts()[position / width] + position % width;
-    let positions = positions.iter().map(place).collect();
+    let packed = Rows::new(batch.rows().iter().zip(&lengths).map(|(row, &length)| &row[..length]));
+    let positions = batch.places().iter().map(|&(row, at)| packed.starts()[row] + at).collect();
     (packed, positions)
-}
-
-fn integers<const D: usize>(tensor: Tensor<D, Int>) -> impl Iterator<Item = i64> {
-    tensor.into_data().iter::<i64>().collect::<Vec<_>>().into_iter()
 }

@@ -4,7 +4,8 @@
 //! speaks of a `state.json`. Only what is known is ever replaced.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -23,6 +24,8 @@ const FOLDERS: [&str; 4] = ["checkpoints", "tensorboard", "model", "adapter"];
 const OF_SYSTEMS: [&str; 2] = ["Thumbs.db", "desktop.ini"];
 /// Entries that an error names.
 const NAMED: usize = 3;
+/// How much of a report tells that it is one.
+const REPORT_BEGINS: u64 = 8192;
 
 /// What a folder is to a new run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +69,28 @@ pub fn occupancy(folder: &Path) -> Result<Occupancy, TrainError> {
             _ => {}
         }
     }
+    require_own_report(folder)?;
     checkpoints.require_own()?;
     Ok(Occupancy::Run)
+}
+
+/// Refuses a folder whose `report.html` no run wrote, as its beginning tells: a new run removes it, and a run that ends writes over it.
+///
+/// # Errors
+/// [`TrainError::Foreign`]; [`TrainError::Io`].
+pub fn require_own_report(folder: &Path) -> Result<(), TrainError> {
+    let path = folder.join("report.html");
+    let mut begins = Vec::new();
+    match fs::File::open(&path).and_then(|file| file.take(REPORT_BEGINS).read_to_end(&mut begins)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(TrainError::Io { path, source }),
+        Ok(_) => {}
+    }
+    let text = String::from_utf8_lossy(&begins);
+    if begins.is_empty() || text.starts_with("<!doctype html>") && text.contains("<title>palinode: ") {
+        return Ok(());
+    }
+    Err(TrainError::Foreign { path, reason: "was not written by a run: move it elsewhere".into() })
 }
 
 /// Whether a run makes a file or folder of this name.

@@ -42,9 +42,9 @@ fn groups(task: &dyn MultiTurnTask, episodes: &[[Verdict; 2]]) -> Vec<Group> {
 
 #[test]
 fn there_is_one_example_of_each_verdict_but_right_the_first() {
-    use Verdict::{Failed, Partial, Right, Truncated, Unparseable, Wrong};
+    use Verdict::{Failed, Right, Truncated, Unparseable, Wrong};
     let task = Ledger::new(4, 0.6).unwrap();
-    let episodes = [[Right, Wrong], [Failed, Right], [Truncated, Partial(0.5)], [Wrong, Unparseable]];
+    let episodes = [[Right, Wrong], [Failed, Right], [Truncated, Verdict::partial(0.5).unwrap()], [Wrong, Unparseable]];
     let groups = groups(&task, &episodes);
     let found = one_of_each(&task, &Judges::new(None), &groups);
     let brief: Vec<(&str, usize)> = found.iter().map(|example| (example.verdict.as_str(), example.attempt)).collect();

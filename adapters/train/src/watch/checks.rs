@@ -105,10 +105,11 @@ impl<'a, M: Trainable> Checks<'a, M> {
     /// Those of [`rollout`].
     pub fn new(model: &'a M, task: &dyn MultiTurnTask, attempts: usize, temperature: f64) -> Result<Self, TrainError> {
         let problems: Vec<Problem> = (0..PROBLEMS).map(|index| task.problem(0, Split::Train, index)).collect();
-        let config = rollout_config(task, attempts, SAMPLES, Sampling::temperature(temperature)?)?;
+        let sampling = Sampling::temperature(temperature)?;
+        let config = rollout_config(task, attempts, SAMPLES, sampling)?;
         let groups = rollout(model, &Unjudged, &problems, &config, RandomKey::new(0, Stream::User))?;
         let chunk = chunk_of(vocabulary(model)?);
-        let scoring = Scoring { temperature, chunk, ..Scoring::default() };
+        let scoring = Scoring::at(sampling.scoring_temperature()).in_chunks(chunk);
         Ok(Self { model, groups, scoring, micro_batch: usize::MAX })
     }
 

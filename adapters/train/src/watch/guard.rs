@@ -1,5 +1,6 @@
 //! What a person should know while there is time to act.
 
+use palinode_core::transitions::{Accuracy, Compared, first_got_worse};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,8 +9,6 @@ use crate::{
     watch::diagnosis::{self, Seen},
 };
 
-/// Points of acc@t1 below the reference's from which the sandbagging warning fires.
-const SANDBAGGING_POINTS: f64 = 2.0;
 /// RL steps over which shares are averaged.
 const WINDOW: usize = 10;
 /// Share of zero-spread groups from which there is no signal to speak of.
@@ -86,7 +85,8 @@ impl Guard {
     /// Compares an evaluation with that of the reference on the same problems.
     pub fn evaluation(&self, reference: &Summary, now: &Summary) -> Option<Warning> {
         let lost = reference.acc_t1 - now.acc_t1;
-        (lost > SANDBAGGING_POINTS).then(|| {
+        let first = |summary: &Summary| Accuracy::new(summary.acc_t1, summary.n as f64);
+        first_got_worse(first(reference), first(now), Compared::Paired).then(|| {
             (
                 WarningKind::Sandbagging,
                 format!(
@@ -202,7 +202,7 @@ mod tests {
             changed: 0.0,
             p_fix_wrong: None,
             p_break_right: None,
-            n: 100,
+            n: 1000,
             acc: vec![acc_t1, 60.0],
             edit_distance_ratio: 0.0,
             verdicts: Default::default(),

@@ -8,8 +8,42 @@ use palinode_math::{Suffix, script, suffix};
 
 use super::cursor::CURRENCIES;
 
-/// Words behind a number that are no factor and yet change it.
-const CHANGING: [&str; 9] = ["squared", "cubed", "half", "halve", "third", "quarter", "fifth", "tenth", "hundredth"];
+/// Words behind a number, in the singular, that are no factor and yet change it.
+const CHANGING: [&str; 31] = [
+    "squared",
+    "cubed",
+    "half",
+    "halve",
+    "third",
+    "quarter",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "twelfth",
+    "hundredth",
+    "thousandth",
+    "millionth",
+    "billionth",
+    "doubled",
+    "tripled",
+    "quadrupled",
+    "halved",
+    "pi",
+    "ten",
+    "twentie",
+    "choose",
+    "mod",
+    "modulo",
+    "mil",
+    "mill",
+    "factorial",
+];
+/// Words behind `or` that make a bound of the number before it.
+const OR_SO: [&str; 8] = ["more", "less", "fewer", "so", "greater", "higher", "lower", "thereabouts"];
 /// What stands next to a number that is only a part of something larger.
 const PARTS: [char; 10] = ['^', '_', '{', '}', '√', '½', '¼', '¾', '²', '³'];
 /// Signs that make an operand of what follows them, whatever word stands before.
@@ -17,11 +51,161 @@ const OPERATORS: [char; 9] = ['+', '*', '×', '·', '⋅', '÷', '/', '^', '±']
 const DASHES: [char; 4] = ['-', '−', '–', '—'];
 const RELATIONS: [char; 6] = ['<', '>', '!', '≤', '≥', '≠'];
 /// Words that change the number behind them.
-const BEFORE: [&str; 8] = ["minus", "negative", "plus", "times", "than", "not", "isn't", "cannot"];
+const BEFORE: [&str; 30] = [
+    "minus",
+    "negative",
+    "plus",
+    "times",
+    "than",
+    "not",
+    "isn't",
+    "cannot",
+    "twice",
+    "thrice",
+    "double",
+    "triple",
+    "quadruple",
+    "halve",
+    "log",
+    "ln",
+    "lg",
+    "sqrt",
+    "cbrt",
+    "exp",
+    "sin",
+    "cos",
+    "tan",
+    "sine",
+    "cosine",
+    "tangent",
+    "root",
+    "choose",
+    "factorial",
+    "half",
+];
+/// Words that make a bound or a guess of the number behind them, where nothing but an announcement stands before.
+const BOUNDS: [&str; 22] = [
+    "least",
+    "most",
+    "about",
+    "around",
+    "approximately",
+    "approx",
+    "roughly",
+    "nearly",
+    "almost",
+    "over",
+    "under",
+    "above",
+    "below",
+    "exceeds",
+    "exceeding",
+    "to",
+    "maximum",
+    "minimum",
+    "beyond",
+    "within",
+    "max",
+    "min",
+];
+/// Words that announce an answer.
+const ANNOUNCING: [&str; 8] = ["is", "answer", "be", "was", "so", "thus", "therefore", "equals"];
 /// Words that join a number to one before it.
-const JOINING: [&str; 11] = ["or", "to", "and", "of", "over", "by", "x", "less", "mod", "per", "into"];
-/// Shares, of which the number behind `of` is the whole.
-const SHARES: [&str; 8] = ["half", "third", "thirds", "quarter", "quarters", "percent", "fifth", "tenth"];
+const JOINING: [&str; 14] = ["or", "to", "and", "of", "over", "by", "x", "less", "mod", "per", "into", "in", "choose", "permute"];
+/// Words between `of` and a number.
+const DETERMINERS: [&str; 10] = ["the", "every", "each", "all", "those", "these", "his", "her", "their", "remaining"];
+/// Shares and functions, of which the number behind `of` is the whole or the argument.
+const SHARES: [&str; 32] = [
+    "half",
+    "third",
+    "thirds",
+    "quarter",
+    "quarters",
+    "percent",
+    "fourth",
+    "fourths",
+    "fifth",
+    "fifths",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "tenths",
+    "root",
+    "square",
+    "cube",
+    "power",
+    "logarithm",
+    "log",
+    "double",
+    "triple",
+    "multiple",
+    "factorial",
+    "reciprocal",
+    "inverse",
+    "opposite",
+    "negative",
+    "out",
+    "fraction",
+];
+/// Numbers in words, where they are joined to one in digits.
+const IN_WORDS: [&str; 12] = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "half", "dozen"];
+/// Units that come in several, as in `5 feet 10 inches`; in the singular.
+const MEASURES: [&str; 52] = [
+    "dollar",
+    "buck",
+    "euro",
+    "cent",
+    "pound",
+    "hour",
+    "hr",
+    "h",
+    "minute",
+    "min",
+    "second",
+    "sec",
+    "day",
+    "week",
+    "month",
+    "year",
+    "yr",
+    "foot",
+    "feet",
+    "ft",
+    "inch",
+    "inche",
+    "in",
+    "yard",
+    "yd",
+    "mile",
+    "mi",
+    "km",
+    "m",
+    "cm",
+    "mm",
+    "meter",
+    "metre",
+    "kilometer",
+    "kg",
+    "kilogram",
+    "g",
+    "gram",
+    "lb",
+    "ounce",
+    "oz",
+    "quart",
+    "pint",
+    "cup",
+    "gallon",
+    "liter",
+    "litre",
+    "degree",
+    "hundred",
+    "thousand",
+    "million",
+    "billion",
+];
 /// Lone letters behind a number that may be factors or powers of ten.
 const LONE: [&str; 9] = ["k", "K", "M", "B", "x", "y", "z", "n", "X"];
 
@@ -33,7 +217,61 @@ pub(super) fn is_part(text: &str, place: &Range<usize>, value: &BigRational) -> 
     let number =
         if signed { written } else { written.trim_start_matches(|c: char| DASHES.contains(&c) || c == '+' || c.is_whitespace()) };
     let before = &text[..place.end - number.len()];
-    is_changed(before, number, after) || is_operand(before) || is_continued(after) || is_listed(text, before, after)
+    is_changed(before, number, after)
+        || is_operand(before)
+        || is_continued(after)
+        || is_listed(text, before, after)
+        || is_rest(before)
+        || is_bounded(before, after)
+}
+
+/// Whether a number is the smaller part of an amount in several units, as in `5 feet 10 inches`, `2 dollars 50` and `2 eggs and 3 rolls`.
+fn is_rest(before: &str) -> bool {
+    let spaces = |c: char| matches!(c, ' ' | '\u{a0}' | ',' | '&') || CURRENCIES.contains(&c);
+    let rest = before.trim_end_matches(spaces);
+    let joined = rest.strip_suffix("and").filter(|ahead| ahead.ends_with(' '));
+    let rest = joined.unwrap_or(rest).trim_end_matches(spaces);
+    let word = last_word(rest);
+    let lower = word.to_lowercase();
+    let measure = [lower.as_str(), lower.strip_suffix('s').unwrap_or(&lower)].iter().any(|word| MEASURES.contains(word));
+    let ahead = rest[..rest.len() - word.len()].trim_end_matches([' ', '\u{a0}']);
+    let number = last_word(ahead).to_lowercase();
+    let one = measure && matches!(number.as_str(), "a" | "an");
+    let counted = ends_in_number(ahead) || one || IN_WORDS.contains(&number.as_str());
+    !word.is_empty() && counted && (measure || joined.is_some())
+}
+
+/// Whether a number only bounds the answer: `at least 5` as all of it, `5 or more`, `10 < x`, `(10, y)`.
+fn is_bounded(before: &str, after: &str) -> bool {
+    let ahead = before.trim_end_matches(|c: char| c == ' ' || CURRENCIES.contains(&c));
+    let word = last_word(ahead);
+    let lower = word.to_lowercase();
+    let announced = ahead[..ahead.len() - word.len()].trim_end();
+    let announced = ["at", "up", "close", "a", "an", "the"]
+        .iter()
+        .find_map(|word| announced.strip_suffix(word).filter(|rest| rest.is_empty() || rest.ends_with([' ', ':', '\n'])))
+        .unwrap_or(announced)
+        .trim_end();
+    let alone = announced.is_empty()
+        || announced.ends_with([':', '=', '\n'])
+        || ANNOUNCING.contains(&last_word(announced).to_lowercase().as_str());
+    let mut behind = after.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let alternative =
+        after.starts_with(' ') && behind.next() == Some("or") && behind.next().is_some_and(|word| OR_SO.contains(&word));
+    let pair = ahead.ends_with(['(', '[', '{']) && after.trim_start().starts_with([',', ';']);
+    let mut said = after.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let is_it = after.starts_with(' ') && matches!(said.next(), Some("is" | "was"));
+    let denied = is_it && matches!(said.next(), Some("wrong" | "incorrect" | "not" | "too" | "false"));
+    denied || BOUNDS.contains(&lower.as_str()) && alone || alternative || pair || is_related(after)
+}
+
+/// Whether a relation to something else follows, and no tag or quotation.
+fn is_related(after: &str) -> bool {
+    let line = after.trim_start_matches([' ', '\u{a0}', '$']);
+    let Some(sign) = line.chars().next().filter(|sign| matches!(sign, '<' | '>' | '≤' | '≥' | '≠')) else { return false };
+    let other = line[sign.len_utf8()..].trim_start_matches(['=', ' ']);
+    let tag = sign == '<' && (other.starts_with(['/', '|']) || word_at(other).len() > 1 || other.contains('>'));
+    !tag && other.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '(' | '\\'))
 }
 
 /// Whether words or signs at either side change the number.
@@ -97,8 +335,16 @@ pub(super) fn is_operand(before: &str) -> bool {
     let word = last_word(before);
     let lower = word.to_lowercase();
     let ahead = before[..before.len() - word.len()].trim_end_matches([' ', '(', ',', '$']);
+    if DETERMINERS.contains(&lower.as_str()) && ahead.ends_with("of") {
+        return is_operand(ahead);
+    }
+    if matches!(lower.as_str(), "exactly" | "quite" | "only" | "just") {
+        return matches!(last_word(ahead).to_lowercase().as_str(), "not" | "isn't" | "wasn't");
+    }
+    let counted = || IN_WORDS.contains(&last_word(ahead).to_lowercase().as_str());
     BEFORE.contains(&lower.as_str())
         || JOINING.contains(&lower.as_str()) && ends_in_number(ahead)
+        || matches!(lower.as_str(), "in" | "of" | "out") && counted()
         || lower == "of" && (SHARES.contains(&last_word(ahead).to_lowercase().as_str()) || ahead.ends_with('%'))
         || matches!(lower.as_str(), "by" | "into") && matches!(last_word(ahead), "divided" | "multiplied")
 }

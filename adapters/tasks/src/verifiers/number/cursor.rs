@@ -71,7 +71,11 @@ impl<'a> Cursor<'a> {
         let Some(value) = value else {
             let digits = |c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '/' | ':'));
             self.at += self.rest().find(digits).unwrap_or(self.rest().len());
-            return Err(format!("`{}` can't be read as a number", crate::verifiers::short(&self.text[from..self.at])));
+            let written = &self.text[from..self.at];
+            let whole = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            let division = written.split_once('/').is_some_and(|(over, under)| whole(over) && whole(under));
+            let what = if division { "is a division that is left to do" } else { "can't be read as a number" };
+            return Err(format!("`{}` {what}", crate::verifiers::short(written)));
         };
         Ok(Some(if negative { -value } else { value }))
     }
@@ -172,7 +176,8 @@ impl<'a> Cursor<'a> {
         let (first, middle) = rest.split_first()?;
         let thousands = (1..=3).contains(first) && middle.iter().all(|&size| size == 3);
         let lakhs = (1..=2).contains(first) && !middle.is_empty() && middle.iter().all(|&size| size == 2);
-        (*last == 3 && (thousands || lakhs)).then_some(())
+        // Nobody groups the digits of `0,500`: it may be half of one.
+        (*last == 3 && (thousands || lakhs) && !digits.starts_with('0')).then_some(())
     }
 
     /// Groups of three digits behind one separator, the same throughout. Where another number may follow a space, there is no group.

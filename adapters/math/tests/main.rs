@@ -1,0 +1,4 @@
+//! Answers against tables and laws.
+
+mod math;
+mod math_laws;
