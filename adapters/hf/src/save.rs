@@ -60,7 +60,8 @@ pub(crate) fn write(tensors: &[(String, Bytes)], path: &Path) -> Result<(), HfEr
 /// Puts the two entries of a header's metadata into their order, where the library wrote them the other way round: it takes them from a hash map, whose order
 /// is another in each process, and the same weights are to be the same bytes.
 fn in_order(path: &Path, [first, second]: [(&str, &str); 2]) -> io::Result<()> {
-    let text = |(a, b): (&str, &str), (c, d): (&str, &str)| format!(r#"{{"__metadata__":{{"{a}":"{b}","{c}":"{d}"}}"#).into_bytes();
+    let text =
+        |(a, b): (&str, &str), (c, d): (&str, &str)| format!(r#"{{"__metadata__":{{"{a}":"{b}","{c}":"{d}"}}"#).into_bytes();
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut begins = vec![0; text(first, second).len()];
     file.seek(SeekFrom::Start(LENGTH_OF_HEADER))?;
