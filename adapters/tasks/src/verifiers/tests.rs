@@ -50,6 +50,7 @@ fn exact_is_the_same_text() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn numbers_are_amounts() {
     check(
         &Numeric::default(),
