@@ -96,11 +96,11 @@ fn each_exit_code_comes_with_what_is_wrong_and_how_to_mend_it() {
     fs::write(at.join("model/config.json"), "{}").unwrap();
     assert!(fail(palinode(at, &["eval", "model"]), 3).contains("help: a model folder is given as --model"));
 
-    // Such a bonus overflows, and so does the loss.
-    fs::write(at.join("huge.toml"), TINY.replace("samples = 2", "samples = 2\nalpha = 1e300")).unwrap();
+    // Such a weight overflows, and so does the loss.
+    fs::write(at.join("huge.toml"), TINY.replace("samples = 2", "samples = 2\nbeta1 = 1e300")).unwrap();
     let run = ["train", "--config", "huge.toml", "--steps-warm", "2", "--steps-one", "1", "--steps-two", "1", "--out", "huge"];
     let error = fail(palinode(at, &run), 4);
-    assert!(error.starts_with("error: the loss is NaN at stage_two step 1: lower"), "{error}");
+    assert!(error.starts_with("error: the loss is NaN at stage_one step 1: lower"), "{error}");
 }
 
 #[test]

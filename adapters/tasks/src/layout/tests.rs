@@ -21,7 +21,7 @@ fn each_layout_finds_its_fields() {
     let user = r#"[{"role": "user", "content": "2 + 2?"}]"#;
     let messages = r#"[{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]"#;
     for (layout, line) in [
-        ("plain", r#"{"prompt": " 2 + 2?\n", "answer": 4}"#.to_owned()),
+        ("plain", r#"{"prompt": "2 + 2?", "answer": 4}"#.to_owned()),
         ("plain", format!(r#"{{"prompt": {user}, "answer": "4"}}"#)),
         ("plain", r#"{"prompt": "[{\"role\": \"user\", \"content\": \"2 + 2?\"}]", "answer": "4"}"#.to_owned()),
         ("plain", format!(r#"{{"prompt": {user}, "answer": [{{"role": "assistant", "content": " 4 "}}]}}"#)),
@@ -36,6 +36,16 @@ fn each_layout_finds_its_fields() {
     ] {
         assert_eq!(read(layout, &line), Ok(("2 + 2?".into(), "4".into())), "{layout}: {line}");
     }
+}
+
+#[test]
+fn white_space_around_a_prompt_stays() {
+    let asked = " 2 + 2?\n";
+    for prompt in [serde_json::json!(asked), serde_json::json!([{"role": "user", "content": asked}])] {
+        let line = serde_json::json!({"prompt": prompt, "answer": 4}).to_string();
+        assert_eq!(read("plain", &line), Ok((asked.into(), "4".into())), "{line}");
+    }
+    assert!(read("plain", r#"{"prompt": " \n", "answer": 4}"#).unwrap_err().contains("is empty"));
 }
 
 #[test]
