@@ -7,7 +7,7 @@ use std::{
 
 use palinode::{
     report::{ReportError, render_comparison, render_effect_svg, render_html, summarize},
-    train::verdicts::VerdictTable,
+    train::{run::occupancy::begins_as_report, verdicts::VerdictTable},
 };
 use serde_json::json;
 
@@ -53,8 +53,8 @@ fn tell_verdicts(run: &Path, several: bool) -> Result<(), Failure> {
 
 /// Whether a file begins as a report or a figure of ours.
 fn is_ours(text: &str) -> bool {
-    let page = text.starts_with("<!doctype html>") && text.contains("<title>palinode: ");
-    page || (text.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart") && text.contains("<style>"))
+    begins_as_report(text)
+        || (text.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart") && text.contains("<style>"))
 }
 
 /// Writes the report into the run's folder.

@@ -12,8 +12,6 @@ mod episode;
 mod figures;
 #[cfg(test)]
 mod fixtures;
-#[cfg(test)]
-mod following;
 mod model;
 mod plain;
 mod terminal;

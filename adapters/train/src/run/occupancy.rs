@@ -86,11 +86,15 @@ pub fn require_own_report(folder: &Path) -> Result<(), TrainError> {
         Err(source) => return Err(TrainError::Io { path, source }),
         Ok(_) => {}
     }
-    let text = String::from_utf8_lossy(&begins);
-    if begins.is_empty() || text.starts_with("<!doctype html>") && text.contains("<title>palinode: ") {
+    if begins.is_empty() || begins_as_report(&String::from_utf8_lossy(&begins)) {
         return Ok(());
     }
     Err(TrainError::Foreign { path, reason: "was not written by a run: move it elsewhere".into() })
+}
+
+/// Whether a file that begins like this is a report of ours.
+pub fn begins_as_report(text: &str) -> bool {
+    text.starts_with("<!doctype html>") && text.contains("<title>palinode: ")
 }
 
 /// Whether a run makes a file or folder of this name.

@@ -1,5 +1,7 @@
 //! What the screen looks like.
 
+mod following;
+
 use palinode::train::arm::StageName;
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Color};
 

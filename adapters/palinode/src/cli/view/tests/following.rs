@@ -18,7 +18,7 @@ use palinode::{
     },
 };
 
-use super::on_one_line;
+use super::super::on_one_line;
 use crate::cli::view::{
     fixtures::{episode, eval, step, warning},
     model::{Mode, View},
