@@ -47,7 +47,7 @@ fn folder() -> TempDir {
 }
 
 /// Begins a run, or goes on with it; messages go to a file beside it.
-fn spawn(at: &Path, arguments: &[&str]) -> Child {
+pub(crate) fn spawn(at: &Path, arguments: &[&str]) -> Child {
     let messages = fs::File::create(at.join("messages")).unwrap();
     let mut command = Command::new(cargo_bin("palinode"));
     command.current_dir(at).arg("train").args(arguments).stdout(Stdio::null()).stderr(messages).spawn().unwrap()
@@ -58,13 +58,13 @@ fn lines(at: &Path) -> usize {
 }
 
 /// Waits until the run has written so many lines, or is over.
-fn wait_for(at: &Path, child: &mut Child, count: usize) {
+pub(crate) fn wait_for(at: &Path, child: &mut Child, count: usize) {
     while lines(at) < count && child.try_wait().unwrap().is_none() {
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap().success());
 }
 

@@ -11,4 +11,5 @@ mod kept_files;
 mod model_folder;
 mod padded_vocabulary;
 mod report;
+mod same_bits;
 mod watch;

@@ -30,10 +30,10 @@ fn copy(at: &Path, name: &str) -> std::path::PathBuf {
     folder
 }
 
-/// The chat model with more rows than tokens.
-fn padded(at: &Path) -> std::path::PathBuf {
+/// The chat model with more rows than tokens, in the folder `padded`.
+pub(crate) fn pad(at: &Path, rows: usize) {
     let folder = copy(at, "padded");
-    edit(&folder.join("config.json"), |config| config["vocab_size"] = json!(PADDED));
+    edit(&folder.join("config.json"), |config| config["vocab_size"] = json!(rows));
     let file = fs::read(folder.join("model.safetensors")).unwrap();
     let length = u64::from_le_bytes(*file.first_chunk().unwrap()) as usize;
     let (header, numbers) = (&file[8..8 + length], &file[8 + length..]);
@@ -49,8 +49,8 @@ fn padded(at: &Path) -> std::path::PathBuf {
             let row = own.len() / TOKENS;
             let digits = own[DIGITS.start * row..DIGITS.end * row].to_vec();
             own.extend(digits);
-            own.resize(PADDED * row, 0);
-            tensor["shape"][0] = json!(PADDED);
+            own.resize(rows * row, 0);
+            tensor["shape"][0] = json!(rows);
         }
         tensor["data_offsets"] = json!([data.len(), data.len() + own.len()]);
         data.extend(own);
@@ -58,13 +58,12 @@ fn padded(at: &Path) -> std::path::PathBuf {
     let header = header.to_string();
     let whole = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
     fs::write(folder.join("model.safetensors"), whole).unwrap();
-    folder
 }
 
 #[test]
 fn ids_that_no_token_has_are_never_written_and_a_note_counts_them() {
     let at = tempfile::tempdir().unwrap();
-    padded(at.path());
+    pad(at.path(), PADDED);
     let note = "note: 32 of 384 ids of the model have no token";
     let settings = ["--steps-one", "2", "--steps-two", "1", "--problems", "4", "--samples", "4", "--max-answer", "6"];
     let train = ["train", "--model", "padded", "--data", DATA, "--learning-rate", "2e-3", "--out", "run"];
@@ -90,7 +89,7 @@ fn ids_that_no_token_has_are_never_written_and_a_note_counts_them() {
 #[test]
 fn generate_leaves_them_out_and_refuses_them_in_a_prompt() {
     let at = tempfile::tempdir().unwrap();
-    padded(at.path());
+    pad(at.path(), PADDED);
     let generate = |ids: &str, seed: &str| {
         palinode(
             at.path(),
