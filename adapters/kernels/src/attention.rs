@@ -10,7 +10,7 @@ use crate::{
     buffer::Buffer,
     matmul::{Into, Matrix, MatrixMut, product, product_transposed, transposed_product},
     shape::Shape,
-    simd::{exp, exp_and_sum, largest, tanh, wide, wide_dot},
+    simd::{exp, exp_and_sum, largest, ln, tanh, wide, wide_dot},
 };
 
 /// Queries that are looked at together: their keys end where the last of them stands.
@@ -46,16 +46,16 @@ impl Attention<'_> {
         let (heads, head, tokens) = (self.shape.heads, self.shape.head, starts.last().copied().unwrap_or(0));
         let mut out = Buffer::any(tokens * heads * head);
         let mut logarithms = Buffer::any(tokens * heads);
-        let mut scores = Vec::new();
+        let mut room = Buffer::any(largest_block(starts));
         self.each(starts, |row, h, block| {
             let [rows, columns] = [block.queries.len(), block.keys.len()];
-            scores.resize(rows * columns, 0.0);
-            self.scores(projected, row, h, block, &mut scores);
+            let scores = &mut room[..rows * columns];
+            self.scores(projected, row, h, block, scores);
             for (query, scores) in block.queries.clone().zip(scores.chunks_exact_mut(columns)) {
                 let logarithm = wide_softmax(scores, self.seen(query, block), self.shape.attention_cap);
                 logarithms[(row + query) * heads + h] = logarithm;
             }
-            let weights = Matrix::new(&scores, columns);
+            let weights = Matrix::new(scores, columns);
             let values = self.part(projected, row + block.keys.start, columns, self.value(h));
             let at = (row + block.queries.start) * heads * head + h * head;
             product(weights, values, 1.0, MatrixMut::within(&mut out[at..], [rows, head], heads * head), Into::Replace);
@@ -67,16 +67,16 @@ impl Attention<'_> {
     pub(crate) fn backward(&self, projected: &[f32], starts: &[usize], out: &[f32], logarithms: &[f32], d_out: &[f32]) -> Buffer {
         let (heads, head, stride) = (self.shape.heads, self.shape.head, self.shape.projected());
         let mut d_projected = Buffer::zeros(projected.len());
-        let (mut weights, mut d_scores) = (Vec::new(), Vec::new());
+        let largest = largest_block(starts);
+        let (mut weights, mut d_scores) = (Buffer::any(largest), Buffer::any(largest));
         self.each(starts, |row, h, block| {
             let [rows, columns] = [block.queries.len(), block.keys.len()];
-            weights.resize(rows * columns, 0.0);
-            d_scores.resize(rows * columns, 0.0);
-            self.scores(projected, row, h, block, &mut weights);
+            let (weights, d_scores) = (&mut weights[..rows * columns], &mut d_scores[..rows * columns]);
+            self.scores(projected, row, h, block, weights);
             let at = (row + block.queries.start) * heads * head + h * head;
             let flow = Matrix::within(&d_out[at..], [rows, head], heads * head);
             let values = self.part(projected, row + block.keys.start, columns, self.value(h));
-            product_transposed(flow, values, 1.0, MatrixMut::new(&mut d_scores, columns), Into::Replace);
+            product_transposed(flow, values, 1.0, MatrixMut::new(d_scores, columns), Into::Replace);
             let of_block = weights.chunks_exact_mut(columns).zip(d_scores.chunks_exact_mut(columns));
             for (query, (weights, d_scores)) in block.queries.clone().zip(of_block) {
                 let token = row + query;
@@ -86,7 +86,7 @@ impl Attention<'_> {
                 softmax_back(weights, d_scores, self.seen(query, block), known, self.shape.attention_cap);
             }
             let (scale, first_key) = (self.shape.attention_scale, row + block.keys.start);
-            let d_scores = Matrix::new(&d_scores, columns);
+            let d_scores = Matrix::new(d_scores, columns);
             let mut into = |token: usize, rows: usize, column: usize, write: &mut dyn FnMut(MatrixMut<'_>)| {
                 write(MatrixMut::within(&mut d_projected[token * stride + column..], [rows, head], stride));
             };
@@ -94,7 +94,7 @@ impl Attention<'_> {
             into(row + block.queries.start, rows, h * head, &mut |d| product(d_scores, keys, scale, d, Into::Replace));
             let queries = self.part(projected, row + block.queries.start, rows, h * head);
             into(first_key, columns, self.key(h), &mut |d| transposed_product(d_scores, queries, scale, d, Into::Add));
-            let weights = Matrix::new(&weights, columns);
+            let weights = Matrix::new(weights, columns);
             into(first_key, columns, self.value(h), &mut |d| transposed_product(weights, flow, 1.0, d, Into::Add));
         });
         d_projected
@@ -159,6 +159,12 @@ impl Attention<'_> {
     }
 }
 
+/// Scores of the largest block of queries, of rows that begin and end at `starts`.
+fn largest_block(starts: &[usize]) -> usize {
+    let longest = starts.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
+    longest.min(QUERIES) * longest
+}
+
 /// Turns one query's scores into weights, zero where it sees nothing; returns the logarithm of Σ e^score.
 #[inline(always)]
 fn softmax(scores: &mut [f32], seen: Range<usize>, cap: Option<f32>) -> f32 {
@@ -177,7 +183,7 @@ fn softmax(scores: &mut [f32], seen: Range<usize>, cap: Option<f32>) -> f32 {
     for weight in visible.iter_mut() {
         *weight *= share;
     }
-    shift + total.ln()
+    shift + ln(total)
 }
 
 wide! {

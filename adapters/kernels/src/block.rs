@@ -4,8 +4,9 @@ use crate::{
     attention::Attention,
     buffer::Buffer,
     gated,
-    matmul::{Matrix, Packed},
+    matmul::Packed,
     norm::Norm,
+    packed::PackedBlock,
     parameters::{BlockParameters, Projection},
     rotary::Rotary,
     rows::{add, cut, gather, paste, scatter},
@@ -20,29 +21,6 @@ pub(crate) struct Block<'a> {
     pub(crate) weights: &'a BlockParameters<&'a [f32]>,
     /// The same matrices, packed for few rows at a time.
     pub(crate) packed: Option<&'a PackedBlock>,
-}
-
-/// A block's matrices, packed.
-#[derive(Debug)]
-pub(crate) struct PackedBlock {
-    query_key_value: Packed,
-    output: Packed,
-    gate_up: Packed,
-    down: Packed,
-}
-
-impl PackedBlock {
-    pub(crate) fn new(shape: &Shape, weights: &BlockParameters<&[f32]>) -> Self {
-        let pack = |projection: &Projection<&[f32]>, inputs: usize| {
-            Packed::new(Matrix::new(projection.weight, projection.weight.len() / inputs), false)
-        };
-        Self {
-            query_key_value: pack(&weights.query_key_value, shape.width),
-            output: pack(&weights.output, shape.attended()),
-            gate_up: pack(&weights.gate_up, shape.width),
-            down: pack(&weights.down, shape.inner),
-        }
-    }
 }
 
 /// What the way back needs to know of the way there: everything else is computed again.

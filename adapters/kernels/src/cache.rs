@@ -1,13 +1,9 @@
 //! What was read so far, and one token after another on top of it.
 
-use std::sync::Arc;
-
 use crate::{
     attention::Attention,
-    block::{Block, PackedBlock},
     buffer::Buffer,
     decoder::{Decoder, Rows},
-    matmul::{Matrix, Packed},
     rows::gather,
     shape::Shape,
     simd::wide,
@@ -20,21 +16,13 @@ pub struct Cache {
     /// Tokens that each row has read.
     lengths: Vec<usize>,
     capacity: usize,
-    packed: Arc<PackedDecoder>,
-}
-
-/// The matrices of the decoder that began a cache, packed for few rows at a time.
-#[derive(Debug)]
-struct PackedDecoder {
-    blocks: Vec<PackedBlock>,
-    output: Packed,
 }
 
 /// One layer's keys `[R, kv, d, capacity]` and values `[R, kv, capacity, d]`: scores run along the tokens, outputs along the features.
 #[derive(Debug, Clone)]
 struct Layer {
-    keys: Vec<f32>,
-    values: Vec<f32>,
+    keys: Buffer,
+    values: Buffer,
 }
 
 impl Cache {
@@ -59,8 +47,7 @@ impl Decoder<'_> {
             layers.push(Layer::repeated(self.shape, kept.projected(), rows.starts(), samples, capacity));
         });
         let lengths = prompts.iter().flat_map(|prompt| core::iter::repeat_n(prompt.len(), samples)).collect();
-        let packed = Arc::new(self.pack());
-        (Cache { layers, lengths, capacity, packed }, states)
+        (Cache { layers, lengths, capacity }, states)
     }
 
     /// Appends `new` tokens to each of the named rows, given one row behind another; returns the states of the last of each, `[R, width]`.
@@ -74,7 +61,7 @@ impl Decoder<'_> {
         let (mut x, mut scores) = (self.embed(tokens), Buffer::any(cache.capacity));
         let stride = self.shape.projected();
         for (i, layer) in cache.layers.iter_mut().enumerate() {
-            let block = Block { packed: cache.packed.blocks.get(i), ..self.block(i) };
+            let block = self.block(i);
             let projected = block.project(&x, &positions).numbers;
             let only_last = i + 1 == self.weights.blocks.len() && new > 1;
             let mut attended = Buffer::any(rows.len() * new * attended_width);
@@ -94,27 +81,14 @@ impl Decoder<'_> {
         rows.iter().for_each(|&row| cache.lengths[row] += new);
         x
     }
-
-    /// Logits of the token that follows each state, by the matrices that a cache keeps packed; `[N, width]` to `[N, V]`.
-    pub fn logits(&self, cache: &Cache, states: &[f32]) -> Buffer {
-        self.capped_logits(&self.last_norm().forward(states).0, Some(&cache.packed.output))
-    }
-
-    fn pack(&self) -> PackedDecoder {
-        let output = match self.weights.output {
-            Some(output) => Packed::new(Matrix::new(output, self.shape.vocabulary), false),
-            None => Packed::new(Matrix::new(self.weights.embedding, self.shape.width), true),
-        };
-        PackedDecoder { blocks: self.weights.blocks.iter().map(|block| PackedBlock::new(self.shape, block)).collect(), output }
-    }
 }
 
 impl Layer {
-    /// What a pass over prompts projected, `samples` times each.
+    /// What a pass over prompts projected, `samples` times each. Columns that no token fills yet hold anything: nobody looks at what they give.
     fn repeated(shape: &Shape, projected: &[f32], starts: &[usize], samples: usize, capacity: usize) -> Self {
         let prompts = starts.len() - 1;
         let numbers = shape.kv_heads * shape.head * capacity;
-        let (mut keys, mut values) = (vec![0.0; prompts * samples * numbers], vec![0.0; prompts * samples * numbers]);
+        let [mut keys, mut values] = [(); 2].map(|()| Buffer::any(prompts * samples * numbers));
         let stride = shape.projected();
         let copies = keys.chunks_exact_mut(samples * numbers).zip(values.chunks_exact_mut(samples * numbers));
         for ((keys, values), ends) in copies.zip(starts.windows(2)) {

@@ -3,6 +3,7 @@
 use crate::{
     block::{Block, BlockTape, Places},
     buffer::Buffer,
+    packed::PackedDecoder,
     parameters::Parameters,
     rotary::Rotary,
     shape::Shape,
@@ -14,6 +15,7 @@ pub struct Decoder<'a> {
     pub(crate) shape: &'a Shape,
     pub(crate) weights: Parameters<&'a [f32]>,
     pub(crate) rotary: Rotary<'a>,
+    pub(crate) packed: Option<&'a PackedDecoder>,
 }
 
 /// Tokens of rows, one row behind another.
@@ -57,7 +59,7 @@ pub struct Tape {
 impl<'a> Decoder<'a> {
     /// A decoder of this shape.
     pub fn new(shape: &'a Shape, weights: Parameters<&'a [f32]>, rotary: Rotary<'a>) -> Self {
-        Self { shape, weights, rotary }
+        Self { shape, weights, rotary, packed: None }
     }
 
     /// Numbers of a hidden state.
@@ -108,7 +110,7 @@ impl<'a> Decoder<'a> {
             window: self.shape.windows[i],
             rotary: self.rotary,
             weights: &self.weights.blocks[i],
-            packed: None,
+            packed: self.packed.map(|packed| packed.block(i)),
         }
     }
 

@@ -5,10 +5,11 @@ use palinode_core::kl::Divergence;
 use crate::{
     buffer::Buffer,
     decoder::Decoder,
-    matmul::{Into, Matrix, MatrixMut, Packed, product, product_packed, product_transposed, transposed_product},
+    matmul::{Into, Matrix, MatrixMut, product, product_packed, product_transposed, transposed_product},
     norm::Norm,
+    packed::PackedDecoder,
     parameters::Parameters,
-    simd::{exp, largest, sum_of, tanh, wide},
+    simd::{exp, largest, ln, sum_of, tanh, wide},
 };
 
 /// log softmax(logits / temperature) of some states, and what the way back needs.
@@ -56,7 +57,7 @@ impl Decoder<'_> {
     /// The distribution over the token that follows each state, at a temperature.
     pub fn distribution(&self, states: &[f32], temperature: f32) -> Distribution {
         let (normed, scales) = self.last_norm().forward(states);
-        let mut logprobs = self.capped_logits(&normed, None);
+        let mut logprobs = self.capped_logits(&normed);
         let vocabulary = self.shape.vocabulary;
         let mut logarithms = Buffer::any(scales.len());
         for (row, logarithm) in logprobs.chunks_exact_mut(vocabulary).zip(logarithms.iter_mut()) {
@@ -117,15 +118,20 @@ impl Decoder<'_> {
         d_states
     }
 
-    pub(crate) fn last_norm(&self) -> Norm<'_> {
+    /// Logits of the token that follows each state; `[N, width]` to `[N, V]`.
+    pub fn logits(&self, states: &[f32]) -> Buffer {
+        self.capped_logits(&self.last_norm().forward(states).0)
+    }
+
+    fn last_norm(&self) -> Norm<'_> {
         Norm { weight: self.weights.norm, epsilon: self.shape.norm_epsilon, offset: self.shape.norm_offset }
     }
 
-    pub(crate) fn capped_logits(&self, normed: &[f32], packed: Option<&Packed>) -> Buffer {
+    fn capped_logits(&self, normed: &[f32]) -> Buffer {
         let (vocabulary, width) = (self.shape.vocabulary, self.shape.width);
         let mut logits = Buffer::any(normed.len() / width * vocabulary);
         let (normed, out) = (Matrix::new(normed, width), MatrixMut::new(&mut logits, vocabulary));
-        match (packed, self.weights.output) {
+        match (self.packed.map(PackedDecoder::output), self.weights.output) {
             (Some(packed), _) => product_packed(normed, packed, out, Into::Replace),
             (None, Some(output)) => product(normed, Matrix::new(output, vocabulary), 1.0, out, Into::Replace),
             (None, None) => product_transposed(normed, Matrix::new(self.weights.embedding, width), 1.0, out, Into::Replace),
@@ -199,7 +205,7 @@ wide! {
             *x *= inverse;
         }
         let shift = largest(row);
-        let logarithm = shift + sum_of(row, row, |x, _| exp(x - shift)).ln();
+        let logarithm = shift + ln(sum_of(row, row, |x, _| exp(x - shift)));
         for x in row.iter_mut() {
             *x -= logarithm;
         }

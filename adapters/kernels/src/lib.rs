@@ -14,11 +14,13 @@
 //! | `block` | one block |
 //! | `attention`, `gated`, `norm`, `rotary`, `projection` | its parts |
 //! | `head` | logits, log-probabilities, exact KL, and their gradient |
-//! | `cache` | prefill, and decoding on top of it |
+//! | `cache`, `packed` | prefill, and decoding on top of it; matrices packed for it |
 //! | `matmul`, `simd`, `rows`, `buffer` | what all of them are made of |
 //! | `numbers` | the bridge to burn's tensors |
+//! | `isa` | the instruction set that all of it runs on |
 //!
-//! Everything is f32 and runs on the calling thread; results depend on nothing but the numbers given. Callers see to it that tokens are in the vocabulary
+//! Everything is f32 and runs on the calling thread; results depend on nothing but the numbers given, to the bit: not on the instruction set
+//! ([`isa()`]), caches or the system's mathematics library. Callers see to it that tokens are in the vocabulary
 //! and rows within the rotary tables; slices of other lengths than the shape says are a panic.
 
 mod attention;
@@ -28,9 +30,11 @@ mod cache;
 mod decoder;
 mod gated;
 mod head;
+mod isa;
 mod matmul;
 mod norm;
 mod numbers;
+mod packed;
 mod parameters;
 mod projection;
 mod rotary;
@@ -42,7 +46,9 @@ pub use buffer::Buffer;
 pub use cache::Cache;
 pub use decoder::{Decoder, Kept, Rows, Tape};
 pub use head::{Distribution, Diverging};
+pub use isa::{Isa, UnknownIsa, isa, limit};
 pub use numbers::Numbers;
+pub use packed::PackedDecoder;
 pub use parameters::{BlockParameters, Parameters, Projection};
 pub use rotary::Rotary;
 pub use shape::{Activation, Shape};

@@ -5,14 +5,17 @@
 //!
 //! The result is cut into tiles of [`ROWS`] rows and two vectors of columns that stay in registers while their sums run along the inner dimension; the right
 //! matrix is copied into panels of that width first, in pieces of [`DEPTH`] that fit the first-level cache, and the left one is taken in pieces
-//! that fit the second (Goto & van de Geijn 2008, doi 10.1145/1356052.1356053). Each number of the result is one sum in one order, so it depends neither on the
-//! vectors' width nor on the tiles.
+//! that fit the second (Goto & van de Geijn 2008, doi 10.1145/1356052.1356053). Each number of the result is one sum in one order of products that are fused with
+//! it, also where the processor can't and a function has to: it depends neither on the vectors' width nor on the tiles.
 
 use core::array;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::buffer::Buffer;
+use crate::{
+    buffer::Buffer,
+    isa::{chosen, dispatch},
+};
 
 /// Rows of a tile.
 const ROWS: usize = 6;
@@ -102,7 +105,11 @@ pub(crate) fn transposed_product(a: Matrix<'_>, b: Matrix<'_>, factor: f32, out:
 fn multiply(left: Side<'_>, right: Right<'_>, factor: f32, out: MatrixMut<'_>, into: Into) {
     let ([rows, depth], [inner, columns]) = (left.dims(), right.dims());
     assert!(depth == inner && rows == out.rows && columns == out.columns, "{rows}×{depth} by {inner}×{columns}");
-    Arch::new().dispatch(Product { left, right, factor, out, into });
+    let product = Product { left, right, factor, out, into };
+    match right {
+        Right::Loose(_) => dispatch(product),
+        Right::Packed(packed) => packed.arch.dispatch(product),
+    }
 }
 
 /// One factor, perhaps transposed.
@@ -142,6 +149,8 @@ pub(crate) struct Packed {
     panels: Vec<f32>,
     depth: usize,
     columns: usize,
+    /// The instruction set whose vectors the panels are as wide as.
+    arch: Arch,
 }
 
 impl Packed {
@@ -149,7 +158,8 @@ impl Packed {
     pub(crate) fn new(matrix: Matrix<'_>, transposed: bool) -> Self {
         let side = Side { matrix, transposed };
         let [depth, columns] = side.dims();
-        Self { panels: Arch::new().dispatch(Pack { side }), depth, columns }
+        let arch = chosen();
+        Self { panels: arch.dispatch(Pack { side }), depth, columns, arch }
     }
 }
 
@@ -246,8 +256,8 @@ impl Product<'_> {
         for (left, right) in left.iter().zip(right) {
             for (sums, &left) in sums.iter_mut().zip(left) {
                 let left = simd.splat_f32s(left);
-                sums[0] = simd.mul_add_e_f32s(left, right[0], sums[0]);
-                sums[1] = simd.mul_add_e_f32s(left, right[1], sums[1]);
+                sums[0] = simd.mul_add_f32s(left, right[0], sums[0]);
+                sums[1] = simd.mul_add_f32s(left, right[1], sums[1]);
             }
         }
         let (panel, factor) = (2 * S::F32_LANES, self.factor);
@@ -268,7 +278,9 @@ impl Product<'_> {
         for (r, sums) in sums.iter().enumerate() {
             let out = &mut self.out.numbers[(place.row + r) * self.out.stride + place.column..][..width];
             for (out, &sum) in out.iter_mut().zip(numbers_of::<S>(sums)) {
-                *out = factor * sum + if place.keep { *out } else { 0.0 };
+                let product = factor * sum;
+                // Not 0 + product: that would make +0 of −0, and only in columns that do not fill a panel.
+                *out = if place.keep { *out + product } else { product };
             }
         }
     }

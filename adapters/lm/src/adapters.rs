@@ -124,7 +124,7 @@ impl Decoder {
             }
             drawn += 1;
             let key = RandomKey { step: 1, problem: drawn, ..RandomKey::new(seed, Stream::Init) };
-            let deviation = (3.0 * inputs as f64).powf(-0.5) as f32;
+            let deviation = (3.0 * inputs as f64).sqrt().recip() as f32;
             let values: Vec<f32> =
                 (0..inputs * config.rank).map(|i| RandomKey { token: i as u32, ..key }.normal() * deviation).collect();
             let a = Tensor::from_data(TensorData::new(values, [inputs, config.rank]), (device, DType::F32));

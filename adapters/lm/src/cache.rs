@@ -1,8 +1,10 @@
 //! What was read so far: keys and values of a batch of rows, in preallocated columns.
 
+use std::sync::Arc;
+
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use crate::config::DecoderConfig;
+use crate::{config::DecoderConfig, ready::Ready};
 
 /// Keys and values of one layer, `[R, kv_heads, capacity, d]` each.
 #[derive(Debug, Clone)]
@@ -110,8 +112,8 @@ pub struct KvCache {
 pub(crate) enum Kept {
     /// In tensors.
     Tensors(Parts),
-    /// In the slices of `palinode_kernels`.
-    Slices(palinode_kernels::Cache),
+    /// In the slices of `palinode_kernels`, with the weights that they come from.
+    Slices(palinode_kernels::Cache, Arc<Ready>),
 }
 
 impl KvCache {

@@ -142,7 +142,7 @@ impl DecoderConfig {
 
     /// Factor on q·k.
     pub fn attention_scale(&self) -> f64 {
-        self.attention_scale.unwrap_or((self.head_width() as f64).powf(-0.5))
+        self.attention_scale.unwrap_or((self.head_width() as f64).sqrt().recip())
     }
 
     /// Width of one head.

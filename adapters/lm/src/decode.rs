@@ -28,13 +28,13 @@ impl Decode for Decoder {
         }
         self.check_tokens(prompts.iter().flat_map(|prompt| prompt.iter().copied()))?;
         let read = prompts.iter().map(|prompt| prompt.len() as u64).sum();
-        if let Some(kernels) = self.kernels_to_decode().filter(|kernels| capacity <= kernels.context() && columns <= capacity) {
-            let passes = kernels.decoder();
+        if let Some(ready) = self.ready(capacity).filter(|_| columns <= capacity) {
+            let passes = ready.decoder();
             let (cache, states) = passes.prefill(prompts, samples, capacity);
-            let logits = passes.logits(&cache, &states);
+            let logits = passes.logits(&states);
             let of_rows = logits.chunks_exact(self.config().vocabulary).flat_map(|row| core::iter::repeat_n(row, samples));
             let logits = self.logits_tensor(of_rows.flatten().copied().collect());
-            return Ok((KvCache::new(Kept::Slices(cache), capacity, read), logits));
+            return Ok((KvCache::new(Kept::Slices(cache, ready.clone()), capacity, read), logits));
         }
         let device = self.device();
         let padded = prompts.iter().flat_map(|p| p.iter().copied().chain(core::iter::repeat_n(0, columns - p.len())));
@@ -75,13 +75,12 @@ impl Decode for Decoder {
         let device = self.device();
         let parts = match &mut cache.kept {
             Kept::Tensors(parts) => parts,
-            Kept::Slices(slices) => {
-                let kernels = self.kernels_to_decode().expect("a cache is extended by the model that began it");
+            Kept::Slices(slices, ready) => {
                 let longest = rows.iter().map(|&row| slices.lengths()[row] + new).max().unwrap_or(0);
                 assert!(longest <= capacity, "{longest} tokens exceed the cache's capacity of {capacity}");
-                let passes = kernels.decoder();
+                let passes = ready.decoder();
                 let states = passes.extend(slices, rows, &tokens.concat());
-                let logits = passes.logits(slices, &states).into_vec();
+                let logits = passes.logits(&states).into_vec();
                 cache.count(rows.len() * new);
                 return self.logits_tensor(logits);
             }

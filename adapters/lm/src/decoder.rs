@@ -16,6 +16,7 @@ use crate::{
     mask::{Masks, additive, visible},
     mlp::Gated,
     norm::RmsNorm,
+    ready::LastReady,
     rotary::{Rotary, Rotation},
     source::{Parameter, Random, Recorder, WeightSource},
 };
@@ -74,6 +75,8 @@ pub struct Decoder {
     pub(crate) recompute: bool,
     #[module(skip)]
     pub(crate) kernels: bool,
+    #[module(skip)]
+    pub(crate) ready: LastReady,
     #[module(skip)]
     pub(crate) unused: Arc<[u32]>,
 }
@@ -134,6 +137,7 @@ impl Decoder {
             config: config.clone(),
             recompute: false,
             kernels: true,
+            ready: LastReady::default(),
             unused: Arc::default(),
         })
     }

@@ -30,7 +30,10 @@ impl Decoder {
 
     /// This model for `palinode_kernels`: where all its numbers are f32 on the CPU device `flex`, it has no adapters, and nobody asked for tensor
     /// operations ([`Decoder::with_kernels`]) or recomputation ([`Decoder::with_recomputation`]).
+    ///
+    /// It is asked for where gradients are wanted. Other weights follow those, so the matrices that decoding packed of these are let go.
     pub fn kernels(&self) -> Option<Kernels> {
+        self.ready.forget();
         if self.recompute { None } else { self.kernels_to_decode() }
     }
 
@@ -61,6 +64,15 @@ impl Kernels {
         Passes::new(&self.shape, weights, self.rotary.tables())
     }
 
+    /// Whether these are the same numbers, at the same places in memory, in a decoder of the same shape.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let same = |(one, other): (&Held, &Held)| core::ptr::eq(one.numbers.as_slice(), other.numbers.as_slice());
+        self.shape == other.shape
+            && self.held.len() == other.held.len()
+            && self.held.iter().zip(&other.held).all(same)
+            && self.rotary.is_same(&other.rotary)
+    }
+
     /// Most tokens of a row.
     pub fn context(&self) -> usize {
         self.rotary.tables().positions()
@@ -89,7 +101,7 @@ impl Kernels {
 }
 
 /// Puts a parameter's gradient where an optimiser looks for it.
-type Register = dyn Fn(&mut GradientsParams, Vec<f32>) + Sync;
+type Register = dyn Fn(&mut GradientsParams, Vec<f32>) + Send + Sync;
 
 /// A parameter's numbers, and what becomes of its gradient.
 struct Held {

@@ -22,6 +22,7 @@ mod low_rank;
 mod mask;
 mod mlp;
 mod norm;
+mod ready;
 mod recompute;
 mod rotary;
 mod source;

@@ -11,7 +11,7 @@ use crate::config::{DecoderConfig, RopeScaling};
 /// this long ([`crate::Decoder::kernels`]), and longer ones go by tensor operations.
 pub(crate) const KEPT: usize = 4096;
 
-/// Cosines and sines of positions, made on the host and sent where they are needed.
+/// Cosines and sines of positions, made on the host and sent where they are needed; by the crate `libm`, since the mathematics libraries of systems differ.
 ///
 /// Su et al. 2021, arXiv 2104.09864, in the layout of today's models: feature i is paired with feature i + half.
 #[derive(Debug, Clone)]
@@ -31,17 +31,22 @@ pub(crate) struct Rotation {
 impl Rotary {
     pub(crate) fn new(config: &DecoderConfig) -> Self {
         let half = config.head_width() / 2;
-        let frequency = |i: usize| stretched(config.rope_base.powf(-(i as f64) / half as f64), config.rope_scaling);
+        let frequency = |i: usize| stretched(libm::pow(config.rope_base, -(i as f64) / half as f64), config.rope_scaling);
         let frequencies: Arc<[f64]> = (0..half).map(frequency).collect();
         let table = |f: fn(f64) -> f64| -> Arc<[f32]> {
             (0..config.context.min(KEPT)).flat_map(|position| turned(&frequencies, position, f)).collect()
         };
-        Self { cos: table(f64::cos), sin: table(f64::sin), frequencies: frequencies.clone() }
+        Self { cos: table(libm::cos), sin: table(libm::sin), frequencies: frequencies.clone() }
     }
 
     /// What is kept, for `palinode_kernels`.
     pub(crate) fn tables(&self) -> palinode_kernels::Rotary<'_> {
         palinode_kernels::Rotary::new(&self.cos, &self.sin, self.frequencies.len())
+    }
+
+    /// Whether the tables are the same, at the same places in memory.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.cos, &other.cos) && Arc::ptr_eq(&self.sin, &other.sin)
     }
 
     /// Positions `0..tokens` for every row.
@@ -63,7 +68,7 @@ impl Rotary {
             }
             Tensor::<4>::from_data(TensorData::new(values, shape), (device, DType::F32))
         };
-        Rotation { cos: gather(&self.cos, f64::cos), sin: gather(&self.sin, f64::sin) }
+        Rotation { cos: gather(&self.cos, libm::cos), sin: gather(&self.sin, libm::sin) }
     }
 }
 
@@ -112,7 +117,7 @@ mod tests {
         let cos: Vec<f32> = rotation.cos.into_data().iter::<f32>().collect();
         let expected: Vec<f32> = [KEPT - 1, KEPT, KEPT, KEPT + 1]
             .iter()
-            .flat_map(|&position| turned(&rotary.frequencies, position, f64::cos))
+            .flat_map(|&position| turned(&rotary.frequencies, position, libm::cos))
             .collect();
         assert_eq!(cos, expected);
     }

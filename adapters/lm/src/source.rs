@@ -67,7 +67,7 @@ impl WeightSource for Random<'_> {
 
     fn matrix(&mut self, name: &str, [rows, columns]: [usize; 2]) -> Result<Tensor<2>, LmError> {
         self.drawn += 1;
-        let deviation = if name == "embedding" { 1.0 } else { (3.0 * rows as f64).powf(-0.5) };
+        let deviation = if name == "embedding" { 1.0 } else { (3.0 * rows as f64).sqrt().recip() };
         let key = RandomKey { problem: self.drawn, ..RandomKey::new(self.seed, Stream::Init) };
         let values: Vec<f32> =
             (0..rows * columns).map(|i| RandomKey { token: i as u32, ..key }.normal() * deviation as f32).collect();

@@ -1,0 +1,156 @@
+//! One version of a decoder's weights, ready to decode: its matrices are packed once, however many rollouts and threads play it.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use palinode_kernels::{Decoder as Passes, PackedDecoder};
+
+use crate::{decoder::Decoder, kernels::Kernels};
+
+/// Weights, and the same packed. It holds both, so neither can change under it.
+pub(crate) struct Ready {
+    kernels: Kernels,
+    packed: PackedDecoder,
+}
+
+impl Ready {
+    fn new(kernels: Kernels) -> Self {
+        let packed = kernels.decoder().pack();
+        Self { kernels, packed }
+    }
+
+    /// The decoder whose passes are to be run.
+    pub(crate) fn decoder(&self) -> Passes<'_> {
+        self.kernels.decoder().with_packed(&self.packed)
+    }
+}
+
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ready").finish_non_exhaustive()
+    }
+}
+
+/// The version that was made ready last: of a model and all its clones, trained ones too.
+#[derive(Clone, Default)]
+pub(crate) struct LastReady(Arc<Mutex<Option<Arc<Ready>>>>);
+
+impl fmt::Debug for LastReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LastReady")
+    }
+}
+
+impl LastReady {
+    /// These weights, ready; packed anew unless they are the very numbers in memory that were packed last. Those are still held, so that nobody can have
+    /// written to them since, nor put others in their place.
+    fn of(&self, kernels: Kernels) -> Arc<Ready> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(ready) if ready.kernels.is_same(&kernels) => ready.clone(),
+            _ => {
+                // What is no longer needed makes room first.
+                *last = None;
+                last.insert(Arc::new(Ready::new(kernels))).clone()
+            }
+        }
+    }
+
+    /// Lets it go, but for caches that still need it.
+    pub(crate) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Decoder {
+    /// This model, ready to decode by the passes of `palinode_kernels`, where it has them for rows of this capacity.
+    pub(crate) fn ready(&self, capacity: usize) -> Option<Arc<Ready>> {
+        let kernels = self.kernels_to_decode().filter(|kernels| capacity <= kernels.context())?;
+        Some(self.ready.of(kernels))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::{
+        module::{Module, ModuleMapper, Param},
+        tensor::Tensor,
+    };
+    use palinode_core::policy::Decode;
+
+    use super::*;
+    use crate::config::DecoderConfig;
+
+    /// Makes every number of a model another one.
+    struct Change;
+
+    impl ModuleMapper for Change {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|numbers| numbers.mul_scalar(1.25).add_scalar(0.01))
+        }
+    }
+
+    fn model() -> Decoder {
+        Decoder::new(&DecoderConfig::small(11, 32, 2, 4, 24), 3, &palinode_flex::device()).unwrap()
+    }
+
+    /// Logits after a prompt and two more tokens.
+    fn played(model: &Decoder) -> Vec<f32> {
+        let (mut cache, _) = model.start(&[&[1, 2, 3], &[4]], 2, 12).unwrap();
+        let logits = model.extend(&mut cache, &[0, 2], &[vec![5, 6], vec![7, 8]]);
+        logits.into_data().iter::<f32>().collect()
+    }
+
+    /// The same numbers in a model that shares nothing with this one.
+    fn stranger(model: &Decoder) -> Decoder {
+        let bytes = model.trained_bytes().unwrap();
+        Decoder::from_bytes(model.config(), &bytes, &palinode_flex::device()).unwrap()
+    }
+
+    #[test]
+    fn changed_weights_are_packed_anew() {
+        let mut model = model();
+        let mut before = Vec::new();
+        for _ in 0..3 {
+            let logits = played(&model);
+            assert_ne!(logits, before);
+            assert_eq!(logits, played(&stranger(&model)));
+            assert_eq!(logits, played(&model.clone()));
+            before = logits;
+            // As an optimiser does: the same model, with the same memory of what was packed.
+            model = model.map(&mut Change);
+        }
+        let unused = model.clone().with_unused([4]).unwrap();
+        assert_eq!(unused.start(&[&[1]], 1, 4).unwrap().1.into_data().iter::<f32>().nth(4), Some(f32::NEG_INFINITY));
+        assert_eq!(played(&model), played(&stranger(&model)));
+    }
+
+    #[test]
+    fn a_rollout_goes_on_with_the_weights_that_began_it() {
+        let model = model();
+        let (mut one, _) = model.start(&[&[1, 2]], 1, 8).unwrap();
+        let mut other = one.clone();
+        let logits = |cache: &mut _, model: &Decoder| model.extend(cache, &[0], &[vec![3]]).into_data();
+        let changed = model.clone().map(&mut Change);
+        let expected = logits(&mut one, &model);
+        played(&changed);
+        assert_eq!(logits(&mut other, &changed), expected);
+    }
+
+    #[test]
+    fn a_version_is_packed_once_and_forgotten_before_the_next_is_made() {
+        let model = model();
+        let first = model.ready(12).unwrap();
+        assert!(Arc::ptr_eq(&first, &model.clone().ready(12).unwrap()));
+        let threads = std::thread::scope(|scope| {
+            let ready = || scope.spawn(|| model.ready(12).unwrap());
+            [ready(), ready()].map(|thread| thread.join().unwrap())
+        });
+        assert!(threads.iter().all(|ready| Arc::ptr_eq(ready, &first)));
+        drop((threads, model.kernels()));
+        assert_eq!(Arc::strong_count(&first), 1, "gradients follow, and then other weights");
+        assert!(model.ready(25).is_none());
+    }
+}
