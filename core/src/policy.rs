@@ -68,7 +68,7 @@ pub trait Decode {
     ///
     /// # Shapes
     /// Returns the logits of the token that follows, `[rows.len(), V]`.
-    fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2>;
+    fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2>;
 
     /// How many ids it reads, where it writes ids below `written`, the width of its logits: as many, unless it reads some that it never writes.
     fn readable(&self, written: usize) -> usize {
@@ -87,7 +87,7 @@ impl<D: Decode + ?Sized> Decode for &D {
         (**self).start(prompts, samples, capacity)
     }
 
-    fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+    fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
         (**self).extend(cache, rows, tokens)
     }
 }

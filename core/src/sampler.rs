@@ -109,7 +109,7 @@ impl<D: Decode> Sampler for D {
 /// Reads what stands between an attempt and the next on every row, and gives the logits of the next attempt's first token.
 fn cross<D: Decode>(policy: &D, cache: &mut D::Cache, contexts: &[Context]) -> Tensor<2> {
     // The last token of an attempt was sampled but not read yet.
-    let bridge = |row: usize| contexts[row].ids()[contexts[row].known.saturating_sub(1)..].to_vec();
+    let bridge = |row: &usize| &contexts[*row].ids()[contexts[*row].known.saturating_sub(1)..];
     // Rows whose attempt was cut off read more, and rows of one call read equally many.
     let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (row, context) in contexts.iter().enumerate() {
@@ -117,7 +117,7 @@ fn cross<D: Decode>(policy: &D, cache: &mut D::Cache, contexts: &[Context]) -> T
     }
     let mut logits: Vec<Tensor<2>> = Vec::with_capacity(parts.len());
     for rows in parts.values() {
-        logits.push(policy.extend(cache, rows, &rows.iter().map(|&row| bridge(row)).collect::<Vec<_>>()));
+        logits.push(policy.extend(cache, rows, &rows.iter().map(bridge).collect::<Vec<_>>()));
     }
     if logits.len() == 1 {
         return logits.remove(0);
@@ -154,7 +154,7 @@ fn write<D: Decode>(
         if active.is_empty() {
             break;
         }
-        let next: Vec<Vec<u32>> = active.iter().map(|&row| all[row].tokens.last().copied().into_iter().collect()).collect();
+        let next: Vec<&[u32]> = active.iter().map(|&row| &all[row].tokens[token as usize..]).collect();
         logits = policy.extend(cache, &active, &next);
     }
     Ok(all)

@@ -73,7 +73,7 @@ fn check(model: &Decoder, name: &str, device: &Device) {
         let choices = choose(logits, Sampling::Greedy, &[]).unwrap();
         written.push(choices[0].token);
         let rows: &[usize] = if step < 5 { &[0, 1] } else { &[0] };
-        let tokens: Vec<Vec<u32>> = choices.iter().take(rows.len()).map(|choice| vec![choice.token]).collect();
+        let tokens: Vec<&[u32]> = choices.iter().take(rows.len()).map(|choice| core::slice::from_ref(&choice.token)).collect();
         logits = model.extend(&mut cache, rows, &tokens);
         let row: Vec<u32> = prompt.iter().chain(&written).copied().collect();
         let full = distributions(model, &row, device).narrow(0, row.len() - 1, 1);

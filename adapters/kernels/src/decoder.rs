@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// A decoder whose numbers are borrowed.
+#[derive(Clone)]
 pub struct Decoder<'a> {
     pub(crate) shape: &'a Shape,
     pub(crate) weights: Parameters<&'a [f32]>,

@@ -69,8 +69,8 @@ impl Decode for Decoder {
 
     /// # Panics
     /// When a row would grow past the capacity given to `start`.
-    fn extend(&self, cache: &mut KvCache, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
-        let new = tokens.first().map_or(0, Vec::len);
+    fn extend(&self, cache: &mut KvCache, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
+        let new = tokens.first().map_or(0, |tokens| tokens.len());
         let capacity = cache.capacity();
         let device = self.device();
         let parts = match &mut cache.kept {
@@ -92,7 +92,7 @@ impl Decode for Decoder {
 
         // Rows that are still in the part but do not grow get placeholder columns that nobody looks at.
         let mut given = rows.iter().zip(tokens).peekable();
-        let fed: Vec<Option<&Vec<u32>>> =
+        let fed: Vec<Option<&&[u32]>> =
             held_rows.iter().map(|row| given.next_if(|(r, _)| *r == row).map(|(_, tokens)| tokens)).collect();
         let longest =
             lengths.iter().zip(&fed).filter(|(_, fed)| fed.is_some()).map(|(length, _)| length + new).max().unwrap_or(0);

@@ -99,7 +99,7 @@ mod tests {
     /// Logits after a prompt and two more tokens.
     fn played(model: &Decoder) -> Vec<f32> {
         let (mut cache, _) = model.start(&[&[1, 2, 3], &[4]], 2, 12).unwrap();
-        let logits = model.extend(&mut cache, &[0, 2], &[vec![5, 6], vec![7, 8]]);
+        let logits = model.extend(&mut cache, &[0, 2], &[&[5, 6], &[7, 8]]);
         logits.into_data().iter::<f32>().collect()
     }
 
@@ -132,7 +132,7 @@ mod tests {
         let model = model();
         let (mut one, _) = model.start(&[&[1, 2]], 1, 8).unwrap();
         let mut other = one.clone();
-        let logits = |cache: &mut _, model: &Decoder| model.extend(cache, &[0], &[vec![3]]).into_data();
+        let logits = |cache: &mut _, model: &Decoder| model.extend(cache, &[0], &[&[3]]).into_data();
         let changed = model.clone().map(&mut Change);
         let expected = logits(&mut one, &model);
         played(&changed);

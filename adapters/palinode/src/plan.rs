@@ -35,7 +35,7 @@ const OF_PRODUCTS: f64 = 1.6;
 /// Seconds for which products are timed, and numbers in the matrices that take turns in it.
 const PROBE: f64 = 0.3;
 const BEYOND_CACHE: usize = 1 << 25;
-/// How often the KV cache exists while it is copied.
+/// How often a KV cache in tensors exists while it is copied.
 const OF_CACHE: f64 = 2.0;
 
 /// What a run will need.
@@ -177,15 +177,16 @@ impl Work {
 
         let together = workers.decode_batch().clamp(config.train.reinforce.samples, self.episodes) as f64;
         let cached = (2 * sizes.kv_heads * sizes.head_width() * sizes.layers) as f64 * bytes as f64;
-        let cache = OF_CACHE * together * self.episode as f64 * cached;
+        let cache = together * self.episode as f64 * cached;
         let playing = self.threads.min(self.episodes.div_ceil(together as usize)) as f64;
-        // Every thread packs the matrices anew for the episodes that it decodes together.
-        let packed = if written_out.playing { counted.multiplied as f64 * 4.0 } else { 0.0 };
-        let mut in_turn = vec![
-            ("playing (KV cache, packed weights)", ((cache + packed) * playing) as u64),
-            // AdamW's moments as one file's bytes; weights and f32 copies are smaller, and written one after another.
-            ("storing a checkpoint (moments as bytes)", trained * 8 + counted.largest * 8),
-        ];
+        // AdamW's moments as one file's bytes; weights and f32 copies are smaller, and written one after another.
+        let mut in_turn = vec![("storing a checkpoint (moments as bytes)", trained * 8 + counted.largest * 8)];
+        if written_out.playing {
+            // Each thread keeps its cache's memory for the next time, and all read the same packed weights, which may stand beside a checkpoint.
+            held.push(("KV cache, packed weights", (cache * playing) as u64 + counted.multiplied * 4));
+        } else {
+            in_turn.push(("playing (KV cache)", (OF_CACHE * cache * playing) as u64));
+        }
         let scoring = ("scoring (activations, logits)", (self.scoring(config, setup) * parallel as f64) as u64);
         // The passes that are written out keep their memory for the next time.
         if written_out.scoring {

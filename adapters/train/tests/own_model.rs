@@ -120,7 +120,7 @@ impl Decode for Bigrams {
         Ok((all, rows))
     }
 
-    fn extend(&self, prompts: &mut Vec<u32>, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+    fn extend(&self, prompts: &mut Vec<u32>, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
         let last = tokens.iter().map(|new| new[new.len() - 1]);
         self.rows(self.ids(last), self.ids(rows.iter().map(|&row| prompts[row])))
     }

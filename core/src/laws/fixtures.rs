@@ -102,9 +102,9 @@ impl Decode for Hashed {
         Ok((rows, logits))
     }
 
-    fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+    fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
         for (&row, new) in rows.iter().zip(tokens) {
-            cache[row].extend(new);
+            cache[row].extend_from_slice(new);
         }
         self.logits_after(&rows.iter().map(|&row| cache[row].clone()).collect::<Vec<_>>())
     }

@@ -75,7 +75,7 @@ impl Laws {
                 }
                 let token = |row: usize, at: usize| salt.wrapping_mul(31).wrapping_add((row * 7 + at) as u32) % vocabulary as u32;
                 let new: Rows = rows.iter().map(|&row| (0..length).map(|at| token(row, at)).collect()).collect();
-                let logits = policy.extend(&mut cache, &rows, &new);
+                let logits = policy.extend(&mut cache, &rows, &new.iter().map(Vec::as_slice).collect::<Vec<_>>());
                 rows.iter().zip(&new).for_each(|(&row, new)| read[row].extend(new));
                 self.next_is(policy, &last(&read, &rows), logits, tolerance)?;
             }

@@ -139,10 +139,10 @@ impl Decode for Faulty {
         self.inner.start(prompts, samples, capacity)
     }
 
-    fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+    fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
         match self.fault {
             Fault::Forgets if tokens[0].len() > 1 => {
-                let kept: Vec<Vec<u32>> = tokens.iter().map(|new| new[1..].to_vec()).collect();
+                let kept: Vec<&[u32]> = tokens.iter().map(|new| &new[1..]).collect();
                 self.inner.extend(cache, rows, &kept)
             }
             Fault::WrongRows => self.inner.extend(cache, &(0..rows.len()).collect::<Vec<_>>(), tokens),

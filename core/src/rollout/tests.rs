@@ -38,10 +38,10 @@ impl Decode for Scripted {
         Ok((Rows { tokens, reads: prompts.iter().map(|p| p.len()).sum() }, logits))
     }
 
-    fn extend(&self, cache: &mut Rows, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+    fn extend(&self, cache: &mut Rows, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
         assert!(rows.is_sorted() && !rows.is_empty() && tokens.iter().all(|t| t.len() == tokens[0].len() && !t.is_empty()));
         for (&row, new) in rows.iter().zip(tokens) {
-            cache.tokens[row].extend(new);
+            cache.tokens[row].extend_from_slice(new);
             cache.reads += new.len();
         }
         self.logits(&rows.iter().map(|&row| &cache.tokens[row]).collect::<Vec<_>>())

@@ -59,7 +59,7 @@ impl Decode for Table {
         Ok(((), self.rows(last)))
     }
 
-    fn extend(&self, (): &mut (), _: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+    fn extend(&self, (): &mut (), _: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
         self.rows(tokens.iter().filter_map(|new| new.last().copied()))
     }
 }

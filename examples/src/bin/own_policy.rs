@@ -138,7 +138,7 @@ impl Decode for Echo {
         Ok((state.clone(), self.logits(state)))
     }
 
-    fn extend(&self, cache: &mut Tensor<2>, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+    fn extend(&self, cache: &mut Tensor<2>, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
         // Answers have a fixed length, so all rows grow together.
         assert_eq!(rows.len(), cache.dims()[0], "this policy decodes all rows at once");
         for t in 0..tokens[0].len() {

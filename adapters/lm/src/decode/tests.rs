@@ -67,7 +67,7 @@ fn decoding_equals_full_forward_for_ragged_prompts_and_leaving_rows() {
                         .collect()
                 })
                 .collect();
-            let logits = model.extend(&mut cache, asked, &tokens);
+            let logits = model.extend(&mut cache, asked, &tokens.iter().map(Vec::as_slice).collect::<Vec<_>>());
             assert_eq!(logits.dims(), [asked.len(), 11]);
             for (i, (&row, tokens)) in asked.iter().zip(&tokens).enumerate() {
                 rows[row].extend(tokens);
@@ -88,7 +88,7 @@ fn parts_that_outgrew_their_columns_join_the_others() {
     plan.push(((0..8).collect(), 1));
     for (asked, count) in &plan {
         let tokens: Vec<Vec<u32>> = asked.iter().map(|&row| (0..*count).map(|i| (row as u32 + 3 * i) % 11).collect()).collect();
-        let logits = model.extend(&mut cache, asked, &tokens);
+        let logits = model.extend(&mut cache, asked, &tokens.iter().map(Vec::as_slice).collect::<Vec<_>>());
         for (i, (&row, tokens)) in asked.iter().zip(&tokens).enumerate() {
             rows[row].extend(tokens);
             close(&logits, i, &full(&model, &rows[row]));
@@ -135,9 +135,9 @@ fn a_group_reads_its_prompt_once_and_no_attempt_is_read_again() {
         assert_eq!(cache.tokens_read(), 4);
         let all: Vec<usize> = (0..8).collect();
         for _ in 0..3 {
-            model.extend(&mut cache, &all, &vec![vec![1]; 8]);
+            model.extend(&mut cache, &all, &[[1].as_slice(); 8]);
         }
-        model.extend(&mut cache, &all, &vec![vec![2, 9]; 8]);
+        model.extend(&mut cache, &all, &[[2, 9].as_slice(); 8]);
         assert_eq!(cache.tokens_read(), 4 + 3 * 8 + 2 * 8);
     }
 }
@@ -180,7 +180,7 @@ impl Decode for Counted {
         Ok(started)
     }
 
-    fn extend(&self, cache: &mut KvCache, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+    fn extend(&self, cache: &mut KvCache, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
         let logits = self.model.extend(cache, rows, tokens);
         self.read.set(cache.tokens_read() as usize);
         logits
@@ -195,9 +195,9 @@ fn a_row_does_not_depend_on_the_others() {
     let bits = |prompts: &[&[u32]], row: usize| -> Vec<f32> {
         let (mut cache, _) = model.start(prompts, 1, 50).unwrap();
         let rows: Vec<usize> = (0..prompts.len()).collect();
-        let mut logits = model.extend(&mut cache, &rows, &vec![vec![3, 4]; rows.len()]);
+        let mut logits = model.extend(&mut cache, &rows, &vec![[3, 4].as_slice(); rows.len()]);
         for _ in 0..10 {
-            logits = model.extend(&mut cache, &rows, &vec![vec![5]; rows.len()]);
+            logits = model.extend(&mut cache, &rows, &vec![[5].as_slice(); rows.len()]);
         }
         logits.narrow(0, row, 1).into_data().iter::<f32>().collect()
     };
@@ -246,7 +246,7 @@ fn ids_that_no_token_has_are_never_sampled_and_take_no_part_in_scores() {
         }
         let (mut cache, logits) = masked.start(&[&[1, 2]], 1, 8).unwrap();
         close(&logits, 0, &full(&masked, &[1, 2]));
-        close(&masked.extend(&mut cache, &[0], &[vec![5]]), 0, &left);
+        close(&masked.extend(&mut cache, &[0], &[&[5]]), 0, &left);
     }
 }
 

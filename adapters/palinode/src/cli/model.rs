@@ -130,7 +130,7 @@ pub(crate) fn generate(args: &GenerateArgs) -> Result<(), Failure> {
         if written.len() == most || (!args.ignore_eos && end_tokens.contains(&choice.token)) {
             break;
         }
-        logits = model.extend(&mut cache, &[0], &[vec![choice.token]]);
+        logits = model.extend(&mut cache, &[0], &[&[choice.token]]);
     }
     if args.model.json {
         return progress::print_json(&json!({ "ids": written }));

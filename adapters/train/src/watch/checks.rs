@@ -286,7 +286,7 @@ mod tests {
             self.inner.start(prompts, samples, capacity)
         }
 
-        fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[Vec<u32>]) -> Tensor<2> {
+        fn extend(&self, cache: &mut Self::Cache, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
             let logits = self.inner.extend(cache, rows, tokens);
             logits.clone() + logits.mul_scalar(0.05)
         }
