@@ -1,7 +1,5 @@
 //! What a model must offer: scoring with gradients, and decoding one token after another.
 
-use alloc::vec::Vec;
-
 use burn_tensor::{Int, Tensor};
 
 use crate::error::Error;
