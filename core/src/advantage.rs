@@ -99,7 +99,7 @@ fn deviation(numbers: &PerAttempt, k: usize) -> f64 {
     let n = numbers.episodes().count() as f64;
     let mean = numbers.episodes().map(|episode| episode[k]).sum::<f64>() / n;
     let variance = numbers.episodes().map(|episode| (episode[k] - mean) * (episode[k] - mean)).sum::<f64>() / n;
-    num_traits::Float::sqrt(variance)
+    libm::sqrt(variance)
 }
 
 #[cfg(test)]

@@ -107,6 +107,35 @@ pub fn selector<'a>(backend: &'static str, name: &'a str) -> Result<Option<&'a s
     }
 }
 
+/// Whether a device is the CPU by a library whose tensors lie in the host's memory, flex or ndarray: reading them copies nothing over a bus.
+///
+/// burn tells a device's kind by its `Debug` output alone, whose form its exact version fixes (and a test).
+pub fn computes_on_host(device: &Device) -> bool {
+    /// The first characters of what is written.
+    struct Start {
+        bytes: [u8; 40],
+        length: usize,
+    }
+
+    impl core::fmt::Write for Start {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            for (place, &byte) in self.bytes[self.length..].iter_mut().zip(text.as_bytes()) {
+                *place = byte;
+                self.length += 1;
+            }
+            Ok(())
+        }
+    }
+
+    let mut start = Start { bytes: [0; 40], length: 0 };
+    // Writing there never fails.
+    let _ = core::fmt::Write::write_fmt(&mut start, format_args!("{device:?}"));
+    let found = &start.bytes[..start.length];
+    let found = found.strip_prefix(b"Device<").unwrap_or(found);
+    let found = found.strip_prefix(b"Autodiff { device: ").unwrap_or(found);
+    found.starts_with(b"Flex") || found.starts_with(b"NdArray")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +147,11 @@ mod tests {
         for wrong in ["cud", "cuda:", "cudax", "wgpu", ""] {
             assert!(selector("cuda", wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_cpu_is_known_with_and_without_autodiff() {
+        assert!(computes_on_host(&Device::flex()) && computes_on_host(&Device::flex().autodiff()));
     }
 
     #[test]

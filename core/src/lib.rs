@@ -25,6 +25,7 @@
 //! | [`per_attempt`], [`shaping`], [`credit`], [`advantage`] | from verdicts to what each attempt is paid |
 //! | [`objective`], [`update`] | Stage I and Stage II, one equation each, and what is made of them in a step |
 //! | [`sandbagging`], [`transitions`], [`verdict_counts`] | the danger, and the measures of success |
+//! | [`numbers`] | exponentials, logarithms and sums that have the same bits on every machine |
 //! | [`backend`] | what a backend crate says about itself |
 //! | `laws` | with the feature of that name: property tests for implementations of your own |
 //!
@@ -51,6 +52,7 @@ pub mod kl;
 #[cfg(any(test, feature = "laws"))]
 pub mod laws;
 pub mod logprob;
+pub mod numbers;
 pub mod objective;
 pub mod per_attempt;
 pub mod policy;

@@ -84,12 +84,11 @@ impl RandomKey {
         ((u128::from(word) * u128::from(bound)) >> 64) as u32
     }
 
-    /// A standard normal number (Box–Muller).
+    /// A standard normal number (Box–Muller), with the same bits on every machine: the mathematics libraries of systems differ in the last one.
     pub fn normal(self) -> f32 {
-        use num_traits::Float;
         let [a, b, ..] = self.words();
-        let radius = Float::sqrt(-2.0 * Float::ln((f64::from(a) + 1.0) / 4_294_967_296.0));
-        (radius * Float::cos(core::f64::consts::TAU * f64::from(b) / 4_294_967_296.0)) as f32
+        let radius = libm::sqrt(-2.0 * libm::log((f64::from(a) + 1.0) / 4_294_967_296.0));
+        (radius * libm::cos(core::f64::consts::TAU * f64::from(b) / 4_294_967_296.0)) as f32
     }
 }
 

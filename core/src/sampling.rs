@@ -1,10 +1,13 @@
-//! Choosing the next token on the device.
+//! Choosing the next token: on the host where its numbers lie, on the device elsewhere.
+
+mod host;
 
 use alloc::vec::Vec;
 
 use burn_tensor::{DType, FloatDType, Int, IntDType, Tensor, TensorData};
 
 use crate::{
+    backend::computes_on_host,
     error::{Error, check_range},
     logprob::log_distribution,
 };
@@ -67,10 +70,21 @@ pub struct Choice {
     pub logprob: f32,
 }
 
-/// Chooses one token a row, on the device, with one read back to the host.
+impl Choice {
+    /// Refuses one from a distribution that is none.
+    fn checked(self) -> Result<Self, Error> {
+        if self.logprob.is_finite() { Ok(self) } else { Err(Error::NotFinite("log-probability of a sampled token")) }
+    }
+}
+
+/// Chooses one token a row.
 ///
 /// Sampling inverts the cumulative distribution at the given uniform number: token = #{ v : Σ_{w ≤ v} π(w) ≤ u }. A token of
-/// probability zero is never chosen, and one uniform number a token is all that is drawn.
+/// probability zero is never chosen, and one uniform number a token is all that is drawn. Of several most likely tokens greedy choice takes the first.
+///
+/// On the CPU ([`computes_on_host`]) the host chooses by [`crate::numbers`]: the same logits and numbers give the same tokens and the same bits of their
+/// log-probabilities on every processor and system. Other devices choose by their own operations, with one read back to the host, and promise less: the
+/// same device and driver, the same tokens.
 ///
 /// # Shapes
 /// `logits: [R, V]`; `uniforms: R` numbers in `[0, 1)` (not read when greedy); returns `R` choices.
@@ -80,14 +94,17 @@ pub struct Choice {
 /// [`Error::NotFinite`] when the logits hold NaN, or forbid every token.
 pub fn choose(logits: Tensor<2>, sampling: Sampling, uniforms: &[f32]) -> Result<Vec<Choice>, Error> {
     let [rows, vocabulary] = logits.dims();
+    if matches!(sampling, Sampling::Temperature(_)) && uniforms.len() != rows {
+        return Err(Error::Length { what: "uniform numbers, one a row", expected: rows, got: uniforms.len() });
+    }
+    if computes_on_host(&logits.device()) {
+        return host::choose(logits, sampling, uniforms);
+    }
     // In f32 at least, whatever the device makes by default: half precision can neither hold token ids nor a cumulative sum.
     let logprobs = log_distribution(logits, sampling.scoring_temperature().value());
     let tokens = match sampling {
         Sampling::Greedy => logprobs.clone().argmax(1),
         Sampling::Temperature(_) => {
-            if uniforms.len() != rows {
-                return Err(Error::Length { what: "uniform numbers, one a row", expected: rows, got: uniforms.len() });
-            }
             let options = (&logprobs.device(), DType::F32);
             let uniforms = Tensor::<2>::from_data(TensorData::new(uniforms.to_vec(), [rows, 1]), options).cast(logprobs.dtype());
             let cumulative = logprobs.clone().exp().cumsum(1);
@@ -100,16 +117,7 @@ pub fn choose(logits: Tensor<2>, sampling: Sampling, uniforms: &[f32]) -> Result
     // Ids are below 2²⁴, which f32 holds exactly; the type is named, since the device's own may hold 8 bits.
     let tokens = tokens.cast(FloatDType::from(chosen.dtype()));
     let packed: Vec<f32> = Tensor::cat(alloc::vec![tokens, chosen], 1).into_data().iter::<f32>().collect();
-    packed
-        .chunks_exact(2)
-        .map(|pair| {
-            if pair[1].is_finite() {
-                Ok(Choice { token: pair[0] as u32, logprob: pair[1] })
-            } else {
-                Err(Error::NotFinite("log-probability of a sampled token"))
-            }
-        })
-        .collect()
+    packed.chunks_exact(2).map(|pair| Choice { token: pair[0] as u32, logprob: pair[1] }.checked()).collect()
 }
 
 #[cfg(test)]
