@@ -17,7 +17,11 @@
 //!
 //! Sources: Schulman 2020, "Approximating KL divergence"; Tang & Munos 2025, arXiv 2506.09477; Liu et al. 2025, arXiv 2510.01555.
 
-use burn_tensor::{Int, Tensor};
+use alloc::vec::Vec;
+
+use burn_tensor::{DType, Int, Tensor, TensorData};
+
+use crate::{backend::computes_on_host, numbers};
 
 /// How KL(π‖π_ref) is estimated (see the module's table).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,13 +123,23 @@ pub fn k3(d: Tensor<1>) -> Tensor<1> {
 /// The value of K3, the gradient of K2.
 fn k3_with_gradient_of_k2(d: Tensor<1>) -> Tensor<1> {
     let gradient = k2(d.clone());
-    gradient.clone() + (k3(d) - gradient).detach()
+    gradient.clone() + (k3_value(d) - gradient).detach()
+}
+
+/// K3 without a gradient: where the host computes in f32, with the same bits on every machine.
+fn k3_value(d: Tensor<1>) -> Tensor<1> {
+    let (device, dtype) = (d.device(), d.dtype());
+    if dtype != DType::F32 || !computes_on_host(&device) {
+        return k3(d).detach();
+    }
+    let k3 = |d: f32| numbers::exp((-d).min(20.0)) - 1.0 + d;
+    let values: Vec<f32> = d.detach().into_data().iter::<f32>().map(k3).collect();
+    let length = [values.len()];
+    Tensor::from_data(TensorData::new(values, length), (&device, dtype))
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use burn_tensor::{Device, activation::log_softmax};
 
     use super::*;

@@ -10,7 +10,7 @@ use burn_tensor::Tensor;
 pub use stage_one::StageOne;
 pub use stage_two::StageTwo;
 
-use crate::{per_attempt::PerAttempt, scoring::TokenScores};
+use crate::{per_attempt::PerAttempt, precision::ordered_sum, scoring::TokenScores};
 
 /// What each attempt's tokens are credited with, and how firmly each is held to the reference.
 ///
@@ -52,9 +52,9 @@ impl<O: Objective + ?Sized> Objective for &O {
 /// REINFORCE with a KL penalty, arXiv 2409.12917 Eq. 2; the per-token form of arXiv 2402.14740.
 pub fn loss(scores: &TokenScores, advantages: Tensor<1>, betas: Tensor<1>, episodes: usize) -> Tensor<1> {
     let dtype = scores.logprob.dtype();
-    let gain = (advantages.cast(dtype) * scores.logprob.clone()).sum();
+    let gain = ordered_sum(advantages.cast(dtype) * scores.logprob.clone());
     let cost = match &scores.kl {
-        Some(kl) => (betas.cast(dtype) * kl.clone()).sum() - gain,
+        Some(kl) => ordered_sum(betas.cast(dtype) * kl.clone()) - gain,
         None => gain.neg(),
     };
     cost.div_scalar(episodes as f64)

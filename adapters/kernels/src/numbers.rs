@@ -5,7 +5,12 @@ use burn_tensor::{DType, Tensor};
 
 /// A tensor's numbers, shared with it.
 #[derive(Debug, Clone)]
-pub struct Numbers(FlexTensor);
+pub struct Numbers {
+    tensor: FlexTensor,
+    /// The first of them in what the tensor stores, and how many they are.
+    start: usize,
+    count: usize,
+}
 
 impl Numbers {
     /// Those of an f32 tensor on the CPU device `flex`; `None` for any other. They are copied only where they do not lie in order.
@@ -14,12 +19,13 @@ impl Numbers {
             return None;
         }
         let tensor = tensor.inner().try_into_primitive::<Flex>().ok()?.to_contiguous();
-        let whole = tensor.layout().start_offset() == 0 && tensor.storage::<f32>().len() == tensor.layout().num_elements();
-        whole.then_some(Self(tensor))
+        let (start, count) = (tensor.layout().start_offset(), tensor.layout().num_elements());
+        tensor.storage::<f32>().get(start..start + count)?;
+        Some(Self { tensor, start, count })
     }
 
     /// In the order of the tensor.
     pub fn as_slice(&self) -> &[f32] {
-        self.0.storage()
+        &self.tensor.storage()[self.start..self.start + self.count]
     }
 }

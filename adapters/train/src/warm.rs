@@ -15,6 +15,7 @@ use palinode_core::{
     batch::TokenBatch,
     error::Error,
     kl::Divergence,
+    precision::ordered_sum,
     rng::{RandomKey, Stream},
     sampling::Sampling,
     scoring::Scoring,
@@ -207,10 +208,10 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
             let anchored_to = snapshot.map(|snapshot| (snapshot, Divergence::Forward));
             let (slope, _) = differentiate(model, anchored_to, &batch, &scoring, |scores, tokens| {
                 let of = |weights: &Tensor<1>| weights.clone().slice([tokens.clone()]);
-                let entropy = (scores.logprob.clone() * of(&learn)).sum().neg().div_scalar(learned.max(1) as f64);
+                let entropy = ordered_sum(scores.logprob.clone() * of(&learn)).neg().div_scalar(learned.max(1) as f64);
                 match &scores.kl {
                     None => entropy,
-                    Some(kl) => entropy + (kl.clone() * of(&anchor)).sum().div_scalar(anchored as f64),
+                    Some(kl) => entropy + ordered_sum(kl.clone() * of(&anchor)).div_scalar(anchored as f64),
                 }
             });
             (slope, ())

@@ -16,6 +16,7 @@
 extern crate alloc;
 
 mod bandit;
+mod bits;
 mod by_hand;
 mod learning;
 
@@ -39,6 +40,8 @@ enum Failure {
     FirstStayed = 7,
     /// Stage II lost what the second attempt had learnt.
     SecondLost = 8,
+    /// Numbers have other bits here than elsewhere.
+    Bits = 9,
 }
 
 impl From<palinode_core::Error> for Failure {
@@ -50,8 +53,13 @@ impl From<palinode_core::Error> for Failure {
 /// Checks everything: 0 when all holds, else the number of the first thing that does not.
 pub fn run() -> u32 {
     let device = Device::flex();
-    match by_hand::by_hand(&device).and_then(|()| learning::learn(&device)) {
+    match bits(&device).and_then(|()| by_hand::by_hand(&device)).and_then(|()| learning::learn(&device)) {
         Ok(()) => 0,
         Err(failure) => failure as u32,
     }
+}
+
+/// Compares random numbers, functions and choices with what was recorded, bit by bit.
+fn bits(device: &Device) -> Result<(), Failure> {
+    learning::require(bits::digest(device)? == bits::RECORDED, Failure::Bits)
 }

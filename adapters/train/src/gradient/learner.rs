@@ -12,7 +12,7 @@ use palinode_core::{precision::widen, scoring::TokenScores};
 
 use crate::{
     error::{Cause, TrainError},
-    gradient::{masters::Masters, optimizer::Optimizer, workers::Workers},
+    gradient::{host::squares, masters::Masters, optimizer::Optimizer, workers::Workers},
 };
 
 /// A model and the optimiser that steps it. The model is held without gradients; each micro-batch differentiates a copy of its own.
@@ -223,7 +223,7 @@ struct GradientNorm<'a> {
 impl ModuleVisitor for GradientNorm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.squares += gradient.square().sum().into_scalar::<f64>();
+            self.squares += squares(gradient);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What makes a step of a gradient, with a state that can be stored; and AdamW, which is one such.
 //!
-//! AdamW's rule is burn's. Its container keeps moments by process-wide ids and puts them on the default device when they are read back; here they go by
-//! the parameters' paths, and to the parameters' device.
+//! Where the host computes in f32, AdamW's step is a loop over the numbers (`host`), with the same bits on every machine; elsewhere the rule is burn's. burn's
+//! container keeps moments by process-wide ids and puts them on the default device when they are read back; here they go by the parameters' paths, and to
+//! where the parameters are.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -10,9 +11,13 @@ use burn::{
     tensor::{DType, Device, Tensor, TensorData},
 };
 use burn_optim::{AdamW as Rule, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer as _};
+use palinode_core::backend::computes_on_host;
 use safetensors::{Dtype, SafeTensors, View};
 
-use crate::error::Cause;
+use crate::{
+    error::Cause,
+    gradient::host::{Host, Step as HostStep},
+};
 
 /// Takes a model along its gradient, and remembers what it needs for the next step.
 ///
@@ -49,6 +54,9 @@ pub trait Optimizer<M: Module>: Send {
     }
 }
 
+/// What is added to the root of the second moment.
+const EPSILON: f32 = 1e-8;
+
 /// AdamW's settings (Loshchilov & Hutter 2019, arXiv 1711.05101).
 #[derive(Debug, Clone, Copy)]
 pub struct AdamW {
@@ -69,10 +77,10 @@ impl AdamW {
         let rule = AdamWConfig::new()
             .with_beta_1(self.betas[0])
             .with_beta_2(self.betas[1])
-            .with_epsilon(1e-8)
+            .with_epsilon(EPSILON)
             .with_weight_decay(self.weight_decay)
             .build();
-        Box::new(Adam { rule, clip: self.clip, moments: BTreeMap::new() })
+        Box::new(Adam { settings: self, rule, moments: BTreeMap::new() })
     }
 }
 
@@ -82,18 +90,51 @@ impl<M: Module> From<AdamW> for Box<dyn Optimizer<M>> {
     }
 }
 
-/// AdamW's rule, and the moments of every parameter that it has stepped.
+/// AdamW, and the moments of every parameter that it has stepped.
 struct Adam {
+    settings: AdamW,
+    /// What steps parameters that the host does not hold in f32.
     rule: Rule,
-    clip: f64,
     moments: BTreeMap<String, Moments>,
 }
 
 /// One parameter's moments, in a row.
 struct Moments {
     steps: usize,
-    first: Tensor<1>,
-    second: Tensor<1>,
+    first: Moment,
+    second: Moment,
+}
+
+/// Numbers where the parameter is: on the host, or on another device.
+enum Moment {
+    Host(Vec<f32>),
+    Device(Tensor<1>),
+}
+
+impl Moment {
+    fn len(&self) -> usize {
+        match self {
+            Self::Host(numbers) => numbers.len(),
+            Self::Device(tensor) => tensor.dims()[0],
+        }
+    }
+
+    fn into_host(self) -> Vec<f32> {
+        match self {
+            Self::Host(numbers) => numbers,
+            Self::Device(tensor) => tensor.into_data().iter::<f32>().collect(),
+        }
+    }
+
+    fn into_tensor(self, device: &Device) -> Tensor<1> {
+        match self {
+            Self::Host(numbers) => {
+                let length = [numbers.len()];
+                Tensor::from_data(TensorData::new(numbers, length), (device, DType::F32))
+            }
+            Self::Device(tensor) => tensor,
+        }
+    }
 }
 
 impl<M: Module> Optimizer<M> for Adam {
@@ -102,15 +143,15 @@ impl<M: Module> Optimizer<M> for Adam {
     }
 
     fn largest_norm(&self) -> f64 {
-        self.clip
+        self.settings.clip
     }
 
     /// All moments as a safetensors file: `PATH.first` and `PATH.second` in f32, `PATH.steps` in u64.
     fn to_bytes(&self) -> Result<Vec<u8>, Cause> {
         let tensors = self.moments.iter().flat_map(|(path, Moments { steps, first, second })| {
             [
-                ("first", first.dims(), Of::Moment(first)),
-                ("second", second.dims(), Of::Moment(second)),
+                ("first", [first.len()], Of::Moment(first)),
+                ("second", [second.len()], Of::Moment(second)),
                 ("steps", [1], Of::Steps(*steps)),
             ]
             .map(|(name, length, of)| (format!("{path}.{name}"), Late { length, of }))
@@ -141,7 +182,7 @@ struct Late<'a> {
 }
 
 enum Of<'a> {
-    Moment(&'a Tensor<1>),
+    Moment(&'a Moment),
     Steps(usize),
 }
 
@@ -159,7 +200,8 @@ impl View for Late<'_> {
 
     fn data(&self) -> Cow<'_, [u8]> {
         Cow::Owned(match self.of {
-            Of::Moment(moment) => moment.to_data().iter::<f32>().flat_map(f32::to_le_bytes).collect(),
+            Of::Moment(Moment::Host(numbers)) => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
+            Of::Moment(Moment::Device(tensor)) => tensor.to_data().iter::<f32>().flat_map(f32::to_le_bytes).collect(),
             Of::Steps(steps) => (steps as u64).to_le_bytes().to_vec(),
         })
     }
@@ -187,21 +229,60 @@ impl ModuleMapper for Step<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
-        let Adam { rule, moments, .. } = &mut *self.optimizer;
-        let (path, shape) = (self.path.join("."), param.dims());
-        let state = moments.remove(&path).map(|Moments { steps, first, second }| {
-            AdamWState::new(AdaptiveMomentumState::new(steps, first.reshape(shape), second.reshape(shape)))
-        });
+        let Adam { settings, rule, moments } = &mut *self.optimizer;
+        let path = self.path.join(".");
+        let held = moments.remove(&path);
         param.map(|tensor| {
-            let (tensor, state) = rule.step(self.learning_rate, tensor, gradient, state);
-            moments.extend(state.map(|AdamWState { momentum }| {
-                let length = [shape.iter().product::<usize>()];
-                let (first, second) = (momentum.moment_1.reshape(length), momentum.moment_2.reshape(length));
-                (path, Moments { steps: momentum.time, first, second })
-            }));
+            let on_host = Host::of(&tensor).zip(Host::of(&gradient));
+            let (tensor, stepped) = match on_host {
+                Some((weights, gradient)) => by_hand(settings, self.learning_rate, &tensor, [&weights, &gradient], held),
+                None => by_rule(rule, self.learning_rate, tensor, gradient, held),
+            };
+            moments.extend(stepped.map(|stepped| (path, stepped)));
             tensor
         })
     }
+}
+
+/// A step on the host's own numbers.
+fn by_hand<const D: usize>(
+    settings: &AdamW,
+    learning_rate: f64,
+    tensor: &Tensor<D>,
+    [weights, gradient]: [&Host; 2],
+    held: Option<Moments>,
+) -> (Tensor<D>, Option<Moments>) {
+    let (weights, gradient) = (weights.as_slice(), gradient.as_slice());
+    let none = || vec![0.0; weights.len()];
+    let (steps, mut first, mut second) = match held {
+        Some(Moments { steps, first, second }) => (steps + 1, first.into_host(), second.into_host()),
+        None => (1, none(), none()),
+    };
+    let step = HostStep::new(settings.betas, EPSILON, learning_rate, settings.weight_decay, steps);
+    let stepped = step.take(weights, gradient, &mut first, &mut second);
+    let stepped = Tensor::from_data(TensorData::new(stepped, tensor.dims()), (&tensor.device(), DType::F32));
+    (stepped, Some(Moments { steps, first: Moment::Host(first), second: Moment::Host(second) }))
+}
+
+/// A step in tensor operations.
+fn by_rule<const D: usize>(
+    rule: &Rule,
+    learning_rate: f64,
+    tensor: Tensor<D>,
+    gradient: Tensor<D>,
+    held: Option<Moments>,
+) -> (Tensor<D>, Option<Moments>) {
+    let (shape, device) = (tensor.dims(), tensor.device());
+    let state = held.map(|Moments { steps, first, second }| {
+        let shaped = |moment: Moment| moment.into_tensor(&device).reshape(shape);
+        AdamWState::new(AdaptiveMomentumState::new(steps, shaped(first), shaped(second)))
+    });
+    let (tensor, state) = rule.step(learning_rate, tensor, gradient, state);
+    let moments = state.map(|AdamWState { momentum }| {
+        let row = |moment: Tensor<D>| Moment::Device(moment.reshape([shape.iter().product::<usize>()]));
+        Moments { steps: momentum.time, first: row(momentum.moment_1), second: row(momentum.moment_2) }
+    });
+    (tensor, moments)
 }
 
 /// Reads the moments of a model's parameters.
@@ -215,6 +296,7 @@ struct Restore<'a> {
 impl Restore<'_> {
     /// `None` where no step has been taken on a parameter.
     fn read(&self, path: &str, length: usize, device: &Device) -> Result<Option<Moments>, String> {
+        let on_host = computes_on_host(device);
         let tensor = |name: &str, dtype: Dtype, length: usize| {
             let name = format!("{path}.{name}");
             let view = self.file.tensor(&name).map_err(|_| format!("{name} is missing"))?;
@@ -227,13 +309,13 @@ impl Restore<'_> {
             return Ok(None);
         }
         let numbers = |bytes: Vec<u8>| {
-            let numbers: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-            Tensor::<1>::from_data(TensorData::new(numbers, [length]), (device, DType::F32))
+            let numbers = Moment::Host(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect());
+            if on_host { numbers } else { Moment::Device(numbers.into_tensor(device)) }
         };
         let steps = tensor("steps", Dtype::U64, 1)?;
         let steps = steps.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
         Ok(Some(Moments {
-            // AdamW's bias correction takes the number of steps as an i32.
+            // burn's bias correction takes the number of steps as an i32.
             steps: i32::try_from(steps).map_err(|_| format!("{path}.steps is {steps}"))? as usize,
             first: numbers(tensor("first", Dtype::F32, length)?),
             second: numbers(tensor("second", Dtype::F32, length)?),

@@ -48,7 +48,7 @@ impl Schedule {
         let past = ((step - rise) as f64 / steps.saturating_sub(rise).max(1) as f64).min(1.0);
         let left = match decay {
             Decay::Constant => return peak,
-            Decay::Cosine => 0.5 * (1.0 + (PI * past).cos()),
+            Decay::Cosine => 0.5 * (1.0 + libm::cos(PI * past)),
             Decay::Linear => 1.0 - past,
         };
         peak * (floor + (1.0 - floor) * left)
