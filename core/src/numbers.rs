@@ -2,7 +2,7 @@
 //!
 //! The mathematics libraries of systems differ in the last bit, and so does a sum when its order does. Here is plain f32 arithmetic instead, of which
 //! each operation is rounded as IEEE 754 says: Rust never joins a product and a sum into one rounding. Sums run in [`LANES`] parts whatever vectors a
-//! processor has, and functions are free of branches, so that compilers can vectorise both. All are inlined: whoever compiles a loop for wider vectors
+//! processor has, and what loops call is free of branches, so that compilers can vectorise both. All are inlined: whoever compiles a loop for wider vectors
 //! has them in it.
 
 /// Running parts of a sum.
@@ -18,6 +18,9 @@ const BLOCK: usize = 4096;
 pub fn exp(x: f32) -> f32 {
     // Adding it rounds to an integer, which then stands in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
+    // ln 2 in two parts, of which the first has few bits: its product with n is exact.
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
     let clamped = if x > 88.0 { 88.0 } else { x };
     let clamped = if clamped < -87.3 { -87.3 } else { clamped };
     let shifted = clamped * core::f32::consts::LOG2_E + ROUND;
@@ -34,39 +37,26 @@ pub fn exp(x: f32) -> f32 {
     fraction * power
 }
 
-/// ln 2 in two parts, of which the first has few bits: its product with a small integer is exact.
-const LN_2_HIGH: f32 = 0.693_359_4;
-const LN_2_LOW: f32 = -2.121_944_4e-4;
-
-/// ln x within two units in the last place; −∞ for 0, NaN below 0, +∞ for +∞, NaN for NaN.
+/// ln x within half a unit in the last place and very little more; as the mathematics library's for zero, negative numbers, ∞ and NaN.
 ///
-/// x = m·2^n with m in [√½, √2), and a polynomial for ln m.
+/// x = m·2ⁿ with √½ ≤ m < √2, and ln m = 2·artanh s = 2·(s + s³/3 + s⁵/5 + …) with s = (m − 1)/(m + 1), all in f64: it is asked for once a row.
 #[inline(always)]
 pub fn ln(x: f32) -> f32 {
-    /// The bits of √½, rounded down to where the exponent of its double begins anew.
-    const HALF_ROOT: u32 = 0x3f35_04f3;
-    // Numbers below the smallest normal one are made normal first.
-    let tiny = x < f32::MIN_POSITIVE;
-    let scaled = if tiny { x * 8_388_608.0 } else { x };
-    let offset = scaled.to_bits().wrapping_sub(HALF_ROOT);
-    let n = (offset as i32 >> 23) as f32 - if tiny { 23.0 } else { 0.0 };
-    let m = f32::from_bits((offset & 0x007f_ffff).wrapping_add(HALF_ROOT));
-    let r = m - 1.0;
-    let p = 7.037_683_6e-2;
-    let p = p * r - 1.151_461e-1;
-    let p = p * r + 1.167_699_9e-1;
-    let p = p * r - 1.242_014_1e-1;
-    let p = p * r + 1.424_932_3e-1;
-    let p = p * r - 1.666_805_8e-1;
-    let p = p * r + 2.000_071_5e-1;
-    let p = p * r - 2.499_999_4e-1;
-    let p = p * r + 3.333_333_1e-1;
-    let square = r * r;
-    let rest = p * r * square + n * LN_2_LOW - 0.5 * square;
-    let found = n * LN_2_HIGH + (r + rest);
-    let found = if x == 0.0 { f32::NEG_INFINITY } else { found };
-    let found = if x < 0.0 || x.is_nan() { f32::NAN } else { found };
-    if x == f32::INFINITY { x } else { found }
+    let wide = f64::from(x);
+    if !(wide > 0.0 && wide < f64::INFINITY) {
+        return match x {
+            0.0 => f32::NEG_INFINITY,
+            x if x > 0.0 => x,
+            _ => f32::NAN,
+        };
+    }
+    let above = wide.to_bits().wrapping_sub(core::f64::consts::FRAC_1_SQRT_2.to_bits()).cast_signed() >> 52;
+    let m = f64::from_bits(wide.to_bits().wrapping_sub((above << 52).cast_unsigned()));
+    let s = (m - 1.0) / (m + 1.0);
+    let z = s * s;
+    // The next would be 10⁻¹⁵ of the sum.
+    let series = (0..9).rev().fold(0.0, |sum, k| sum * z + 1.0 / f64::from(2 * k + 1));
+    (above as f64 * core::f64::consts::LN_2 + 2.0 * s * series) as f32
 }
 
 /// tanh x, by way of e^(2x).

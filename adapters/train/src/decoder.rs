@@ -41,6 +41,10 @@ impl Trainable for Decoder {
         passes::differentiate(self, reference, batch, scoring, loss)
     }
 
+    fn own_logprobs(&self, batch: &TokenBatch, scoring: &Scoring) -> Option<Vec<f32>> {
+        passes::logprobs(self, batch, scoring)
+    }
+
     fn recomputes(&self) -> bool {
         self.recomputes()
     }

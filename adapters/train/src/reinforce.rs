@@ -9,6 +9,7 @@ use palinode_core::{
     rng::{RandomKey, Stream},
     rollout::RolloutConfig,
     sampling::Sampling,
+    scoring::Scoring,
     task::{Problem, Split},
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
@@ -19,7 +20,7 @@ use palinode_core::{
 use crate::{
     arm::Stage,
     config::TrainConfig,
-    episodes::episodes_of,
+    episodes::{episodes_of, sampled},
     error::TrainError,
     event::StepMetrics,
     gradient::{
@@ -130,8 +131,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
     /// Σ_t d_t of each attempt against the reference, from what was sampled: what a K1 penalty weighs.
     fn divergences(&self, episodes: &[&Trajectory]) -> Result<Vec<f64>, TrainError> {
         let pieces: Vec<&[&Trajectory]> = episodes.chunks(self.config.reinforce.micro_batch).collect();
-        let scoring = self.update.scoring();
-        let of = |episodes: &&[&Trajectory]| sampled_divergences(self.reference, episodes, scoring, &self.device);
+        let of = |episodes: &&[&Trajectory]| divergences(self.reference, episodes, self.update.scoring(), &self.device);
         Ok(self.workers.map(&pieces, of).into_iter().collect::<Result<Vec<_>, _>>()?.concat())
     }
 
@@ -171,6 +171,24 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
             ..StepMetrics::new(self.stage.name, step, rl_step)
         }
     }
+}
+
+/// As [`sampled_divergences`], by the reference's own passes where it has some.
+fn divergences<M: Trainable>(
+    reference: &M,
+    episodes: &[&Trajectory],
+    scoring: &Scoring,
+    device: &Device,
+) -> Result<Vec<f64>, palinode_core::Error> {
+    let batch = TokenBatch::new(episodes, device)?;
+    let Some(scored) = reference.own_logprobs(&batch, scoring) else {
+        return sampled_divergences(reference, episodes, scoring, device);
+    };
+    let mut sums = vec![0.0; batch.episodes() * batch.attempts()];
+    for ((&slot, sampled), scored) in batch.slots().iter().zip(sampled(episodes)).zip(scored) {
+        sums[slot] += f64::from(sampled - scored);
+    }
+    Ok(sums)
 }
 
 /// Micro-batches of at most `size` episodes. The one with the longest episode comes first, so that memory trouble shows at once.

@@ -61,6 +61,16 @@ pub trait Trainable: Policy + Decode + Module + Sync {
         None
     }
 
+    /// The log-probability of each policy-written token of a batch by such passes, without a gradient: what [`score_tokens`] finds, up to rounding.
+    ///
+    /// `None` as above.
+    ///
+    /// [`score_tokens`]: palinode_core::scoring::score_tokens
+    fn own_logprobs(&self, batch: &TokenBatch, scoring: &Scoring) -> Option<Vec<f32>> {
+        let _ = (batch, scoring);
+        None
+    }
+
     /// Whether [`Trainable::states_and_back`] keeps less than all, and is to be used even where memory seems to suffice.
     fn recomputes(&self) -> bool {
         false

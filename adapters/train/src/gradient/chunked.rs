@@ -113,6 +113,7 @@ mod tests {
         objective,
         rng::{RandomKey, Stream},
         sampling::Temperature,
+        scoring::score_tokens,
         trajectory::Trajectory,
         verifier::Verdict,
     };
@@ -215,6 +216,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Without a gradient as with one.
+    #[test]
+    fn scoring_by_passes_is_scoring() {
+        let (batch, mut by_passes) = (batch(), 0);
+        for model in models() {
+            for chunk in [4096, 3] {
+                let scoring = Scoring::at(Temperature::new(0.8).unwrap()).in_chunks(chunk);
+                let expected = score_tokens(&model, None::<&Decoder>, &batch, &scoring).logprob.into_data();
+                let Some(found) = model.own_logprobs(&batch, &scoring) else {
+                    assert!(model.kernels().is_none());
+                    continue;
+                };
+                by_passes += 1;
+                assert!(
+                    found.len() == batch.scored() && found.iter().zip(expected.iter::<f32>()).all(|(a, b)| (a - b).abs() < 1e-5)
+                );
+            }
+        }
+        assert_eq!(by_passes, 16);
     }
 
     /// Moves every number by an amount of its own.

@@ -29,8 +29,7 @@ pub(crate) fn differentiate(
     };
     let device = batch.device().clone();
     let (rows, positions) = packed(batch);
-    let longest = rows.starts().windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
-    if longest > model.context().min(reference.as_ref().map_or(usize::MAX, |(kernels, _)| kernels.context())) {
+    if longest(&rows) > model.context().min(reference.as_ref().map_or(usize::MAX, |(kernels, _)| kernels.context())) {
         return None;
     }
     let passes = model.decoder();
@@ -70,6 +69,26 @@ pub(crate) fn differentiate(
     passes.backward(tape, &d_states, &mut gradients);
     let scores = joined(logprobs, divergences, &device);
     Some((Slope { loss: total, gradients: model.gradients(gradients) }, scores))
+}
+
+/// As [`crate::trainable::Trainable::own_logprobs`].
+pub(crate) fn logprobs(model: &Decoder, batch: &TokenBatch, scoring: &Scoring) -> Option<Vec<f32>> {
+    let model = model.kernels()?;
+    let (rows, positions) = packed(batch);
+    if longest(&rows) > model.context() {
+        return None;
+    }
+    let passes = model.decoder();
+    let states = passes.states(&rows, &positions, drop);
+    let targets: Vec<u32> = batch.target_ids().collect();
+    let (chunk, temperature) = (scoring.chunk.max(1), scoring.temperature.value() as f32);
+    let chunks = states.chunks(chunk * passes.width()).zip(targets.chunks(chunk));
+    Some(chunks.flat_map(|(states, targets)| passes.distribution(states, temperature).of(targets)).collect())
+}
+
+/// Tokens of the longest row.
+fn longest(rows: &Rows) -> usize {
+    rows.starts().windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0)
 }
 
 /// The scores of all chunks.
