@@ -1,15 +1,19 @@
 //! Where problems come from.
 
 use alloc::{sync::Arc, vec::Vec};
+use core::{any::Any, fmt};
 
 use crate::error::Error;
 
-/// One problem: the prompt's token ids and the reference answer, which only a verifier may read. Copies share the ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One problem: the prompt's token ids and the reference answer, which only a verifier may read. Copies share all of it.
+///
+/// Two problems are equal when their ids, prompts and references are; what they carry for a verifier follows from these.
+#[derive(Clone)]
 pub struct Problem {
     id: u32,
     prompt: Arc<[u32]>,
     reference: Arc<[u32]>,
+    solution: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Problem {
@@ -21,7 +25,18 @@ impl Problem {
         if prompt.is_empty() {
             return Err(Error::Empty("a problem's prompt"));
         }
-        Ok(Self { id, prompt: prompt.into(), reference: reference.into() })
+        Ok(Self { id, prompt: prompt.into(), reference: reference.into(), solution: None })
+    }
+
+    /// The same problem, which carries its reference in the form in which its verifier wants it: read once, when the problem is made, and not again for
+    /// every answer. Verifiers find it by its type ([`Problem::solution`]).
+    pub fn with_solution<T: Any + Send + Sync>(self, solution: Arc<T>) -> Self {
+        Self { solution: Some(solution), ..self }
+    }
+
+    /// The same problem under another number.
+    pub fn with_id(self, id: u32) -> Self {
+        Self { id, ..self }
     }
 
     /// The problem's number within its task.
@@ -39,9 +54,29 @@ impl Problem {
         &self.reference
     }
 
+    /// What [`Problem::with_solution`] gave it, where that is of this type.
+    pub fn solution<T: Any>(&self) -> Option<&T> {
+        self.solution.as_deref()?.downcast_ref()
+    }
+
     /// The prompt, to be shared with its episodes.
     pub(crate) fn shared_prompt(&self) -> Arc<[u32]> {
         self.prompt.clone()
+    }
+}
+
+impl PartialEq for Problem {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, &self.prompt, &self.reference) == (other.id, &other.prompt, &other.reference)
+    }
+}
+
+impl Eq for Problem {}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, prompt, reference, .. } = self;
+        f.debug_struct("Problem").field("id", id).field("prompt", prompt).field("reference", reference).finish_non_exhaustive()
     }
 }
 
@@ -137,6 +172,16 @@ mod tests {
         assert!(Task::is_empty(&three, Split::HeldOut));
         assert!(Task::is_empty(&&Closed, Split::Train), "what a task says itself is not lost behind a reference");
         assert_eq!(Task::problem(&three, 0, Split::Train, 4).id(), 1);
+    }
+
+    #[test]
+    fn a_problem_carries_what_its_verifier_reads() {
+        let plain = Problem::new(7, alloc::vec![1], alloc::vec![2]).unwrap();
+        let carrying = plain.clone().with_solution(Arc::new(0.5f64));
+        assert_eq!((carrying.solution::<f64>(), carrying.solution::<u32>(), plain.solution::<f64>()), (Some(&0.5), None, None));
+        let renamed = carrying.clone().with_id(8);
+        assert_eq!((renamed.id(), renamed.solution::<f64>()), (8, Some(&0.5)));
+        assert!(carrying == plain && renamed != plain);
     }
 
     #[test]

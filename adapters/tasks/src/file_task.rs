@@ -14,7 +14,7 @@ use palinode_text::{Conversation, Dialogue, TextError, TextTask, Vocabulary};
 use crate::{
     entries::{Entries, Entry, LeftOut},
     error::TaskError,
-    file_task::references::{Seen, without_end},
+    file_task::references::{Seen, Solution, without_end},
     layout::{Layout, has_decimal_comma},
     shuffle::permuted,
     verifiers::{Exact, Judgement, TextVerifier},
@@ -169,7 +169,8 @@ impl FileTask {
             Ok(reference) => reference,
             Err(because) => return Ok(Some(Doubtful { place, reference: entry.answer, because })),
         };
-        let problem = self.problem_of(self.conversations.len() as u32, &entry.prompt, reference)?;
+        let solution = Arc::new(self.solution(&reference));
+        let problem = self.problem_of(self.conversations.len() as u32, &entry.prompt, reference)?.with_solution(solution);
         let Judgement { verdict, because, .. } = self.judge(&problem, problem.reference());
         if !verdict.is_right() {
             let comma = !layout.decimal_comma && has_decimal_comma(&entry.answer);
@@ -266,8 +267,14 @@ impl FileTask {
     /// The verdict on an answer, and why. Control tokens, such as `<think>` or an end of turn, are left out of its text, unless the reference or a
     /// pattern of the verifier holds one: then they count in both texts.
     pub fn judge(&self, problem: &Problem, answer: &[u32]) -> Judgement {
-        let text = |ids| self.seen.text(self.dialogue.tokenizer(), ids, problem.reference());
-        self.verifier.judge(&text(answer), &text(problem.reference()))
+        match problem.solution::<Solution>() {
+            Some(solution) => solution.judge(self.dialogue.tokenizer(), answer),
+            None => self.solution(problem.reference()).judge(self.dialogue.tokenizer(), answer),
+        }
+    }
+
+    fn solution(&self, reference: &[u32]) -> Solution {
+        self.seen.solution(self.dialogue.tokenizer(), reference, self.verifier.as_ref())
     }
 
     fn problem_of(&self, id: u32, prompt: &Conversation, reference: Vec<u32>) -> Result<Problem, TextError> {
@@ -321,7 +328,8 @@ impl MultiTurnTask for FileTask {
 
     /// The same without its problems.
     fn detached(&self) -> Option<Arc<dyn Verifier + Send + Sync>> {
-        Some(Arc::new(Self::empty(self.name.clone(), Arc::clone(&self.dialogue), Arc::clone(&self.verifier))))
+        let empty = Self::empty(self.name.clone(), Arc::clone(&self.dialogue), Arc::clone(&self.verifier));
+        Some(Arc::new(Self { seen: self.seen, ..empty }))
     }
 }
 

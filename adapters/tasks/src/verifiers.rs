@@ -51,14 +51,22 @@ use palinode_text::one_line;
 /// Longest text, in bytes, that is judged; an answer of a few thousand tokens is far below.
 pub const MAX_TEXT: usize = 1 << 16;
 
+/// Judges answers by one reference, which has been read: from an answer's text to the verdict and why.
+pub type ByReference = Box<dyn Fn(&str) -> Judgement + Send + Sync>;
+
 /// Judges the text of an answer by the text of a reference.
 ///
 /// # Contract
 /// That of [`palinode_core::verifier::Verifier`]: pure, total, bounded. White space around both texts does not matter. The verdict is
 /// [`Verdict::Failed`] exactly where nothing can be read in the reference, whatever the answer.
 pub trait TextVerifier: fmt::Debug + Send + Sync {
-    /// The verdict and why.
-    fn judge(&self, answer: &str, reference: &str) -> Judgement;
+    /// Reads a reference, once for all the answers that are judged by it.
+    fn by(&self, reference: &str) -> ByReference;
+
+    /// The verdict on one answer and why.
+    fn judge(&self, answer: &str, reference: &str) -> Judgement {
+        self.by(reference)(answer)
+    }
 }
 
 /// A verdict, and what it rests on.
@@ -111,34 +119,38 @@ impl fmt::Display for Judgement {
     }
 }
 
-/// Reads both texts and compares what was read: the frame of most verifiers.
-fn compare<T: fmt::Display>(
-    (answer, read_answer): (&str, impl FnOnce(&str) -> Result<T, String>),
-    (reference, read_reference): (&str, impl FnOnce(&str) -> Result<T, String>),
-    judge: impl FnOnce(&T, &T) -> (bool, Cow<'static, str>),
-) -> Judgement {
-    match read_both((answer, read_answer), (reference, read_reference), T::to_string) {
-        Ok((found, wanted)) => {
-            let (right, because) = judge(&found, &wanted);
-            Judgement::of(right, found.to_string(), wanted.to_string(), because)
-        }
-        Err(judgement) => judgement,
+/// Reads both texts in the same way and compares what was read: the frame of most verifiers.
+fn compare<T: fmt::Display + Send + Sync + 'static>(
+    reference: &str,
+    read: impl Fn(&str) -> Result<T, String> + Copy + Send + Sync + 'static,
+    judge: impl Fn(&T, &T) -> (bool, Cow<'static, str>) + Send + Sync + 'static,
+) -> ByReference {
+    by_read(reference, read, T::to_string, move |answer, wanted| {
+        let found = read(answer)?;
+        let (right, because) = judge(&found, wanted);
+        Ok(Judgement::of(right, found.to_string(), wanted.to_string(), because))
+    })
+}
+
+/// Judges by what was read in the reference; where that is nothing, every verdict is a failure. `judge` gives the reason where it can't read an answer.
+fn by_read<T: Send + Sync + 'static>(
+    reference: &str,
+    read: impl FnOnce(&str) -> Result<T, String>,
+    show: impl Fn(&T) -> String + Send + Sync + 'static,
+    judge: impl Fn(&str, &T) -> Result<Judgement, String> + Send + Sync + 'static,
+) -> ByReference {
+    match bounded(reference).and_then(read) {
+        Ok(wanted) => Box::new(move |answer| {
+            let judged = bounded(answer).and_then(|answer| judge(answer, &wanted));
+            judged.unwrap_or_else(|reason| Judgement::unparseable(reason, show(&wanted)))
+        }),
+        Err(reason) => always(Judgement::failed(format!("the reference: {reason}"))),
     }
 }
 
-/// What was read in the answer and in the reference; or the judgement, where one of them can't be read. The reference is read first, as nothing can be
-/// judged without it.
-fn read_both<'t, T>(
-    (answer, read_answer): (&'t str, impl FnOnce(&'t str) -> Result<T, String>),
-    (reference, read_reference): (&'t str, impl FnOnce(&'t str) -> Result<T, String>),
-    show: impl FnOnce(&T) -> String,
-) -> Result<(T, T), Judgement> {
-    let wanted = bounded(reference).and_then(read_reference);
-    let wanted = wanted.map_err(|reason| Judgement::failed(format!("the reference: {reason}")))?;
-    match bounded(answer).and_then(read_answer) {
-        Ok(found) => Ok((found, wanted)),
-        Err(reason) => Err(Judgement::unparseable(reason, show(&wanted))),
-    }
+/// The same judgement whatever the answer.
+fn always(judgement: Judgement) -> ByReference {
+    Box::new(move |_| judgement.clone())
 }
 
 /// The text without the space around it, unless it is too long to be judged.

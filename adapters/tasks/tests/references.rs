@@ -81,8 +81,15 @@ fn asked(task: &FileTask, prompt: &str) -> Problem {
     all.find(|problem| task.shown().show_prompt(problem) == prompt).unwrap_or_else(|| panic!("{prompt} was left out")).clone()
 }
 
+/// The verdict, which is the same where the verifier is asked on another thread, and where a problem carries nothing for it.
 fn verdict(task: &FileTask, prompt: &str, answer: &str) -> Verdict {
-    task.verify(&asked(task, prompt), &Marked.encode(answer).unwrap())
+    let (problem, answer) = (asked(task, prompt), Marked.encode(answer).unwrap());
+    let bare = Problem::new(problem.id(), problem.prompt().to_vec(), problem.reference().to_vec()).unwrap();
+    let (verdict, detached) = (task.verify(&problem, &answer), task.detached().unwrap());
+    for other in [task.verify(&bare, &answer), detached.verify(&problem, &answer), detached.verify(&bare, &answer)] {
+        assert_eq!(other, verdict, "{prompt}");
+    }
+    verdict
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! References as ids, and which texts verifiers see with their control tokens.
+//! References: as ids, as what verifiers have read in them, and whether control tokens are a part of it.
 
 use palinode_text::{Dialogue, Tokenizer};
 
-use crate::verifiers::VerifierConfig;
+use crate::verifiers::{ByReference, Judgement, TextVerifier, VerifierConfig};
 
 /// The ids of a reference without the end token that closes it, which is never a part of an answer; or why no answer can be judged by it.
 pub(super) fn without_end(mut reference: Vec<u32>, dialogue: &dyn Dialogue) -> Result<Vec<u32>, String> {
@@ -36,15 +36,33 @@ impl Seen {
         Self { always, reference_is_pattern: patterns.contains(&None) }
     }
 
-    /// The text of an answer, or of the reference itself, to be judged by this reference.
-    pub(super) fn text(self, tokenizer: &dyn Tokenizer, ids: &[u32], reference: &[u32]) -> String {
-        if self.with_control(tokenizer, reference) { tokenizer.decode_all(ids) } else { tokenizer.decode(ids) }
+    /// What a problem carries for its verifier. The reference is read as its tokenizer writes it, as answers are: in the same normal form, with or
+    /// without control tokens.
+    pub(super) fn solution(self, tokenizer: &dyn Tokenizer, reference: &[u32], verifier: &dyn TextVerifier) -> Solution {
+        let with_control = self.with_control(tokenizer, reference);
+        Solution { with_control, judge: verifier.by(&text(tokenizer, reference, with_control)) }
     }
 
     fn with_control(self, tokenizer: &dyn Tokenizer, reference: &[u32]) -> bool {
         let pattern = || holds_as_pattern(tokenizer, &tokenizer.decode_all(reference));
         self.always || holds(tokenizer, reference) || self.reference_is_pattern && pattern()
     }
+}
+
+/// A reference that its verifier has read.
+pub(super) struct Solution {
+    with_control: bool,
+    judge: ByReference,
+}
+
+impl Solution {
+    pub(super) fn judge(&self, tokenizer: &dyn Tokenizer, answer: &[u32]) -> Judgement {
+        (self.judge)(&text(tokenizer, answer, self.with_control))
+    }
+}
+
+fn text(tokenizer: &dyn Tokenizer, ids: &[u32], with_control: bool) -> String {
+    if with_control { tokenizer.decode_all(ids) } else { tokenizer.decode(ids) }
 }
 
 fn holds(tokenizer: &dyn Tokenizer, ids: &[u32]) -> bool {

@@ -40,6 +40,31 @@ fn problems_are_read_split_and_verified() {
     assert!(task.with_max_answer(0).is_err());
 }
 
+/// A verifier that nothing may ask to read a reference again.
+#[derive(Debug)]
+struct Closed;
+
+impl TextVerifier for Closed {
+    fn by(&self, reference: &str) -> crate::verifiers::ByReference {
+        panic!("`{reference}` is read again")
+    }
+}
+
+#[test]
+fn references_are_read_once() {
+    let mut task = load(good(0..20)).unwrap();
+    task.verifier = Arc::new(Closed);
+    let detached = task.detached().unwrap();
+    for index in 0..40 {
+        let problem = task.problem(3, Split::Train, index);
+        let typed = task.parse(&task.show_prompt(&problem)).unwrap();
+        for verdict in [task.verify(&problem, problem.reference()), detached.verify(&typed, problem.reference())] {
+            assert_eq!(verdict, Verdict::Right);
+        }
+        assert_eq!(detached.verify(&problem, &[]), Verdict::Wrong);
+    }
+}
+
 #[test]
 fn an_epoch_is_a_function_of_seed_and_number() {
     let (task, again) = (load(good(0..40)).unwrap(), load(good(0..40)).unwrap());

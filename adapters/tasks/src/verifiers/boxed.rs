@@ -2,7 +2,7 @@
 
 use palinode_math::{self as math, Answer, Form, emphasis, final_boxed};
 
-use super::{Judgement, TextVerifier, read_both};
+use super::{ByReference, Judgement, TextVerifier, by_read};
 
 /// Right when the content of the last `\boxed{}` is equivalent to the reference: that of its own last box, or the whole of a text without one.
 /// An answer without a box is unparseable, and so is one whose last boxes are joined by `or` or `and`, or whose last box is denied (`not \boxed{6}`).
@@ -23,33 +23,30 @@ pub struct Math {
 }
 
 impl TextVerifier for Boxed {
-    fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        judge((answer, read_boxed), reference, self.form)
+    fn by(&self, reference: &str) -> ByReference {
+        by_form(read_boxed, reference, self.form)
     }
 }
 
 impl TextVerifier for Math {
-    fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        judge((answer, read_any), reference, self.form)
+    fn by(&self, reference: &str) -> ByReference {
+        by_form(read_any, reference, self.form)
     }
 }
 
-fn judge(answer: (&str, impl FnOnce(&str) -> Result<Answer, String>), reference: &str, form: Option<Form>) -> Judgement {
+fn by_form(read_answer: fn(&str) -> Result<Answer, String>, reference: &str, form: Option<Form>) -> ByReference {
     let in_form = |text: &str| {
         let reference = read_any(text)?;
         form.map_or(Ok(()), |form| form.suits(&reference)).map_err(str::to_owned)?;
         Ok(reference)
     };
-    match read_both(answer, (reference, in_form), Answer::to_string) {
-        Ok((found, wanted)) => {
-            let comparison = math::judge(&found, &wanted, form);
-            // What was read shows the value, which is not what is wrong with the form.
-            let shown =
-                |answer: &Answer| if comparison.because.is_of_form() { answer.text().to_owned() } else { answer.to_string() };
-            Judgement::of(comparison.equal, shown(&found), shown(&wanted), comparison.because.to_string())
-        }
-        Err(judgement) => judgement,
-    }
+    by_read(reference, in_form, Answer::to_string, move |answer, wanted| {
+        let found = read_answer(answer)?;
+        let comparison = math::judge(&found, wanted, form);
+        // What was read shows the value, which is not what is wrong with the form.
+        let shown = |answer: &Answer| if comparison.because.is_of_form() { answer.text().to_owned() } else { answer.to_string() };
+        Ok(Judgement::of(comparison.equal, shown(&found), shown(wanted), comparison.because.to_string()))
+    })
 }
 
 fn read_boxed(text: &str) -> Result<Answer, String> {

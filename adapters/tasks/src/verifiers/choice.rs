@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use palinode_math::{emphasis, final_boxed};
 
-use super::{Judgement, TextVerifier, compare};
+use super::{ByReference, TextVerifier, compare};
 use crate::error::TaskError;
 
 /// Right when the answer names the reference's letter.
@@ -88,11 +88,13 @@ impl Choice {
 }
 
 impl TextVerifier for Choice {
-    fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        let read = |text: &str| self.read(text);
-        compare((answer, read), (reference, read), |found, wanted| {
-            (found == wanted, if found == wanted { "the same letter" } else { "another letter" }.into())
-        })
+    fn by(&self, reference: &str) -> ByReference {
+        let own = *self;
+        compare(
+            reference,
+            move |text: &str| own.read(text),
+            |found, wanted| (found == wanted, if found == wanted { "the same letter" } else { "another letter" }.into()),
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! The same text.
 
-use super::{Judgement, TextVerifier, read_both};
+use super::{ByReference, Judgement, TextVerifier, by_read};
 
 /// Right when both texts are equal but for the white space around them. Nothing can be judged by an empty reference.
 #[derive(Debug, Clone, Copy, Default)]
@@ -10,17 +10,16 @@ pub struct Exact {
 }
 
 impl TextVerifier for Exact {
-    fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        let (found, wanted) = match read_both((answer, Ok), (reference, some), |text| (*text).to_owned()) {
-            Ok(both) => both,
-            Err(judgement) => return judgement,
-        };
-        let right = found == wanted || self.ignore_case && found.to_lowercase() == wanted.to_lowercase();
-        Judgement::of(right, found, wanted, if right { "the same text" } else { "another text" })
+    fn by(&self, reference: &str) -> ByReference {
+        let Self { ignore_case } = *self;
+        by_read(reference, some, String::clone, move |found, wanted| {
+            let right = found == wanted || ignore_case && found.to_lowercase() == wanted.to_lowercase();
+            Ok(Judgement::of(right, found, wanted, if right { "the same text" } else { "another text" }))
+        })
     }
 }
 
 /// A text by which an answer can be judged: by an empty one, to say nothing would be right.
-fn some(text: &str) -> Result<&str, String> {
-    if text.is_empty() { Err("an empty text".into()) } else { Ok(text) }
+fn some(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("an empty text".into()) } else { Ok(text.to_owned()) }
 }

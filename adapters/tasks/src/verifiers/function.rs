@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use palinode_core::verifier::Verdict;
 
-use super::{Judgement, TextVerifier, read_both};
+use super::{ByReference, Judgement, TextVerifier, by_read};
 
 /// Judges by a function of two texts, answer and reference, which keeps [`TextVerifier`]'s contract.
 ///
@@ -37,15 +37,20 @@ impl fmt::Debug for Function {
 }
 
 impl TextVerifier for Function {
-    fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        match read_both((answer, Ok), (reference, Ok), |text| (*text).to_owned()) {
-            Ok((found, wanted)) => Judgement {
-                verdict: (self.judge)(found, wanted),
-                answer: Some(found.to_owned()),
-                reference: Some(wanted.to_owned()),
-                because: self.name.into(),
+    fn by(&self, reference: &str) -> ByReference {
+        let Self { name, judge } = self.clone();
+        by_read(
+            reference,
+            |text| Ok(text.to_owned()),
+            String::clone,
+            move |found, wanted| {
+                Ok(Judgement {
+                    verdict: judge(found, wanted),
+                    answer: Some(found.to_owned()),
+                    reference: Some(wanted.clone()),
+                    because: name.into(),
+                })
             },
-            Err(judgement) => judgement,
-        }
+        )
     }
 }

@@ -3,7 +3,7 @@
 use palinode_math::emphasis;
 
 use super::{
-    Judgement, TextVerifier, compare,
+    ByReference, TextVerifier, compare,
     number::{Number, Tolerance},
 };
 
@@ -16,8 +16,8 @@ const MARKER: &str = "####";
 pub struct Gsm8k;
 
 impl TextVerifier for Gsm8k {
-    fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        compare((answer, final_number), (reference, final_number), |found, wanted| {
+    fn by(&self, reference: &str) -> ByReference {
+        compare(reference, final_number, |found, wanted| {
             let right = found.same_amount(wanted, &Tolerance::default());
             (right, if right { "the same final number" } else { "another final number" }.into())
         })

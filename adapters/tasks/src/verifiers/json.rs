@@ -6,7 +6,7 @@ use palinode_rows::{Value, json_value};
 use serde_json::value::RawValue;
 
 use super::{
-    Judgement, TextVerifier, bounded,
+    ByReference, Judgement, TextVerifier, by_read,
     number::{Number, Tolerance},
 };
 
@@ -28,15 +28,14 @@ const MAX_IN_VAIN: usize = 1 << 19;
 type Object = Vec<(String, Value)>;
 
 impl TextVerifier for Json {
-    fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        let wanted = match bounded(reference).and_then(|text| self.wanted(text)) {
-            Ok(wanted) => wanted,
-            Err(reason) => return Judgement::failed(format!("the reference: {reason}")),
-        };
-        match bounded(answer).and_then(|text| like(&wanted, text)) {
-            Ok(found) => self.compare(&found, &wanted),
-            Err(reason) => Judgement::unparseable(reason, shown(&wanted)),
-        }
+    fn by(&self, reference: &str) -> ByReference {
+        let compare = Compare { partial: self.partial };
+        by_read(
+            reference,
+            |text| self.wanted(text),
+            shown,
+            move |answer, wanted| Ok(compare.values(&like(wanted, answer)?, wanted)),
+        )
     }
 }
 
@@ -66,8 +65,16 @@ impl Json {
         let counts = |(name, _): &(String, Value)| self.fields.is_empty() || self.fields.contains(name);
         Ok(object.into_iter().filter(counts).collect())
     }
+}
 
-    fn compare(&self, found: &Value, wanted: &Value) -> Judgement {
+/// How two values are compared.
+#[derive(Clone, Copy)]
+struct Compare {
+    partial: bool,
+}
+
+impl Compare {
+    fn values(self, found: &Value, wanted: &Value) -> Judgement {
         match (found, wanted) {
             (Value::Object(object), Value::Object(fields)) => {
                 let is_wrong = |(name, value): &&(String, Value)| !field_of(object, name).is_some_and(|found| same(found, value));
@@ -84,7 +91,7 @@ impl Json {
     }
 
     /// The judgement where so many of all parts are wrong.
-    fn share(&self, (found, wanted): (&Value, &Value), wrong: usize, all: usize, because: &str) -> Judgement {
+    fn share(self, (found, wanted): (&Value, &Value), wrong: usize, all: usize, because: &str) -> Judgement {
         let because = if wrong == 0 { "the same JSON".to_owned() } else { format!("{wrong} of {all} {}", super::short(because)) };
         let judgement = Judgement::of(wrong == 0, shown(found), shown(wanted), because);
         if !self.partial || wrong == 0 || wrong == all {

@@ -4,7 +4,7 @@ use num_rational::BigRational;
 use num_traits::Signed;
 
 use super::{
-    Judgement, TextVerifier, compare,
+    ByReference, TextVerifier, compare,
     number::{Number, Tolerance},
 };
 use crate::error::TaskError;
@@ -43,11 +43,11 @@ impl Numeric {
 }
 
 impl TextVerifier for Numeric {
-    fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        let read = if self.last { Number::last } else { Number::read };
-        compare((answer, read), (reference, read), |found, wanted| {
-            let right = found.same_amount(wanted, &self.tolerance);
-            let because = match (right, self.tolerance.is_exact()) {
+    fn by(&self, reference: &str) -> ByReference {
+        let (read, tolerance) = (if self.last { Number::last } else { Number::read }, self.tolerance.clone());
+        compare(reference, read, move |found, wanted| {
+            let right = found.same_amount(wanted, &tolerance);
+            let because = match (right, tolerance.is_exact()) {
                 (true, true) => "the same number",
                 (true, false) => "within the tolerance",
                 (false, _) if !found.same_unit(wanted) => "another unit",

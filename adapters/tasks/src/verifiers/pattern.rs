@@ -6,7 +6,7 @@ use std::sync::Arc;
 use palinode_core::verifier::Verdict;
 use regex::{Regex, RegexBuilder};
 
-use super::{Exact, Judgement, TextVerifier, read_both, tail};
+use super::{ByReference, Exact, Judgement, TextVerifier, always, bounded, by_read, tail};
 use crate::error::TaskError;
 
 /// Largest pattern as written, and compiled, in bytes: one of the settings, and one that data brings along.
@@ -23,7 +23,7 @@ const MAX_SEARCHED: usize = 1 << 12;
 /// the pattern, and right is an answer that it matches from start to end.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    pattern: Option<Regex>,
+    pattern: Option<Arc<Regex>>,
     then: Arc<dyn TextVerifier>,
 }
 
@@ -38,23 +38,36 @@ impl Pattern {
     /// # Errors
     /// [`TaskError::Verifier`] when the pattern is none, or too large.
     pub fn new(pattern: &str, then: Arc<dyn TextVerifier>) -> Result<Self, TaskError> {
-        Ok(Self { pattern: Some(compile(pattern, MAX_COMPILED).map_err(TaskError::Verifier)?), then })
+        Ok(Self { pattern: Some(Arc::new(compile(pattern, MAX_COMPILED).map_err(TaskError::Verifier)?)), then })
     }
 }
 
 impl TextVerifier for Pattern {
-    fn judge(&self, answer: &str, reference: &str) -> Judgement {
-        let Some(pattern) = &self.pattern else { return matches_reference(answer, reference) };
-        let found = |text| last_match(pattern, text).ok_or_else(|| format!("/{pattern}/ finds nothing"));
-        let whole_or_found = |text| Ok(last_match(pattern, text).unwrap_or(text));
-        match read_both((answer, found), (reference, whole_or_found), |text| (*text).to_owned()) {
-            Ok((found, wanted)) => self.then.judge(found, wanted),
+    fn by(&self, reference: &str) -> ByReference {
+        let Some(pattern) = self.pattern.clone() else {
+            // Compiled anew for each answer: kept with every problem of a file, patterns of up to MAX_COMPILED_OF_DATA bytes would fill the memory.
+            let reference = reference.to_owned();
+            return Box::new(move |answer| matches_reference(answer, &reference));
+        };
+        let whole_or_found = |text: &str| last_match(&pattern, text).unwrap_or(text).to_owned();
+        let wanted = bounded(reference).map(whole_or_found);
+        if let Ok(wanted) = &wanted {
             // A reference that the other verifier can't read is a failure, whatever is found in the answer.
-            Err(judgement) => match judgement.reference.as_deref().map(|wanted| self.then.judge("", wanted)) {
-                Some(failure) if failure.verdict == Verdict::Failed => failure,
-                _ => judgement,
-            },
+            let nothing = self.then.judge("", wanted);
+            if nothing.verdict == Verdict::Failed {
+                return always(nothing);
+            }
         }
+        let read = |wanted: String| (self.then.by(&wanted), wanted);
+        by_read(
+            "",
+            |_| wanted.map(read),
+            |(_, wanted)| wanted.clone(),
+            move |answer, (then, _)| {
+                let found = last_match(&pattern, answer).ok_or_else(|| format!("/{pattern}/ finds nothing"))?;
+                Ok(then(found))
+            },
+        )
     }
 }
 
