@@ -7,6 +7,25 @@ use crate::{
     shaping::Shaping,
 };
 
+/// A turn discount γ within `[0, 1]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Discount(f64);
+
+impl Discount {
+    /// A discount within `[0, 1]`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for another number.
+    pub fn new(gamma: f64) -> Result<Self, Error> {
+        check_range("turn discount gamma", "within [0, 1]", gamma, 0.0, 1.0).map(Self)
+    }
+
+    /// As a number.
+    pub fn value(self) -> f64 {
+        self.0
+    }
+}
+
 /// How the rewards of an episode's attempts are credited to their tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Credit {
@@ -14,33 +33,37 @@ pub enum Credit {
     #[default]
     PerTurn,
     /// Later rewards flow back: attempt k is paid Σ_{j ≥ k} γ^(j−k) ρ_j.
-    Discounted {
-        /// Turn discount γ in `[0, 1]`.
-        gamma: f64,
-    },
+    Discounted(Discount),
     /// One number an episode, Σ_j ρ_j, for the tokens of every attempt: what systems do that know no turns. Attempt 2 is paid for attempt 1 too,
     /// so a fix earns no more than what it is compared with on average, and the bonus reaches attempt 1.
     Joint,
 }
 
 impl Credit {
+    /// Later rewards flow back at turn discount γ.
+    ///
+    /// # Errors
+    /// As [`Discount::new`].
+    pub fn discounted(gamma: f64) -> Result<Self, Error> {
+        Discount::new(gamma).map(Self::Discounted)
+    }
+
     /// The turn discount γ at which later rewards reach an attempt.
     pub fn gamma(self) -> f64 {
         match self {
             Self::PerTurn => 0.0,
-            Self::Discounted { gamma } => gamma,
+            Self::Discounted(gamma) => gamma.value(),
             Self::Joint => 1.0,
         }
     }
 
-    /// Refuses a γ outside `[0, 1]`, and the corner in which attempt 1 is paid for being wrong unless `allow_sandbagging` names it.
+    /// Refuses the corner in which attempt 1 is paid for being wrong, unless `allow_sandbagging` names it.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`], [`Error::Sandbagging`] when α·γ > 1 and the bonus does not telescope.
+    /// [`Error::Sandbagging`] when α·γ > 1 and the bonus does not telescope.
     pub fn check(self, shaping: Shaping, allow_sandbagging: bool) -> Result<Self, Error> {
-        let gamma = check_range("turn discount gamma", "within [0, 1]", self.gamma(), 0.0, 1.0)?;
-        let alpha = shaping.check()?.alpha();
-        let telescopes = matches!(shaping, Shaping::Telescoped { .. });
+        let (gamma, alpha) = (self.gamma(), shaping.alpha());
+        let telescopes = matches!(shaping, Shaping::Telescoped(_));
         if alpha * gamma > 1.0 && !telescopes && !allow_sandbagging {
             return Err(Error::Sandbagging { alpha, gamma, threshold: sandbagging_threshold(alpha, gamma, 1.0) });
         }
@@ -54,10 +77,10 @@ impl Credit {
     pub fn returns(self, shaped: &PerAttempt) -> PerAttempt {
         match self {
             Self::PerTurn => shaped.clone(),
-            Self::Discounted { gamma } => shaped.map_episodes(|paid, returns| {
+            Self::Discounted(gamma) => shaped.map_episodes(|paid, returns| {
                 let mut later = 0.0;
                 for (paid, credited) in paid.iter().zip(returns).rev() {
-                    later = paid + gamma * later;
+                    later = paid + gamma.value() * later;
                     *credited = later;
                 }
             }),
@@ -77,24 +100,25 @@ mod tests {
         let shaped = PerAttempt::new([1, 1, 3], vec![1.0, -10.0, 2.0]).unwrap();
         let values = |credit: Credit| credit.returns(&shaped).values().to_vec();
         assert_eq!(values(Credit::PerTurn), [1.0, -10.0, 2.0]);
-        assert_eq!(values(Credit::Discounted { gamma: 0.5 }), [-3.5, -9.0, 2.0]);
-        assert_eq!(values(Credit::Discounted { gamma: 1.0 }), [-7.0, -8.0, 2.0]);
+        assert_eq!(values(Credit::discounted(0.5).unwrap()), [-3.5, -9.0, 2.0]);
+        assert_eq!(values(Credit::discounted(1.0).unwrap()), [-7.0, -8.0, 2.0]);
         assert_eq!(values(Credit::Joint), [-7.0, -7.0, -7.0]);
     }
 
     #[test]
     fn the_dangerous_corner_is_refused_unless_named() {
-        let bonus = Shaping::ProgressBonus { alpha: 10.0 };
-        for joint in [Credit::Discounted { gamma: 1.0 }, Credit::Joint] {
+        let bonus = Shaping::progress_bonus(10.0).unwrap();
+        for joint in [Credit::discounted(1.0).unwrap(), Credit::Joint] {
             assert!(matches!(joint.check(bonus, false), Err(Error::Sandbagging { .. })));
             assert!(joint.check(bonus, true).is_ok());
-            assert!(joint.check(Shaping::Telescoped { alpha: 10.0 }, false).is_ok());
-            assert!(joint.check(Shaping::ProgressBonus { alpha: 1.0 }, false).is_ok());
+            assert!(joint.check(Shaping::telescoped(10.0).unwrap(), false).is_ok());
+            assert!(joint.check(Shaping::progress_bonus(1.0).unwrap(), false).is_ok());
         }
         assert!(Credit::PerTurn.check(bonus, false).is_ok());
-        assert!(Credit::Discounted { gamma: 0.1 }.check(bonus, false).is_ok());
-        assert!(Credit::Discounted { gamma: 0.2 }.check(bonus, false).is_err());
-        assert!(Credit::Discounted { gamma: 1.5 }.check(Shaping::None, false).is_err());
-        assert!(Credit::PerTurn.check(Shaping::ProgressBonus { alpha: f64::NAN }, false).is_err());
+        assert!(Credit::discounted(0.1).unwrap().check(bonus, false).is_ok());
+        assert!(Credit::discounted(0.2).unwrap().check(bonus, false).is_err());
+        for wrong in [-0.1, 1.5, f64::NAN] {
+            assert!(matches!(Credit::discounted(wrong), Err(Error::OutOfRange { .. })), "{wrong}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Playing K attempts at each problem, over any policy that decodes, or any engine that writes whole answers.
 
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use crate::{
     attempt::{Attempt, StopReason},
@@ -10,100 +10,45 @@ use crate::{
     sampling::Sampling,
     task::Problem,
     trajectory::{Group, Trajectory},
+    turns::{AnswerLimit, Turns},
     verifier::{Verdict, Verifier},
 };
-
-/// When an attempt is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AnswerLimit {
-    /// After exactly this many tokens; the task has no end token.
-    Fixed(usize),
-    /// After an end token, or cut off (and never rewarded) after `max` tokens, the end token included.
-    Ended {
-        /// Ids that end an attempt. Behind one that was cut off the first of them is put, or what [`RolloutConfig::closed_by`] says, by nobody's
-        /// choice, before the revision instruction: the next attempt sees a closed one.
-        ends: Vec<u32>,
-        /// Most tokens of one attempt.
-        max: usize,
-    },
-}
-
-impl AnswerLimit {
-    /// Most tokens of one attempt.
-    pub fn max_tokens(&self) -> usize {
-        match self {
-            Self::Fixed(max) | Self::Ended { max, .. } => *max,
-        }
-    }
-
-    /// The id put behind an attempt that was cut off.
-    pub fn closing(&self) -> Option<u32> {
-        match self {
-            Self::Fixed(_) => None,
-            Self::Ended { ends, .. } => ends.first().copied(),
-        }
-    }
-
-    /// Why an attempt of these tokens is over, unless it goes on.
-    pub fn stop(&self, tokens: &[u32]) -> Option<StopReason> {
-        match self {
-            Self::Fixed(max) => (tokens.len() >= *max).then_some(StopReason::FixedLength),
-            Self::Ended { ends, .. } if tokens.last().is_some_and(|last| ends.contains(last)) => Some(StopReason::EndToken),
-            Self::Ended { max, .. } => (tokens.len() >= *max).then_some(StopReason::Truncated),
-        }
-    }
-}
 
 /// How episodes are played.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RolloutConfig {
+    turns: Turns,
     attempts: usize,
     samples: usize,
     sampling: Sampling,
-    limit: AnswerLimit,
-    revision: Arc<[u32]>,
-    closing: Arc<[u32]>,
 }
 
 impl RolloutConfig {
-    /// `attempts` answers a problem (two by default in the method), `samples` episodes a problem, and the ids of the fixed
-    /// revision instruction that stands between two attempts.
+    /// Episodes that go on as `turns` say, of `attempts` answers (two by default in the method), `samples` of them a problem.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] when `attempts` is not within 1..=255, `samples` not within 1..=65536, or `answer tokens` not within 1..=2²⁴, more than any
     /// context holds;
     /// [`Error::Empty`] when answers end and no id ends them.
-    pub fn new(
-        attempts: usize,
-        samples: usize,
-        sampling: Sampling,
-        limit: AnswerLimit,
-        revision: Vec<u32>,
-    ) -> Result<Self, Error> {
+    pub fn new(turns: Turns, attempts: usize, samples: usize, sampling: Sampling) -> Result<Self, Error> {
         for (name, expected, value, high) in [
             ("attempts", "within 1..=255", attempts, 255),
             ("samples", "within 1..=65536", samples, 65536),
-            ("answer tokens", "within 1..=16777216", limit.max_tokens(), 1 << 24),
+            ("answer tokens", "within 1..=16777216", turns.limit().max_tokens(), 1 << 24),
         ] {
             if value == 0 || value > high {
                 return Err(Error::out_of_range(name, expected, value));
             }
         }
-        if matches!(&limit, AnswerLimit::Ended { ends, .. } if ends.is_empty()) {
+        if matches!(turns.limit(), AnswerLimit::Ended { ends, .. } if ends.is_empty()) {
             return Err(Error::Empty("the ids that end an answer"));
         }
-        let closing = limit.closing().into_iter().collect();
-        Ok(Self { attempts, samples, sampling, limit, revision: revision.into(), closing })
+        Ok(Self { turns, attempts, samples, sampling })
     }
 
-    /// The same, with these ids behind an attempt that was cut off and is followed by another, where answers end.
-    pub fn closed_by(self, closing: Vec<u32>) -> Self {
-        if self.limit.closing().is_none() { self } else { Self { closing: closing.into(), ..self } }
-    }
-
-    /// The ids put behind an attempt that was cut off.
-    pub fn closing(&self) -> &[u32] {
-        &self.closing
+    /// When an attempt is over, and what stands between two.
+    pub fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// Attempts an episode.
@@ -118,7 +63,7 @@ impl RolloutConfig {
 
     /// When an attempt is over.
     pub fn limit(&self) -> &AnswerLimit {
-        &self.limit
+        self.turns.limit()
     }
 
     /// How tokens are chosen.
@@ -128,21 +73,21 @@ impl RolloutConfig {
 
     /// Tokens that an episode over a prompt of this length can reach; `usize::MAX` for more than that.
     pub fn capacity(&self, prompt: usize) -> usize {
-        let between = self.revision.len().saturating_add(self.closing.len());
-        let answers = self.attempts.saturating_mul(self.limit.max_tokens());
+        let between = self.turns.revision().len().saturating_add(self.turns.closing().len());
+        let answers = self.attempts.saturating_mul(self.limit().max_tokens());
         prompt.saturating_add(answers).saturating_add((self.attempts - 1).saturating_mul(between))
     }
 
     /// Refuses ids that are put before the policy, or wait for it to write them, and are not below the width of its logits.
     pub(crate) fn check_tokens(&self, prompts: &[&[u32]], written: usize, readable: usize) -> Result<(), Error> {
-        let ends = match &self.limit {
+        let ends = match self.limit() {
             AnswerLimit::Fixed(_) => &[],
             AnswerLimit::Ended { ends, .. } => ends.as_slice(),
         };
         let fixed = [
             ("the ids that end an answer", ends, written),
-            ("the ids that close an answer", &self.closing, readable),
-            ("the revision instruction", &self.revision, readable),
+            ("the ids that close an answer", self.turns.closing(), readable),
+            ("the revision instruction", self.turns.revision(), readable),
         ];
         for (what, ids, expected) in fixed.into_iter().chain(prompts.iter().map(|prompt| ("a prompt", *prompt, readable))) {
             if let Some(&got) = ids.iter().find(|&&id| id as usize >= expected) {
@@ -222,12 +167,12 @@ pub fn rollout_draws<S: Sampler, V: Verifier>(
         draws.iter().flat_map(|draw| (0..config.samples).map(move |sample| row(draw, sample))).collect();
     let problems: Vec<&Problem> = draws.iter().flat_map(|draw| core::iter::repeat_n(draw.problem, config.samples)).collect();
     let mut played: Vec<Vec<Attempt>> = contexts.iter().map(|_| Vec::with_capacity(config.attempts)).collect();
-    let mut state = S::State::default();
+    let (turns, mut state) = (config.turns(), S::State::default());
     for turn in 0..config.attempts {
         let written = policy.sample(&mut state, &contexts, config)?;
         let attempts = judged(verifier, &problems, written, config)?;
         for (context, attempt) in contexts.iter_mut().zip(&attempts).filter(|_| turn + 1 < config.attempts) {
-            context.go_on(attempt.tokens(), attempt.to_close(&config.closing).iter().chain(config.revision.iter()).copied());
+            context.go_on(attempt.tokens(), attempt.to_close(turns.closing()).iter().chain(turns.revision()).copied());
         }
         played.iter_mut().zip(attempts).for_each(|(played, attempt)| played.push(attempt));
     }
@@ -245,7 +190,7 @@ fn judged<V: Verifier>(
     if written.len() != problems.len() {
         return Err(Error::Length { what: "answers, one a context", expected: problems.len(), got: written.len() });
     }
-    let stops = written.iter().map(|written| written.stop(&config.limit)).collect::<Result<Vec<_>, _>>()?;
+    let stops = written.iter().map(|written| written.stop(config.limit())).collect::<Result<Vec<_>, _>>()?;
     let mut asked: Vec<(&Problem, &[u32])> = Vec::new();
     for ((problem, written), stop) in problems.iter().zip(&written).zip(&stops) {
         match stop {
@@ -264,8 +209,10 @@ fn judged<V: Verifier>(
 
 /// The episodes of one problem.
 fn group(problem: &Problem, played: impl Iterator<Item = Vec<Attempt>>, config: &RolloutConfig) -> Result<Group, Error> {
-    let trajectory =
-        |attempts| Trajectory::sharing([problem.shared_prompt(), config.revision.clone(), config.closing.clone()], attempts);
+    let trajectory = |attempts| {
+        let [revision, closing] = config.turns.shared();
+        Trajectory::sharing([problem.shared_prompt(), revision, closing], attempts)
+    };
     Group::new(problem.clone(), played.map(trajectory).collect::<Result<_, Error>>()?)
 }
 

@@ -9,8 +9,9 @@ use crate::{
     error::Error,
     policy::Decode,
     rng::RandomKey,
-    rollout::{AnswerLimit, RolloutConfig},
+    rollout::RolloutConfig,
     sampling::{Sampling, choose},
+    turns::AnswerLimit,
 };
 
 /// What an attempt is written after: one row of a rollout.
@@ -81,6 +82,16 @@ pub trait Sampler {
     /// # Errors
     /// Those of [`Decode::start`] and [`choose`], or an engine's own.
     fn sample(&self, state: &mut Self::State, contexts: &[Context], config: &RolloutConfig) -> Result<Vec<Written>, Error>;
+
+    /// Makes the room that rows of `capacity` tokens will need, `samples` for each prompt, and gives it back: what does not fit is to show before a run
+    /// begins. An engine that makes room elsewhere need not do anything.
+    ///
+    /// # Errors
+    /// As [`Sampler::sample`].
+    fn make_room(&self, prompts: &[&[u32]], samples: usize, capacity: usize) -> Result<(), Error> {
+        let _ = (prompts, samples, capacity);
+        Ok(())
+    }
 }
 
 /// Token by token, on top of a cache: nothing that a row has read is read again.
@@ -103,6 +114,10 @@ impl<D: Decode> Sampler for D {
             Some(cache) => write(self, cache, logits, contexts, config),
             None => Ok(Vec::new()),
         }
+    }
+
+    fn make_room(&self, prompts: &[&[u32]], samples: usize, capacity: usize) -> Result<(), Error> {
+        self.start(prompts, samples, capacity).map(drop)
     }
 }
 

@@ -5,29 +5,61 @@ use crate::{
     per_attempt::PerAttempt,
 };
 
+/// The weight α of a bonus: a finite number of at least 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weight(f64);
+
+impl Weight {
+    /// The paper's.
+    pub const PAPER: Self = Self(10.0);
+
+    /// A finite weight of at least 0.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for another number.
+    pub fn new(alpha: f64) -> Result<Self, Error> {
+        check_range("alpha", "a finite number of at least 0", alpha, 0.0, f64::MAX).map(Self)
+    }
+
+    /// As a number.
+    pub fn value(self) -> f64 {
+        self.0
+    }
+}
+
 /// Which bonus is added to the task rewards.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Shaping {
     /// None.
     None,
     /// [`progress_bonus`], the paper's.
-    ProgressBonus {
-        /// Weight α ≥ 0; the paper uses 10.
-        alpha: f64,
-    },
+    ProgressBonus(Weight),
     /// [`telescoped_bonus`], which can't be gamed at any turn discount.
-    Telescoped {
-        /// Weight α ≥ 0.
-        alpha: f64,
-    },
+    Telescoped(Weight),
 }
 
 impl Shaping {
+    /// The progress bonus with weight α; the paper uses 10.
+    ///
+    /// # Errors
+    /// As [`Weight::new`].
+    pub fn progress_bonus(alpha: f64) -> Result<Self, Error> {
+        Weight::new(alpha).map(Self::ProgressBonus)
+    }
+
+    /// The telescoped bonus with weight α.
+    ///
+    /// # Errors
+    /// As [`Weight::new`].
+    pub fn telescoped(alpha: f64) -> Result<Self, Error> {
+        Weight::new(alpha).map(Self::Telescoped)
+    }
+
     /// The bonus's weight α; 0 without a bonus.
     pub fn alpha(self) -> f64 {
         match self {
             Self::None => 0.0,
-            Self::ProgressBonus { alpha } | Self::Telescoped { alpha } => alpha,
+            Self::ProgressBonus(alpha) | Self::Telescoped(alpha) => alpha.value(),
         }
     }
 
@@ -35,15 +67,9 @@ impl Shaping {
     pub fn shape(self, rewards: &PerAttempt) -> PerAttempt {
         match self {
             Self::None => rewards.clone(),
-            Self::ProgressBonus { alpha } => rewards.zip(&progress_bonus(rewards, alpha), |reward, bonus| reward + bonus),
-            Self::Telescoped { alpha } => rewards.zip(&telescoped_bonus(rewards, alpha), |reward, bonus| reward + bonus),
+            Self::ProgressBonus(_) => rewards.zip(&progress_bonus(rewards, self.alpha()), |reward, bonus| reward + bonus),
+            Self::Telescoped(_) => rewards.zip(&telescoped_bonus(rewards, self.alpha()), |reward, bonus| reward + bonus),
         }
-    }
-
-    /// # Errors
-    /// [`Error::OutOfRange`] when α is negative or not finite.
-    pub(crate) fn check(self) -> Result<Self, Error> {
-        check_range("alpha", "a finite number of at least 0", self.alpha(), 0.0, f64::MAX).map(|_| self)
     }
 }
 
@@ -83,11 +109,21 @@ mod tests {
     #[test]
     fn shaped_second_rewards_are_those_of_the_paper() {
         let rewards = PerAttempt::new([1, 4, 2], vec![0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0]).unwrap();
-        let shaped = Shaping::ProgressBonus { alpha: 10.0 }.shape(&rewards);
+        let shaped = Shaping::progress_bonus(10.0).unwrap().shape(&rewards);
         assert_eq!(shaped.values(), [0.0, 11.0, 1.0, 1.0, 0.0, 0.0, 1.0, -10.0]);
-        let telescoped = Shaping::Telescoped { alpha: 10.0 }.shape(&rewards);
+        let telescoped = Shaping::telescoped(10.0).unwrap().shape(&rewards);
         assert_eq!(telescoped.values(), [0.0, 11.0, 11.0, 1.0, 0.0, 0.0, 11.0, -10.0]);
         assert_eq!(Shaping::None.shape(&rewards), rewards);
+    }
+
+    #[test]
+    fn no_bonus_has_a_weight_that_makes_no_sense() {
+        for wrong in [-1.0, f64::NAN, f64::INFINITY] {
+            for made in [Shaping::progress_bonus(wrong), Shaping::telescoped(wrong)] {
+                assert!(matches!(made, Err(Error::OutOfRange { name: "alpha", .. })), "{wrong}");
+            }
+        }
+        assert_eq!((Shaping::progress_bonus(10.0).unwrap(), Shaping::None.alpha()), (Shaping::ProgressBonus(Weight::PAPER), 0.0));
     }
 
     #[test]

@@ -3,30 +3,72 @@
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 use crate::{
-    rollout::AnswerLimit,
+    attempt::StopReason,
     task::{Problem, Task},
     verifier::Verifier,
 };
 
-/// How a task's episodes go on: when an attempt is over, and what stands between two.
+/// When an attempt is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerLimit {
+    /// After exactly this many tokens; the task has no end token.
+    Fixed(usize),
+    /// After an end token, or cut off (and never rewarded) after `max` tokens, the end token included.
+    Ended {
+        /// Ids that end an attempt; what closes one that was cut off is a matter of [`Turns`].
+        ends: Vec<u32>,
+        /// Most tokens of one attempt.
+        max: usize,
+    },
+}
+
+impl AnswerLimit {
+    /// Most tokens of one attempt.
+    pub fn max_tokens(&self) -> usize {
+        match self {
+            Self::Fixed(max) | Self::Ended { max, .. } => *max,
+        }
+    }
+
+    /// The id that closes an attempt which was cut off, where a task says nothing else ([`Turns::closed_by`]).
+    pub fn closing(&self) -> Option<u32> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Ended { ends, .. } => ends.first().copied(),
+        }
+    }
+
+    /// Why an attempt of these tokens is over, unless it goes on.
+    pub fn stop(&self, tokens: &[u32]) -> Option<StopReason> {
+        match self {
+            Self::Fixed(max) => (tokens.len() >= *max).then_some(StopReason::FixedLength),
+            Self::Ended { ends, .. } if tokens.last().is_some_and(|last| ends.contains(last)) => Some(StopReason::EndToken),
+            Self::Ended { max, .. } => (tokens.len() >= *max).then_some(StopReason::Truncated),
+        }
+    }
+}
+
+/// How a task's episodes go on: when an attempt is over, and what stands between two. Copies share the ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turns {
     limit: AnswerLimit,
-    revision: Vec<u32>,
-    closing: Vec<u32>,
+    revision: Arc<[u32]>,
+    closing: Arc<[u32]>,
     max_prompt: usize,
 }
 
 impl Turns {
     /// Attempts that end as `limit` says, the ids of the fixed revision instruction between two of them, and most tokens of a prompt.
+    ///
+    /// An attempt that was cut off is closed by the first of the ids that end one, before the revision instruction: the next attempt sees a closed one.
     pub fn new(limit: AnswerLimit, revision: Vec<u32>, max_prompt: usize) -> Self {
         let closing = limit.closing().into_iter().collect();
-        Self { limit, revision, closing, max_prompt }
+        Self { limit, revision: revision.into(), closing, max_prompt }
     }
 
-    /// The same, with these ids behind an attempt that was cut off, where attempts end by themselves.
+    /// The same, with these ids after an attempt that was cut off, where attempts end by themselves.
     pub fn closed_by(self, closing: Vec<u32>) -> Self {
-        if self.limit.closing().is_none() { self } else { Self { closing, ..self } }
+        if self.limit.closing().is_none() { self } else { Self { closing: closing.into(), ..self } }
     }
 
     /// When an attempt is over.
@@ -39,9 +81,14 @@ impl Turns {
         &self.revision
     }
 
-    /// Ids put behind an attempt that was cut off, before the revision.
+    /// Ids put after an attempt that was cut off and is followed by another, before the revision instruction: by nobody's choice.
     pub fn closing(&self) -> &[u32] {
         &self.closing
+    }
+
+    /// The ids that [`Turns::revision`] and [`Turns::closing`] give, to be shared with episodes.
+    pub(crate) fn shared(&self) -> [Arc<[u32]>; 2] {
+        [self.revision.clone(), self.closing.clone()]
     }
 
     /// Most tokens of a prompt.

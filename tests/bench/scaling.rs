@@ -14,11 +14,12 @@ use palinode::{
         objective,
         policy::Decode,
         rng::{RandomKey, Stream},
-        rollout::{AnswerLimit, RolloutConfig, rollout},
+        rollout::{RolloutConfig, rollout},
         sampling::Sampling,
         scoring::Scoring,
         task::Problem,
         trajectory::{Group, Trajectory},
+        turns::{AnswerLimit, Turns},
         verifier::{Verdict, Verifier},
     },
     device,
@@ -88,7 +89,12 @@ fn exponent(sizes: &[usize], times: &[f64]) -> f64 {
 fn measure(sizes: Sizes) -> Result<[f64; 2]> {
     let device = device::open("flex")?.device;
     let limit = AnswerLimit::Fixed(sizes.answer);
-    let config = RolloutConfig::new(sizes.attempts, sizes.group, Sampling::temperature(1.0)?, limit, vec![1, 2])?;
+    let config = RolloutConfig::new(
+        Turns::new(limit, vec![1, 2], sizes.prompt),
+        sizes.attempts,
+        sizes.group,
+        Sampling::temperature(1.0)?,
+    )?;
     let shape = DecoderConfig::small(sizes.vocabulary, sizes.width, 2, 4, config.capacity(sizes.prompt));
     let model = Decoder::new(&shape, 1, &device)?;
     let problem = |id: usize| Problem::new(id as u32, (0..sizes.prompt).map(|i| (i * 7 % 64) as u32).collect(), vec![0]);

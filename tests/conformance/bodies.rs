@@ -103,7 +103,7 @@ pub(crate) fn training_is_the_recorded(backend: &dyn Backend) {
     let tolerance = backend.tolerance(FloatDType::F32).training;
     let [policy, reference] = fixture.models(&device, FloatDType::F32);
     let workers = Workers::new(1).unwrap();
-    let mut learner = Learner::new(policy, AdamW { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 });
+    let mut learner = Learner::new(policy, AdamW::new([0.9, 0.95], 0.0, 1.0).unwrap());
     let (mut losses, mut norms) = (Vec::new(), Vec::new());
     for step in 0..20 {
         let recipe = &fixture.objectives[if step < 10 { "stage_one" } else { "stage_two" }];

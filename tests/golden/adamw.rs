@@ -43,7 +43,7 @@ fn the_learner_steps_as_pytorch_does() {
     let file: File = read(include_str!("adamw.json"));
     for case in &file.cases {
         let model = Weights { weights: Param::from_tensor(tensor(&file.start)) };
-        let settings = AdamW { betas: case.betas, weight_decay: case.weight_decay, clip: case.clip };
+        let settings = AdamW::new(case.betas, case.weight_decay, case.clip).unwrap();
         let mut learner = Learner::new(model, settings);
         assert_eq!(case.steps.len(), file.gradients.len());
         for (gradient, expected) in file.gradients.iter().zip(&case.steps) {

@@ -63,7 +63,7 @@ proptest! {
     /// So does a constant added to all task rewards, under either stage and with any bonus: only differences are paid.
     #[test]
     fn a_constant_added_to_all_rewards_changes_no_advantage(r in rewards(), constant in -3.0f64..3.0, alpha in 0.0f64..20.0) {
-        let bonus = StageTwo::new(0.01, Shaping::ProgressBonus { alpha }).unwrap();
+        let bonus = StageTwo::new(0.01, Shaping::progress_bonus(alpha).unwrap()).unwrap();
         let objectives: [&dyn Objective; 2] = [&StageOne::default(), &bonus];
         for objective in objectives {
             let update = Update::new(objective, Sampling::Greedy);

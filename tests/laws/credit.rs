@@ -19,14 +19,14 @@ fn gain_of_being_right(stage: &StageTwo, p_stay: f64, p_fix: f64) -> f64 {
 }
 
 fn stage(shaping: Shaping, gamma: f64) -> StageTwo {
-    StageTwo::with_credit(0.01, shaping, Credit::Discounted { gamma }, true).unwrap()
+    StageTwo::with_credit(0.01, shaping, Credit::discounted(gamma).unwrap(), true).unwrap()
 }
 
 proptest! {
     /// Stage II pays attempt 1 its own reward and nothing else: arXiv 2409.12917, appendix A.2 (ICLR version, figure 9).
     #[test]
     fn per_turn_credit_keeps_the_bonus_off_attempt_one(r in rewards(), alpha in 0.0f64..50.0) {
-        let stage = StageTwo::new(0.01, Shaping::ProgressBonus { alpha }).unwrap();
+        let stage = StageTwo::new(0.01, Shaping::progress_bonus(alpha).unwrap()).unwrap();
         let first: Vec<f32> = r.episodes().map(|episode| episode[0]).collect();
         let credited: Vec<f32> = stage.returns(&r.numbers()).episodes().map(|returns| returns[0] as f32).collect();
         prop_assert_eq!(credited, first);
@@ -37,7 +37,7 @@ proptest! {
     fn the_optimal_first_attempt_under_per_turn_credit_does_not_depend_on_alpha(
         alpha in 0.0f64..50.0, p_stay in 0.0f64..=1.0, p_fix in 0.0f64..=1.0,
     ) {
-        let stage = StageTwo::new(0.01, Shaping::ProgressBonus { alpha }).unwrap();
+        let stage = StageTwo::new(0.01, Shaping::progress_bonus(alpha).unwrap()).unwrap();
         prop_assert!((gain_of_being_right(&stage, p_stay, p_fix) - 1.0).abs() < 1e-5);
     }
 
@@ -47,7 +47,7 @@ proptest! {
     fn joint_credit_flips_exactly_at_the_sandbagging_threshold(
         alpha in 0.0f64..20.0, gamma in 0.05f64..=1.0, p_stay in 0.0f64..=1.0, away in 0.01f64..0.5,
     ) {
-        let stage = stage(Shaping::ProgressBonus { alpha }, gamma);
+        let stage = stage(Shaping::progress_bonus(alpha).unwrap(), gamma);
         let threshold = sandbagging_threshold(alpha, gamma, p_stay);
         let scale = 1.0 + alpha;
         prop_assert!(gain_of_being_right(&stage, p_stay, threshold).abs() < 1e-4 * scale * (1.0 + threshold.abs()));
@@ -60,15 +60,15 @@ proptest! {
     fn telescoped_shaping_removes_sandbagging(
         alpha in 0.0f64..20.0, gamma in 0.0f64..=1.0, p_stay in 0.0f64..=1.0, ratio in 0.0f64..=1.0,
     ) {
-        let telescoped = stage(Shaping::Telescoped { alpha }, gamma);
+        let telescoped = stage(Shaping::telescoped(alpha).unwrap(), gamma);
         prop_assert!(gain_of_being_right(&telescoped, p_stay, p_stay * ratio) > 0.0);
     }
 
     /// The dangerous corner can't be entered without naming it: alpha times gamma above 1, not telescoped.
     #[test]
     fn the_dangerous_corner_is_refused_and_nothing_else_is(alpha in 0.0f64..20.0, gamma in 0.0f64..=1.0) {
-        let made = |shaping, allow| StageTwo::with_credit(0.01, shaping, Credit::Discounted { gamma }, allow);
-        let (bonus, telescoped) = (Shaping::ProgressBonus { alpha }, Shaping::Telescoped { alpha });
+        let made = |shaping, allow| StageTwo::with_credit(0.01, shaping, Credit::discounted(gamma).unwrap(), allow);
+        let (bonus, telescoped) = (Shaping::progress_bonus(alpha).unwrap(), Shaping::telescoped(alpha).unwrap());
         let refused = matches!(made(bonus, false), Err(Error::Sandbagging { .. }));
         prop_assert_eq!(refused, alpha * gamma > 1.0);
         prop_assert!(made(bonus, true).is_ok());
@@ -79,7 +79,7 @@ proptest! {
     #[test]
     fn returns_are_discounted_sums(r in rewards(), gamma in 0.0f64..=1.0) {
         let k = r.shape[2];
-        let returns = listed(&Credit::Discounted { gamma }.returns(&r.numbers()));
+        let returns = listed(&Credit::discounted(gamma).unwrap().returns(&r.numbers()));
         for (episode, returns) in r.episodes().zip(returns.chunks(k)) {
             let expected: Vec<f32> = (0..k)
                 .map(|from| (from..k).map(|j| f64::from(episode[j]) * gamma.powi((j - from) as i32)).sum::<f64>() as f32)
@@ -93,7 +93,7 @@ proptest! {
     fn joint_credit_is_one_number_an_episode(r in rewards()) {
         let k = r.shape[2];
         let joint = listed(&Credit::Joint.returns(&r.numbers()));
-        let undiscounted = listed(&Credit::Discounted { gamma: 1.0 }.returns(&r.numbers()));
+        let undiscounted = listed(&Credit::discounted(1.0).unwrap().returns(&r.numbers()));
         for (joint, undiscounted) in joint.chunks(k).zip(undiscounted.chunks(k)) {
             prop_assert!(joint.iter().all(|value| (value - undiscounted[0]).abs() < 1e-5));
         }

@@ -34,9 +34,9 @@ proptest! {
         let positions: usize = batch.tokens().dims().iter().product();
         let noise = |seed| doubles(FreeLogits::new(positions, seed, &device()).logits);
         let (logits, reference) = (noise(seed), free_logits(noise(!seed)));
-        let (bonus, telescoped) = (Shaping::ProgressBonus { alpha: 10.0 }, Shaping::Telescoped { alpha: 2.0 });
+        let (bonus, telescoped) = (Shaping::progress_bonus(10.0).unwrap(), Shaping::telescoped(2.0).unwrap());
         let joint = StageTwo::with_credit(0.1, bonus, Credit::Joint, true).unwrap();
-        let discounted = StageTwo::with_credit(0.3, telescoped, Credit::Discounted { gamma: 0.9 }, false).unwrap();
+        let discounted = StageTwo::with_credit(0.3, telescoped, Credit::discounted(0.9).unwrap(), false).unwrap();
         let objectives: [&dyn Objective; 4] = [&StageOne::new(0.2, 0.7).unwrap(), &StageTwo::default(), &joint, &discounted];
         for objective in objectives {
             // K2's value is what its gradient differentiates; K3 borrows that gradient, so differences of its value are another thing; K1 is in the

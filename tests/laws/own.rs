@@ -74,11 +74,11 @@ fn bonuses_can_not_be_farmed() {
 
 #[test]
 fn objectives_obey_their_contract_and_the_control_does_not() {
-    let bonus = Shaping::ProgressBonus { alpha: 10.0 };
-    let telescoped = |credit| StageTwo::with_credit(0.1, Shaping::Telescoped { alpha: 10.0 }, credit, false).unwrap();
-    let mild = StageTwo::with_credit(0.1, Shaping::ProgressBonus { alpha: 1.0 }, Credit::Joint, false).unwrap();
+    let bonus = Shaping::progress_bonus(10.0).unwrap();
+    let telescoped = |credit| StageTwo::with_credit(0.1, Shaping::telescoped(10.0).unwrap(), credit, false).unwrap();
+    let mild = StageTwo::with_credit(0.1, Shaping::progress_bonus(1.0).unwrap(), Credit::Joint, false).unwrap();
     let (one, two) = (StageOne::default(), StageTwo::default());
-    let (joint, discounted) = (telescoped(Credit::Joint), telescoped(Credit::Discounted { gamma: 0.8 }));
+    let (joint, discounted) = (telescoped(Credit::Joint), telescoped(Credit::discounted(0.8).unwrap()));
     let objectives: [&dyn Objective; 5] = [&one, &two, &joint, &discounted, &mild];
     for objective in objectives {
         laws().objective(objective).unwrap_or_else(|broken| panic!("{broken}"));

@@ -5,11 +5,12 @@ use palinode_core::{
     batch::TokenBatch,
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
-    rollout::{AnswerLimit, RolloutConfig, rollout},
+    rollout::{RolloutConfig, rollout},
     sampling::{Sampling, Temperature, choose},
     scoring::{Scoring, score_tokens},
     task::Problem,
     trajectory::{Group, Trajectory},
+    turns::{AnswerLimit, Turns},
     verifier::{Verdict, Verifier},
 };
 use palinode_flex::Flex;
@@ -42,7 +43,7 @@ fn limit() -> impl Strategy<Value = AnswerLimit> {
 prop_compose! {
     fn config()(attempts in 2usize..6, samples in 1usize..4, temperature in 0.3f64..3.0, limit in limit(),
         revision in prop::collection::vec(0..VOCABULARY as u32, 0..3)) -> RolloutConfig {
-        RolloutConfig::new(attempts, samples, Sampling::temperature(temperature).unwrap(), limit, revision).unwrap()
+        RolloutConfig::new(Turns::new(limit, revision, 4), attempts, samples, Sampling::temperature(temperature).unwrap()).unwrap()
     }
 }
 

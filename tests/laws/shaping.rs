@@ -46,9 +46,9 @@ proptest! {
         let first = |shaping: Shaping| shaping.shape(&r.numbers()).episodes().map(|paid| paid[0] as f32).collect::<Vec<_>>();
         let plain: Vec<f32> = r.episodes().map(|episode| episode[0]).collect();
         prop_assert_eq!(&first(Shaping::None), &plain);
-        prop_assert_eq!(&first(Shaping::ProgressBonus { alpha }), &plain);
+        prop_assert_eq!(&first(Shaping::progress_bonus(alpha).unwrap()), &plain);
         let raised: Vec<f32> = plain.iter().map(|r| r * (1.0 + alpha as f32)).collect();
-        let telescoped = Shaping::Telescoped { alpha };
+        let telescoped = Shaping::telescoped(alpha).unwrap();
         prop_assert!(close(&first(telescoped), &raised, 1e-6));
     }
 }

@@ -79,11 +79,15 @@ impl Recipe {
         match *self {
             Self::StageOne { beta, anchor } => Box::new(StageOne::new(beta, anchor).expect("in range")),
             Self::StageTwo { beta, alpha, gamma, telescoped, joint } => {
-                let shaping = if telescoped { Shaping::Telescoped { alpha } } else { Shaping::ProgressBonus { alpha } };
+                let shaping = if telescoped {
+                    Shaping::telescoped(alpha).expect("in range")
+                } else {
+                    Shaping::progress_bonus(alpha).expect("in range")
+                };
                 let credit = match (joint, gamma) {
                     (true, _) => Credit::Joint,
                     (false, 0.0) => Credit::PerTurn,
-                    (false, gamma) => Credit::Discounted { gamma },
+                    (false, gamma) => Credit::discounted(gamma).expect("in range"),
                 };
                 Box::new(StageTwo::with_credit(beta, shaping, credit, true).expect("in range"))
             }

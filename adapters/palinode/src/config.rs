@@ -139,12 +139,13 @@ impl TaskConfig {
     /// [`TaskError::UnknownName`] when no layout has this name.
     pub fn layout(&self) -> Result<Layout, TaskError> {
         let named = self.layout.as_deref().map_or_else(|| Ok(Layout::default()), Layout::named)?;
-        Ok(Layout {
-            prompt: self.prompt_field.clone().unwrap_or(named.prompt),
-            answer: self.answer_field.clone().unwrap_or(named.answer),
-            verifier: self.verifier.clone().unwrap_or(named.verifier),
-            decimal_comma: self.decimal_comma,
-        })
+        let mut layout = Layout::new(
+            self.prompt_field.clone().unwrap_or(named.prompt),
+            self.answer_field.clone().unwrap_or(named.answer),
+            self.verifier.clone().unwrap_or(named.verifier),
+        );
+        layout.decimal_comma = self.decimal_comma;
+        Ok(layout)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use palinode_core::{
     rng::{RandomKey, Stream},
-    rollout::AnswerLimit,
     task::{Problem, Split, Task},
-    turns::{MultiTurnTask, Shown, Turns},
+    turns::{AnswerLimit, MultiTurnTask, Shown, Turns},
     verifier::{Verdict, Verifier},
 };
 use palinode_text::{Dialogue, TextError, TextTask, Vocabulary};

@@ -3,9 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use palinode_core::{
-    rollout::AnswerLimit,
     task::{Problem, Split, Task},
-    turns::{MultiTurnTask, Shown, Turns},
+    turns::{AnswerLimit, MultiTurnTask, Shown, Turns},
     verifier::{Verdict, Verifier},
 };
 use palinode_rows::RowsError;

@@ -15,6 +15,7 @@ pub(crate) use decimal::has_decimal_comma;
 /// `role` and `content` that ends in the user's: a [`Conversation`](palinode_text::Conversation). Where both fields are the same list of messages, the
 /// assistant's last message is the reference; a list that ends in the user's has it in the field `answer`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Layout {
     /// The problem.
     pub prompt: String,
@@ -28,6 +29,11 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The prompt in one field, the reference answer in another, and what judges; without decimal commas.
+    pub fn new(prompt: impl Into<String>, answer: impl Into<String>, verifier: VerifierConfig) -> Self {
+        Self { prompt: prompt.into(), answer: answer.into(), verifier, decimal_comma: false }
+    }
+
     /// Names of the built-in layouts.
     pub const NAMES: [&str; 7] = ["plain", "gsm8k", "math", "verl", "trl", "openai", "reasoning-gym"];
 
@@ -46,18 +52,14 @@ impl Layout {
     /// # Errors
     /// [`TaskError::UnknownName`] with the closest.
     pub fn named(name: &str) -> Result<Self, TaskError> {
-        let layout = |prompt: &str, answer: &str, verifier| {
-            let (prompt, answer) = (prompt.into(), answer.into());
-            Self { prompt, answer, verifier, decimal_comma: false }
-        };
         Ok(match name {
-            "plain" => layout("prompt", "answer", VerifierConfig::default()),
-            "gsm8k" => layout("question", "answer", VerifierConfig::Gsm8k {}),
-            "math" => layout("problem", "solution", VerifierConfig::Boxed { form: None }),
-            "verl" => layout("prompt", "reward_model.ground_truth", VerifierConfig::Math { form: None }),
-            "trl" => layout("prompt", "solution", VerifierConfig::Math { form: None }),
-            "openai" => layout("messages", "messages", VerifierConfig::default()),
-            "reasoning-gym" => layout("question", "answer", VerifierConfig::default()),
+            "plain" => Self::new("prompt", "answer", VerifierConfig::default()),
+            "gsm8k" => Self::new("question", "answer", VerifierConfig::Gsm8k {}),
+            "math" => Self::new("problem", "solution", VerifierConfig::Boxed { form: None }),
+            "verl" => Self::new("prompt", "reward_model.ground_truth", VerifierConfig::Math { form: None }),
+            "trl" => Self::new("prompt", "solution", VerifierConfig::Math { form: None }),
+            "openai" => Self::new("messages", "messages", VerifierConfig::default()),
+            "reasoning-gym" => Self::new("question", "answer", VerifierConfig::default()),
             other => return Err(TaskError::unknown_name("layout", other, &Self::NAMES)),
         })
     }
@@ -66,7 +68,7 @@ impl Layout {
 /// The plain layout.
 impl Default for Layout {
     fn default() -> Self {
-        Self { prompt: "prompt".into(), answer: "answer".into(), verifier: VerifierConfig::default(), decimal_comma: false }
+        Self::new("prompt", "answer", VerifierConfig::default())
     }
 }
 

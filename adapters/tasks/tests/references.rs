@@ -72,7 +72,7 @@ fn task(answers: &[&str], verifier: Value) -> FileTask {
     let path = folder.path().join("problems.jsonl");
     let rows = answers.iter().enumerate().map(|(i, answer)| json!({"prompt": format!("{i}?"), "answer": answer}).to_string());
     std::fs::write(&path, rows.collect::<Vec<_>>().join("\n")).unwrap();
-    let layout = Layout { verifier: serde_json::from_value(verifier).unwrap(), ..Layout::default() };
+    let layout = Layout::new("prompt", "answer", serde_json::from_value(verifier).unwrap());
     FileTask::load_with(&path, None, &layout, Arc::new(Marked)).unwrap()
 }
 

@@ -52,16 +52,11 @@ impl Arm {
     /// [`TrainError::Core`] when a weight of an objective makes no sense.
     pub fn stages(self, numbers: &Numbers) -> Result<Vec<Stage>, TrainError> {
         let &Numbers { attempts, steps: [steps_one, steps_two], alpha, beta1, beta2 } = numbers;
-        let bonus = Shaping::ProgressBonus { alpha };
+        let bonus = Shaping::progress_bonus(alpha)?;
         let one = |plays| -> Result<Stage, TrainError> {
-            Ok(Stage { name: StageName::StageOne, steps: 0, attempts: plays, objective: Box::new(StageOne::new(beta1, beta2)?) })
+            Ok(Stage::new(StageName::StageOne, 0, plays, Box::new(StageOne::new(beta1, beta2)?)))
         };
-        let two = |objective: StageTwo, plays| Stage {
-            name: StageName::StageTwo,
-            steps: steps_two,
-            attempts: plays,
-            objective: Box::new(objective),
-        };
+        let two = |objective: StageTwo, plays| Stage::new(StageName::StageTwo, steps_two, plays, Box::new(objective));
         // With more than two attempts Stage I is repeated, one attempt more each time, and shares its steps out.
         let stage_one = || -> Result<Vec<Stage>, TrainError> {
             let turns = attempts.saturating_sub(1);
@@ -95,8 +90,9 @@ impl fmt::Display for Arm {
     }
 }
 
-/// What the stages of an arm are made of.
+/// What the stages of an arm are made of; a [`TrainConfig`](crate::config::TrainConfig) has them.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Numbers {
     /// Attempts an episode.
     pub attempts: usize,
@@ -111,6 +107,7 @@ pub struct Numbers {
 }
 
 /// One optimisation phase.
+#[non_exhaustive]
 pub struct Stage {
     /// Which one.
     pub name: StageName,
@@ -120,6 +117,13 @@ pub struct Stage {
     pub attempts: usize,
     /// What is maximised.
     pub objective: Box<dyn Objective + Send + Sync>,
+}
+
+impl Stage {
+    /// So many steps on episodes of so many attempts, which maximise an objective.
+    pub fn new(name: StageName, steps: usize, attempts: usize, objective: Box<dyn Objective + Send + Sync>) -> Self {
+        Self { name, steps, attempts, objective }
+    }
 }
 
 /// The parts of a run that end with an evaluation and a checkpoint.

@@ -105,8 +105,11 @@ impl Default for WarmConfig {
 
 impl WarmConfig {
     /// The learning rate of phase 1.
-    pub fn rates(&self) -> Schedule {
-        Schedule { rise: self.rise, ..Schedule::constant(self.learning_rate_corrupted) }
+    ///
+    /// # Errors
+    /// As [`Schedule::constant`].
+    pub fn rates(&self) -> Result<Schedule, TrainError> {
+        Ok(Schedule::constant(self.learning_rate_corrupted)?.rising(self.rise))
     }
 
     /// Most steps of all phases.
@@ -183,8 +186,11 @@ impl Default for ReinforceConfig {
 
 impl ReinforceConfig {
     /// The learning rate of each stage.
-    pub fn rates(&self) -> Schedule {
-        Schedule { peak: self.learning_rate, rise: self.rise, decay: self.schedule, floor: self.floor }
+    ///
+    /// # Errors
+    /// As [`Schedule::constant`] and [`Schedule::falling`].
+    pub fn rates(&self) -> Result<Schedule, TrainError> {
+        Schedule::constant(self.learning_rate)?.rising(self.rise).falling(self.schedule, self.floor)
     }
 }
 
@@ -221,15 +227,17 @@ impl TrainConfig {
     /// # Errors
     /// [`TrainError::Core`] when a weight of an objective makes no sense.
     pub fn stages(&self) -> Result<Vec<Stage>, TrainError> {
-        let &ReinforceConfig { steps_one, steps_two, alpha, beta1, beta2, .. } = &self.reinforce;
-        self.arm.stages(&Numbers { attempts: self.attempts, steps: [steps_one, steps_two], alpha, beta1, beta2 })
+        self.arm.stages(&self.into())
     }
 
     /// AdamW's settings in a part of a run; the base is the warm start.
-    pub fn adamw(&self, stage: StageName) -> AdamW {
+    ///
+    /// # Errors
+    /// As [`AdamW::new`].
+    pub fn adamw(&self, stage: StageName) -> Result<AdamW, TrainError> {
         match stage {
-            StageName::Base => AdamW { betas: [0.9, 0.98], weight_decay: self.warm.weight_decay, clip: 1.0 },
-            StageName::StageOne | StageName::StageTwo => AdamW::REINFORCE,
+            StageName::Base => AdamW::new([0.9, 0.98], self.warm.weight_decay, 1.0),
+            StageName::StageOne | StageName::StageTwo => Ok(AdamW::REINFORCE),
         }
     }
 
@@ -276,6 +284,14 @@ impl TrainConfig {
         }
         palinode_core::sampling::Sampling::temperature(self.reinforce.temperature)?;
         self.stages().map(drop)
+    }
+}
+
+/// Those of a run.
+impl From<&TrainConfig> for Numbers {
+    fn from(config: &TrainConfig) -> Self {
+        let &ReinforceConfig { steps_one, steps_two, alpha, beta1, beta2, .. } = &config.reinforce;
+        Self { attempts: config.attempts, steps: [steps_one, steps_two], alpha, beta1, beta2 }
     }
 }
 

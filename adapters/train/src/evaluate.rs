@@ -1,8 +1,8 @@
 //! Greedy play on held-out problems.
 
 use palinode_core::{
-    policy::Decode,
     rng::{RandomKey, Stream},
+    sampler::Sampler,
     sampling::Sampling,
     task::{Problem, Split},
     trajectory::Group,
@@ -33,15 +33,15 @@ pub fn held_out(task: &dyn MultiTurnTask, count: usize) -> Vec<Problem> {
 ///
 /// # Source
 /// Greedy decoding for both attempts: arXiv 2409.12917, section 6.
-pub fn play_greedily<M: Decode + Sync>(
-    model: &M,
+pub fn play_greedily<S: Sampler + Sync>(
+    sampler: &S,
     task: &dyn MultiTurnTask,
     problems: &[Problem],
     attempts: usize,
     workers: &Workers,
 ) -> Result<Vec<Group>, TrainError> {
     let config = rollout_config(task, attempts, 1, Sampling::Greedy)?;
-    play(model, task, problems, &config, RandomKey::new(0, Stream::Evaluation), workers)
+    play(sampler, task, problems, &config, RandomKey::new(0, Stream::Evaluation), workers)
 }
 
 /// What an evaluation found.
@@ -66,14 +66,14 @@ impl Evaluation {
 ///
 /// # Errors
 /// As there.
-pub fn evaluate<M: Decode + Sync>(
-    model: &M,
+pub fn evaluate<S: Sampler + Sync>(
+    sampler: &S,
     task: &dyn MultiTurnTask,
     problems: &[Problem],
     attempts: usize,
     workers: &Workers,
 ) -> Result<Evaluation, TrainError> {
-    let groups = play_greedily(model, task, problems, attempts, workers)?;
+    let groups = play_greedily(sampler, task, problems, attempts, workers)?;
     let transitions = Transitions::of(groups.iter().flat_map(Group::trajectories));
     Ok(Evaluation { transitions, examples: one_of_each(task, workers.judges(), &groups) })
 }

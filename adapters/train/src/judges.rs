@@ -209,9 +209,8 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use palinode_core::{
-        rollout::AnswerLimit,
         task::{Split, Task},
-        turns::Turns,
+        turns::{AnswerLimit, Turns},
     };
 
     use super::*;

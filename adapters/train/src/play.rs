@@ -2,9 +2,9 @@
 
 use palinode_core::{
     error::Error,
-    policy::Decode,
     rng::RandomKey,
     rollout::{Draw, RolloutConfig, rollout_draws},
+    sampler::Sampler,
     sampling::Sampling,
     task::Problem,
     trajectory::Group,
@@ -23,9 +23,7 @@ pub fn rollout_config(
     samples: usize,
     sampling: Sampling,
 ) -> Result<RolloutConfig, Error> {
-    let turns = task.turns();
-    let config = RolloutConfig::new(attempts, samples, sampling, turns.limit().clone(), turns.revision().to_vec())?;
-    Ok(config.closed_by(turns.closing().to_vec()))
+    RolloutConfig::new(task.turns(), attempts, samples, sampling)
 }
 
 /// Most tokens of an episode with this many attempts.
@@ -33,7 +31,8 @@ pub fn rollout_config(
 /// # Errors
 /// Those of [`RolloutConfig::new`].
 pub fn context(task: &dyn MultiTurnTask, attempts: usize) -> Result<usize, Error> {
-    Ok(rollout_config(task, attempts, 1, Sampling::Greedy)?.capacity(task.turns().max_prompt()))
+    let config = rollout_config(task, attempts, 1, Sampling::Greedy)?;
+    Ok(config.capacity(config.turns().max_prompt()))
 }
 
 /// Plays all problems, some at a time on each worker; the result does not depend on the number of workers.
@@ -43,8 +42,8 @@ pub fn context(task: &dyn MultiTurnTask, attempts: usize) -> Result<usize, Error
 ///
 /// # Errors
 /// Those of [`rollout_draws`]; [`TrainError::Stuck`] when too many verdicts have not come.
-pub fn play<M: Decode + Sync>(
-    model: &M,
+pub fn play<S: Sampler + Sync>(
+    sampler: &S,
     task: &dyn MultiTurnTask,
     problems: &[Problem],
     config: &RolloutConfig,
@@ -55,7 +54,7 @@ pub fn play<M: Decode + Sync>(
     let draws = Draw::all(problems);
     let pieces: Vec<&[Draw<'_>]> = draws.chunks(together).collect();
     let judge = workers.judges().of(task);
-    let groups = workers.map(&pieces, |piece| rollout_draws(model, &judge, piece, config, key));
+    let groups = workers.map(&pieces, |piece| rollout_draws(sampler, &judge, piece, config, key));
     workers.judges().require_progress(task)?;
     Ok(groups.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }

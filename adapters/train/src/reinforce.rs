@@ -110,7 +110,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let episodes: Vec<&Trajectory> = episodes_of(&groups).collect();
         let advantages = self.update.advantages(&rewards(&groups)?, || self.divergences(&episodes))?;
         let micro_batches = split(&episodes, advantages.values(), rl.micro_batch);
-        let rate = rl.rates().rate(step, self.stage.steps);
+        let rate = rl.rates()?.rate(step, self.stage.steps);
         let mut report = learner.step_along(&micro_batches, rate, self.workers, |model, part| {
             let noisy = model.with_dropout(RandomKey { stream: Stream::Dropout, sample: part.place as u16, ..key });
             self.micro_batch(noisy.as_ref().unwrap_or(model), part, episodes.len())

@@ -57,7 +57,14 @@ pub struct Training<'a, M> {
 impl<'a, M: Trainable> Training<'a, M> {
     /// Training by AdamW, with the settings of [`TrainConfig::adamw`].
     pub fn new(task: &'a dyn MultiTurnTask, config: &'a TrainConfig, workers: &'a Workers) -> Self {
-        Self { task, config, workers, optimizers: Box::new(|stage| config.adamw(stage).optimizer()) }
+        Self {
+            task,
+            config,
+            workers,
+            optimizers: Box::new(|stage| {
+                config.adamw(stage).expect("numbers that were checked before the first step").optimizer()
+            }),
+        }
     }
 
     /// The same, by other optimisers: `make` is called with the part of a run that is about to begin or to go on ([`StageName::Base`] is the warm

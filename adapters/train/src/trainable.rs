@@ -8,8 +8,9 @@ use burn_optim::GradientsParams;
 use palinode_core::{
     batch::TokenBatch,
     kl::Divergence,
-    policy::{Decode, Policy},
+    policy::Policy,
     rng::RandomKey,
+    sampler::Sampler,
     scoring::{Scoring, TokenScores},
 };
 use sha2::{Digest, Sha256};
@@ -22,10 +23,13 @@ use crate::{
 /// How the gradient of hidden states becomes that of the parameters below them.
 pub type Backward<'a> = Box<dyn FnOnce(Tensor<2>) -> GradientsParams + 'a>;
 
-/// A model that can be trained: it is scored, it decodes, and burn knows its parameters.
+/// A model that can be trained: it is scored, it writes answers, and burn knows its parameters.
+///
+/// One that [decodes](palinode_core::policy::Decode) writes answers by that; one whose answers are sampled by an engine elsewhere implements [`Sampler`]
+/// itself, and hands the engine its weights whenever a step has changed them. A copy of a model samples as the model does.
 ///
 /// The methods have defaults that suit any model; a large one can do better.
-pub trait Trainable: Policy + Decode + Module + Sync {
+pub trait Trainable: Policy + Sampler + Module + Sync {
     /// What KL is measured against: this model, before it is trained. Where only adapters are trained, the same weights without them, so that
     /// there is one model in memory.
     fn reference(&self) -> Self {

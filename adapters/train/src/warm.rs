@@ -112,7 +112,7 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
                 .enumerate()
                 .map(|(i, problem)| corrupted(self.course.task, warm, problem, draw_key(self.course.config, step, i)))
                 .collect::<Result<_, _>>()?;
-            let rate = warm.rates().rate(step, warm.steps_corrupted);
+            let rate = warm.rates()?.rate(step, warm.steps_corrupted);
             let loss = self.supervised_step(learner, None, &sequences, rate, step)?;
             self.place.done = step + 1;
             let accuracy = match self.place.done.is_multiple_of(warm.check_every) {

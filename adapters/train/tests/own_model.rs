@@ -16,9 +16,11 @@ use palinode_core::{
     Error,
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
-    rollout::AnswerLimit,
+    rollout::RolloutConfig,
+    sampler::{Context, Sampler, Written},
+    sampling::Sampling,
     task::{Problem, Split, Task},
-    turns::{MultiTurnTask, Turns},
+    turns::{AnswerLimit, MultiTurnTask, Turns},
     verifier::{Verdict, Verifier},
 };
 use palinode_train::{
@@ -162,7 +164,7 @@ fn run(path: &Path, stop: usize) -> Result<Outcome<Bigrams>, TrainError> {
     };
     let asked = AtomicUsize::new(0);
     let wish = move || if asked.fetch_add(1, Ordering::Relaxed) < stop { Wish::GoOn } else { Wish::Stop };
-    let folder = folder.keeping(Keeping { every: 3, last: 2 }).asking(wish);
+    let folder = folder.keeping(Keeping::new(3, 2)).asking(wish);
     train(start, &Twice, &config(), &Workers::new(2)?, &mut folder.clone(), &mut folder.clone())
 }
 
@@ -210,6 +212,115 @@ fn another_models_weights_and_cards_are_refused_in_words() {
     // A decoder's sizes are something else.
     let error = Checkpoints::<palinode_lm::Decoder>::of(folder.path()).start(&device).unwrap_err();
     assert!(matches!(error, TrainError::Damaged { .. }) && error.to_string().contains("model.json"), "{error}");
+}
+
+/// Listens to nothing.
+struct Quiet;
+
+impl Sink for Quiet {
+    fn receive(&mut self, _: &Event) -> Result<(), TrainError> {
+        Ok(())
+    }
+}
+
+/// The same model, whose answers an engine elsewhere writes: it is sent the weights, and nobody sees its logits.
+#[derive(Module, Debug)]
+struct Remote {
+    model: Bigrams,
+}
+
+impl Policy for Remote {
+    fn states(&self, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> Tensor<2> {
+        self.model.states(tokens, positions)
+    }
+
+    fn logits(&self, states: Tensor<2>) -> Tensor<2> {
+        self.model.logits(states)
+    }
+}
+
+impl Sampler for Remote {
+    type State = ();
+
+    fn sample(&self, _: &mut (), contexts: &[Context], config: &RolloutConfig) -> Result<Vec<Written>, Error> {
+        let Bigrams { after, of_prompt } = &self.model;
+        let tables = [after, of_prompt].map(|table| table.val().into_data().iter::<f64>().collect::<Vec<_>>());
+        Ok(contexts.iter().map(|context| answered(&tables, context, config)).collect())
+    }
+}
+
+impl Trainable for Remote {}
+
+/// A whole answer, by arithmetic of the engine's own.
+fn answered([after, of_prompt]: &[Vec<f64>; 2], context: &Context, config: &RolloutConfig) -> Written {
+    let mut written = Written::default();
+    while config.limit().stop(&written.tokens).is_none() {
+        let known = written.tokens.last().or(context.ids().last());
+        let row = |table: &[f64], id: u32| table[id as usize * IDS..][..IDS].to_vec();
+        let rows = row(after, *known.unwrap()).into_iter().zip(row(of_prompt, context.ids()[0]));
+        let temperature = config.sampling().scoring_temperature().value();
+        let logits: Vec<f64> = rows.map(|(a, b)| (a + b) / temperature).collect();
+        let all: f64 = logits.iter().map(|logit| logit.exp()).sum();
+        let token = match config.sampling() {
+            Sampling::Greedy => (0..IDS).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap(),
+            Sampling::Temperature(_) => {
+                let mut left = f64::from(context.key(written.tokens.len() as u32).uniform()) * all;
+                let passed = |logit: &&f64| {
+                    left -= logit.exp();
+                    left >= 0.0
+                };
+                logits.iter().take_while(passed).count().min(IDS - 1)
+            }
+        };
+        written.tokens.push(token as u32);
+        written.logprobs.push((logits[token] - all.ln()) as f32);
+    }
+    written
+}
+
+#[test]
+fn an_engine_that_writes_whole_answers_trains_a_model_that_does_not_decode() {
+    let device = palinode_flex::device();
+    let model = Remote { model: Bigrams::new(&Ids { ids: IDS }, &device) };
+    let outcome = train(Start::fresh(model), &Twice, &config(), &Workers::new(2).unwrap(), &mut (), &mut Quiet).unwrap();
+    let stages = &outcome.progress.stages;
+    let [before, after] = [0, stages.len() - 1].map(|stage| stages[stage].summary.acc_t2);
+    assert!(after > before + 30.0, "it learns: {before} %, then {after} %");
+}
+
+/// An engine that goes on writing with the weights that it was sent first.
+#[derive(Module, Debug)]
+struct Stale {
+    model: Bigrams,
+    sent: Bigrams,
+}
+
+impl Policy for Stale {
+    fn states(&self, tokens: Tensor<2, Int>, positions: Tensor<1, Int>) -> Tensor<2> {
+        self.model.states(tokens, positions)
+    }
+
+    fn logits(&self, states: Tensor<2>) -> Tensor<2> {
+        self.model.logits(states)
+    }
+}
+
+impl Sampler for Stale {
+    type State = ();
+
+    fn sample(&self, state: &mut (), contexts: &[Context], config: &RolloutConfig) -> Result<Vec<Written>, Error> {
+        Remote { model: self.sent.clone() }.sample(state, contexts, config)
+    }
+}
+
+impl Trainable for Stale {}
+
+#[test]
+fn an_engine_with_other_weights_than_those_that_are_trained_is_stopped() {
+    let model = Bigrams::new(&Ids { ids: IDS }, &palinode_flex::device());
+    let start = Start::fresh(Stale { sent: model.clone().no_grad(), model });
+    let error = train(start, &Twice, &config(), &Workers::new(1).unwrap(), &mut (), &mut Quiet).unwrap_err();
+    assert!(matches!(error, TrainError::Check { check: "sampler = trainer", .. }), "{error}");
 }
 
 /// Fails at the first event, for a reason that this library knows nothing about.

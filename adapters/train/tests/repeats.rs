@@ -95,7 +95,8 @@ fn a_step_that_is_larger_than_the_file_says_so_once() {
 #[test]
 fn a_base_without_progress_is_refused() {
     let task = task();
-    let start = Start { base: Some(model(&task)), ..Start::fresh(model(&task)) };
+    let mut start = Start::fresh(model(&task));
+    start.base = Some(model(&task));
     let mut config = TrainConfig::default();
     config.set_warm_steps(0);
     let error = train(start, &task, &config, &Workers::new(1).unwrap(), &mut (), &mut Vec::new()).unwrap_err();

@@ -137,7 +137,7 @@ fn go_on(
     };
     let asked = AtomicUsize::new(0);
     let wish = move || if asked.fetch_add(1, Ordering::Relaxed) < how.asked { Wish::GoOn } else { Wish::Stop };
-    let folder = folder.keeping(Keeping { every: how.every, last: 1 }).asking(wish);
+    let folder = folder.keeping(Keeping::new(how.every, 1)).asking(wish);
     let mut sink = FailsAt { folder: folder.clone(), left: how.events };
     let (workers, mut kept) = (Workers::new(how.threads)?, folder.clone());
     if !how.own {

@@ -220,7 +220,7 @@ fn broken_objectives_are_caught() {
 
 #[test]
 fn sandbagging_is_caught_three_ways() {
-    let bonus = Shaping::ProgressBonus { alpha: 10.0 };
+    let bonus = Shaping::progress_bonus(10.0).unwrap();
     let joint = StageTwo::with_credit(0.01, bonus, Credit::Joint, true).unwrap();
     let (law, case) = broken(laws().objective(&joint));
     assert_eq!(law, "no attempt is paid for being worse");

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, check_range},
     objective::Objective,
     per_attempt::PerAttempt,
-    shaping::Shaping,
+    shaping::{Shaping, Weight},
 };
 
 /// max E[ Σ_k ρ_k − β₁ Σ_k KL(π‖π_ref on y_k) ], ρ_k = r(y_k) + α (r(y_k) − r(y_{k−1})), each ρ_k credited to attempt k.
@@ -25,7 +25,7 @@ impl StageTwo {
     /// With per-turn credit; `beta` is β₁ on every attempt.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] when β₁ or α is negative or not finite.
+    /// [`Error::OutOfRange`] when β₁ is negative or not finite.
     pub fn new(beta: f64, shaping: Shaping) -> Result<Self, Error> {
         Self::with_credit(beta, shaping, Credit::PerTurn, false)
     }
@@ -36,13 +36,13 @@ impl StageTwo {
     /// As [`StageTwo::new`], and [`Error::Sandbagging`] from [`Credit::check`].
     pub fn with_credit(beta: f64, shaping: Shaping, credit: Credit, allow_sandbagging: bool) -> Result<Self, Error> {
         check_range("beta1", "a finite number of at least 0", beta, 0.0, f64::MAX)?;
-        Ok(Self { beta, shaping: shaping.check()?, credit: credit.check(shaping, allow_sandbagging)? })
+        Ok(Self { beta, shaping, credit: credit.check(shaping, allow_sandbagging)? })
     }
 }
 
 impl Default for StageTwo {
     fn default() -> Self {
-        Self { beta: 0.01, shaping: Shaping::ProgressBonus { alpha: 10.0 }, credit: Credit::PerTurn }
+        Self { beta: 0.01, shaping: Shaping::ProgressBonus(Weight::PAPER), credit: Credit::PerTurn }
     }
 }
 
@@ -65,8 +65,8 @@ mod tests {
         let rewards = PerAttempt::new([1, 2, 2], alloc::vec![0.0, 1.0, 1.0, 0.0]).unwrap();
         let values = |stage: StageTwo| stage.returns(&rewards).values().to_vec();
         assert_eq!(values(StageTwo::default()), [0.0, 11.0, 1.0, -10.0]);
-        let bonus = Shaping::ProgressBonus { alpha: 10.0 };
-        let back = StageTwo::with_credit(0.01, bonus, Credit::Discounted { gamma: 1.0 }, true).unwrap();
+        let bonus = Shaping::progress_bonus(10.0).unwrap();
+        let back = StageTwo::with_credit(0.01, bonus, Credit::discounted(1.0).unwrap(), true).unwrap();
         assert_eq!(values(back), [11.0, 11.0, -9.0, -10.0]);
         let joint = StageTwo::with_credit(0.01, bonus, Credit::Joint, true).unwrap();
         assert_eq!(values(joint), [11.0, 11.0, -9.0, -9.0]);

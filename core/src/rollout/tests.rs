@@ -61,7 +61,11 @@ fn problems(n: u32) -> Vec<Problem> {
 }
 
 fn config(attempts: usize, limit: AnswerLimit) -> RolloutConfig {
-    RolloutConfig::new(attempts, 3, Sampling::temperature(1.0).unwrap(), limit, vec![4]).unwrap()
+    config_of(Turns::new(limit, vec![4], 2), attempts)
+}
+
+fn config_of(turns: Turns, attempts: usize) -> RolloutConfig {
+    RolloutConfig::new(turns, attempts, 3, Sampling::temperature(1.0).unwrap()).unwrap()
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn a_problem_that_comes_again_is_played_anew_and_the_first_time_as_if_it_were_al
 fn ids_at_or_beyond_the_width_of_the_logits_are_refused_wherever_they_stand() {
     let policy = Scripted { vocabulary: 5 };
     let play = |prompt: Vec<u32>, limit: AnswerLimit, revision: Vec<u32>| {
-        let config = RolloutConfig::new(2, 1, Sampling::Greedy, limit, revision).unwrap();
+        let config = RolloutConfig::new(Turns::new(limit, revision, 1), 2, 1, Sampling::Greedy).unwrap();
         let problem = Problem::new(0, prompt, vec![]).unwrap();
         rollout(&policy, &SumIsEven, &[problem], &config, RandomKey::new(0, Stream::User)).map(drop)
     };
@@ -179,7 +183,7 @@ fn ends_are_counted_and_truncation_is_never_rewarded() {
 fn an_attempt_that_was_cut_off_is_closed_by_all_ids_that_it_has_not_written() {
     let policy = Scripted { vocabulary: 5 };
     let limit = AnswerLimit::Ended { ends: vec![0], max: 2 };
-    let config = config(2, limit).closed_by(vec![1, 0]);
+    let config = config_of(Turns::new(limit, vec![4], 2).closed_by(vec![1, 0]), 2);
     assert_eq!(config.capacity(2), 2 + 2 * 2 + 3);
     let groups = rollout(&policy, &SumIsEven, &problems(24), &config, RandomKey::new(6, Stream::User)).unwrap();
     let mut seen = [0; 3];
@@ -319,8 +323,10 @@ fn a_verifier_is_asked_once_a_turn_and_for_what_has_ended() {
 #[test]
 fn impossible_configurations_are_refused() {
     let endless = AnswerLimit::Ended { ends: vec![], max: 3 };
-    assert!(RolloutConfig::new(2, 1, Sampling::Greedy, endless, vec![]).is_err());
-    let new = |attempts, samples, max| RolloutConfig::new(attempts, samples, Sampling::Greedy, AnswerLimit::Fixed(max), vec![]);
+    assert!(RolloutConfig::new(Turns::new(endless, vec![], 1), 2, 1, Sampling::Greedy).is_err());
+    let new = |attempts, samples, max| {
+        RolloutConfig::new(Turns::new(AnswerLimit::Fixed(max), vec![], 1), attempts, samples, Sampling::Greedy)
+    };
     assert!(new(0, 1, 1).is_err() && new(256, 1, 1).is_err() && new(2, 0, 1).is_err() && new(2, 1, 0).is_err());
     assert_eq!(new(3, 1, 5).unwrap().capacity(7), 22);
     assert!(new(2, 1, usize::MAX).is_err() && new(2, 1, (1 << 24) + 1).is_err());

@@ -11,11 +11,12 @@ use palinode_core::{
     objective::{Objective, StageOne, StageTwo},
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
-    rollout::{AnswerLimit, RolloutConfig, rollout},
+    rollout::{RolloutConfig, rollout},
     sampling::Sampling,
     task::Problem,
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
+    turns::{AnswerLimit, Turns},
     update::{Update, sampled_divergences},
     verifier::{Verdict, Verifier},
 };
@@ -79,7 +80,7 @@ fn main() -> Result<(), Error> {
     let mut table = Table(reference.0.clone());
     let problems = (0..16).map(|id| Problem::new(id, vec![ASK], vec![])).collect::<Result<Vec<_>, _>>()?;
     let sampling = Sampling::temperature(1.0)?;
-    let play = RolloutConfig::new(2, 16, sampling, AnswerLimit::Fixed(1), vec![])?;
+    let play = RolloutConfig::new(Turns::new(AnswerLimit::Fixed(1), vec![], 1), 2, 16, sampling)?;
     // A strong anchor, since a bandit's first pull has nothing else to hold it.
     let (one, two) = (StageOne::new(0.01, 1.0)?, StageTwo::default());
     let stages: [(&str, &dyn Objective, Stream); 2] = [("Stage I", &one, Stream::StageOne), ("Stage II", &two, Stream::StageTwo)];

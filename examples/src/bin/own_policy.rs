@@ -23,9 +23,8 @@ use palinode_core::{
     Error,
     policy::{Decode, Policy},
     rng::{RandomKey, Stream},
-    rollout::AnswerLimit,
     task::{Problem, Split, Task},
-    turns::{MultiTurnTask, Turns},
+    turns::{AnswerLimit, MultiTurnTask, Turns},
     verifier::{Verdict, Verifier},
 };
 

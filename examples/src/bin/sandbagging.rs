@@ -11,14 +11,13 @@ use palinode_core::{
 
 fn main() -> Result<(), Error> {
     let device = palinode_flex::device();
-    let bonus = |alpha| Shaping::ProgressBonus { alpha };
     let rows: [(&str, Shaping, Credit); 6] = [
-        ("per turn, alpha 10 (the method)", bonus(10.0), Credit::PerTurn),
-        ("joint, alpha 1", bonus(1.0), Credit::Joint),
-        ("joint, alpha 2", bonus(2.0), Credit::Joint),
-        ("joint, alpha 10", bonus(10.0), Credit::Joint),
-        ("discount 0.8, alpha 10", bonus(10.0), Credit::Discounted { gamma: 0.8 }),
-        ("joint, telescoped alpha 10", Shaping::Telescoped { alpha: 10.0 }, Credit::Joint),
+        ("per turn, alpha 10 (the method)", Shaping::progress_bonus(10.0)?, Credit::PerTurn),
+        ("joint, alpha 1", Shaping::progress_bonus(1.0)?, Credit::Joint),
+        ("joint, alpha 2", Shaping::progress_bonus(2.0)?, Credit::Joint),
+        ("joint, alpha 10", Shaping::progress_bonus(10.0)?, Credit::Joint),
+        ("discount 0.8, alpha 10", Shaping::progress_bonus(10.0)?, Credit::discounted(0.8)?),
+        ("joint, telescoped alpha 10", Shaping::telescoped(10.0)?, Credit::Joint),
     ];
     println!("{:<34}{:>10}{:>10}   being wrong pays once P(fix) exceeds", "credit", "attempt 1", "attempt 2");
     for (name, shaping, credit) in rows {
@@ -26,7 +25,7 @@ fn main() -> Result<(), Error> {
         let stage = StageTwo::with_credit(0.0, shaping, credit, true)?;
         let [first, second] = climb(&stage, &device);
         let threshold = match (shaping, credit) {
-            (Shaping::Telescoped { .. }, _) | (_, Credit::PerTurn) => "never".to_owned(),
+            (Shaping::Telescoped(_), _) | (_, Credit::PerTurn) => "never".to_owned(),
             _ => format!("{:.0} %", 100.0 * sandbagging_threshold(shaping.alpha(), credit.gamma(), 1.0)),
         };
         println!("{name:<34}{:>8.0} %{:>8.0} %   {threshold}", 100.0 * first, 100.0 * second);

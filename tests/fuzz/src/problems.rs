@@ -65,7 +65,9 @@ pub fn csv(input: &[u8], folder: &Path) {
     };
     put(folder, name, input);
     rows(&folder.join(name));
-    let _ = FileTask::load(&folder.join(name), None, &Layout { decimal_comma: true, ..Layout::default() });
+    let mut layout = Layout::default();
+    layout.decimal_comma = true;
+    let _ = FileTask::load(&folder.join(name), None, &layout);
 }
 
 /// Rows of Parquet.

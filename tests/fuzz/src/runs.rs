@@ -56,13 +56,11 @@ fn store(run: &Path) {
     let checkpoints = Checkpoints::of(run);
     checkpoints.create(&ModelCard::new(sizes)).expect("a folder can be written");
     let place = Place::Reinforce { step: 3, guard: Guard::new(StageName::StageOne) };
-    let state = State {
-        model: learner.model(),
-        progress: &Progress { stages: Vec::new(), rl_step: 3 },
-        inside: Some(Inside { learner: &learner, reference: Some(learner.model()), place, began: 1.0 }),
-        score: Some(50.0),
-        seconds: 2.0,
-    };
+    let (mut progress, mut inside) = (Progress::default(), Inside::new(&learner, place));
+    progress.rl_step = 3;
+    (inside.reference, inside.began) = (Some(learner.model()), 1.0);
+    let mut state = State::new(learner.model(), &progress);
+    (state.inside, state.score, state.seconds) = (Some(inside), Some(50.0), 2.0);
     checkpoints.store(&state, Written::default(), 1).expect("a state can be stored");
 }
 

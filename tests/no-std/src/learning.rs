@@ -8,10 +8,11 @@ use palinode_core::{
     batch::TokenBatch,
     objective::{Objective, StageOne, StageTwo},
     rng::{RandomKey, Stream},
-    rollout::{AnswerLimit, RolloutConfig, rollout},
+    rollout::{RolloutConfig, rollout},
     sampling::Sampling,
     task::Problem,
     trajectory::{Group, Trajectory, rewards},
+    turns::{AnswerLimit, Turns},
     update::{Update, sampled_divergences},
 };
 
@@ -72,7 +73,7 @@ pub(crate) fn require(holds: bool, failure: Failure) -> Result<(), Failure> {
 
 fn descend(mut table: Table, reference: &Table, objective: &dyn Objective, stream: Stream) -> Result<Table, Failure> {
     let problems = (0..8).map(|id| Problem::new(id, vec![ASK], vec![])).collect::<Result<Vec<_>, Error>>()?;
-    let play = RolloutConfig::new(2, 8, Sampling::temperature(1.0)?, AnswerLimit::Fixed(1), vec![])?;
+    let play = RolloutConfig::new(Turns::new(AnswerLimit::Fixed(1), vec![], 1), 2, 8, Sampling::temperature(1.0)?)?;
     for step in 0..STEPS {
         let groups = rollout(&table, &BestArm, &problems, &play, RandomKey { step, ..RandomKey::new(0, stream) })?;
         let (_, gradient) = loss_and_gradient(&table, reference, &groups, objective, true)?;

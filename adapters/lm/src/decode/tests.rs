@@ -1,9 +1,10 @@
 use palinode_core::{
     rng::{RandomKey, Stream},
-    rollout::{AnswerLimit, RolloutConfig, rollout},
+    rollout::{RolloutConfig, rollout},
     sampling::Sampling,
     task::Problem,
     trajectory::{Group, Trajectory},
+    turns::{AnswerLimit, Turns},
     verifier::{Verdict, Verifier},
 };
 
@@ -109,7 +110,7 @@ fn sampling_logprobs_equal_scoring_at_the_same_temperature() {
     let model = model(2, true);
     let problems: Vec<Problem> = (0..5u32).map(|id| Problem::new(id, vec![1; 1 + id as usize % 3], vec![]).unwrap()).collect();
     let limit = AnswerLimit::Ended { ends: vec![0], max: 7 };
-    let config = RolloutConfig::new(3, 4, Sampling::temperature(0.7).unwrap(), limit, vec![9, 8]).unwrap();
+    let config = RolloutConfig::new(Turns::new(limit, vec![9, 8], 4), 3, 4, Sampling::temperature(0.7).unwrap()).unwrap();
     let key = RandomKey::new(2, Stream::User);
     let groups = rollout(&model, &Never, &problems, &config, key).unwrap();
     let trajectories: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
@@ -152,7 +153,9 @@ fn what_an_attempt_costs_does_not_grow_with_those_before_it() {
         let (rows, mut before) = (2 * 4, None);
         for attempts in 1..=4usize {
             let limit = AnswerLimit::Fixed(answer);
-            let config = RolloutConfig::new(attempts, 4, Sampling::temperature(1.0).unwrap(), limit, vec![9; revision]).unwrap();
+            let config =
+                RolloutConfig::new(Turns::new(limit, vec![9; revision], 4), attempts, 4, Sampling::temperature(1.0).unwrap())
+                    .unwrap();
             rollout(&counted, &Never, &problems, &config, RandomKey::new(1, Stream::User)).unwrap();
             let read = counted.read.take();
             // The last token of an answer is read when something follows it.
@@ -225,7 +228,7 @@ fn ids_that_no_token_has_are_never_sampled_and_take_no_part_in_scores() {
         let all = Decoder::new(&config, 5, &palinode_flex::device()).unwrap().with_kernels(kernels);
         let masked = all.clone().with_unused(unused).unwrap();
         for sampling in [Sampling::Greedy, Sampling::temperature(2.0).unwrap()] {
-            let play = RolloutConfig::new(2, 8, sampling, AnswerLimit::Fixed(6), vec![8]).unwrap();
+            let play = RolloutConfig::new(Turns::new(AnswerLimit::Fixed(6), vec![8], 4), 2, 8, sampling).unwrap();
             let written = |model: &Decoder| -> Vec<u32> {
                 let groups = rollout(model, &Never, &problems, &play, RandomKey::new(3, Stream::User)).unwrap();
                 let episodes = groups.iter().flat_map(Group::trajectories);

@@ -10,6 +10,7 @@ use super::{ByReference, Judgement, TextVerifier, by_read};
 /// Besides the value, the [`Form`] counts: the one that is set, or else the reference's own, so that a question is not solved by repeating it. A reference
 /// that does not have the form that is set is a failure.
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct Boxed {
     /// The form that answers must have; where none is set, that of the reference.
     pub form: Option<Form>,
@@ -17,14 +18,29 @@ pub struct Boxed {
 
 /// As [`Boxed`], but an answer without a box is read whole.
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct Math {
     /// As there.
     pub form: Option<Form>,
 }
 
+impl Boxed {
+    /// Answers must have this form, whatever that of the reference.
+    pub fn in_form(form: Form) -> Self {
+        Self { form: Some(form) }
+    }
+}
+
 impl TextVerifier for Boxed {
     fn by(&self, reference: &str) -> ByReference {
         by_form(read_boxed, reference, self.form)
+    }
+}
+
+impl Math {
+    /// Answers must have this form, whatever that of the reference.
+    pub fn in_form(form: Form) -> Self {
+        Self { form: Some(form) }
     }
 }
 

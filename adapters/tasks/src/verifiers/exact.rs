@@ -4,9 +4,17 @@ use super::{ByReference, Judgement, TextVerifier, by_read};
 
 /// Right when both texts are equal but for the white space around them. Nothing can be judged by an empty reference.
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct Exact {
     /// Whether `Yes` is `yes`.
     pub ignore_case: bool,
+}
+
+impl Exact {
+    /// The same text, where `Yes` is `yes`.
+    pub fn ignoring_case() -> Self {
+        Self { ignore_case: true }
+    }
 }
 
 impl TextVerifier for Exact {

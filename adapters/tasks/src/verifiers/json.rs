@@ -15,6 +15,7 @@ use super::{
 /// another one, or `not` stands before it, there is none. Numbers are compared as numbers (`1.0` is
 /// `1`), with all their digits; texts without the space around them.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Json {
     /// Fields of an object that count; all of the reference's where empty.
     pub fields: Vec<String>,
@@ -40,6 +41,11 @@ impl TextVerifier for Json {
 }
 
 impl Json {
+    /// Of objects only these fields count, or all of the reference's where none is named; with part of the reward for a part, or without.
+    pub fn new(fields: Vec<String>, partial: bool) -> Self {
+        Self { fields, partial }
+    }
+
     /// What counts of a reference: the value that it is, or else its last object or array.
     fn wanted(&self, text: &str) -> Result<Value, String> {
         let whole = json_value(text).ok();

@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(trainable(&model), before.iter().map(Vec::len).sum::<usize>());
         assert_eq!((trainable(&base), trainable(&base.clone().no_grad())), (base.num_params(), 0));
 
-        let mut learner = Learner::new(model, AdamW { betas: [0.9, 0.95], weight_decay: 0.1, clip: 1.0 });
+        let mut learner = Learner::new(model, AdamW::new([0.9, 0.95], 0.1, 1.0).unwrap());
         let workers = Workers::new(2).unwrap();
         for _ in 0..3 {
             let report = learner.step(&[3i32, 5], 1e-2, &workers, |model, id| {
@@ -314,7 +314,7 @@ mod tests {
             let frozen = fingerprint(&model.reference());
             let before = parameters(&model);
             let all = trainable(&model) == model.num_params();
-            let mut learner = Learner::new(model, AdamW { betas: [0.0, 0.0], weight_decay: 0.0, clip: 1e9 });
+            let mut learner = Learner::new(model, AdamW::new([0.0, 0.0], 0.0, 1e9).unwrap());
             for _ in 0..steps {
                 // Without moments a step is the learning rate in the gradient's direction: 60 of them are 0.06, one is lost in weights near 1.
                 learner.step(&[()], 1e-3, &Workers::new(1).unwrap(), |model, ()| {

@@ -15,7 +15,7 @@ use palinode_core::backend::computes_on_host;
 use safetensors::{Dtype, SafeTensors, View};
 
 use crate::{
-    error::Cause,
+    error::{Cause, TrainError},
     gradient::host::{Host, Step as HostStep},
 };
 
@@ -60,15 +60,32 @@ const EPSILON: f32 = 1e-8;
 /// AdamW's settings (Loshchilov & Hutter 2019, arXiv 1711.05101).
 #[derive(Debug, Clone, Copy)]
 pub struct AdamW {
-    /// Decay rates of the first and second moment.
-    pub betas: [f32; 2],
-    /// Decoupled weight decay.
-    pub weight_decay: f32,
-    /// Largest norm of the whole gradient ([`Optimizer::largest_norm`]).
-    pub clip: f64,
+    betas: [f32; 2],
+    weight_decay: f32,
+    clip: f64,
 }
 
 impl AdamW {
+    /// The decay rates of the first and second moment, both within `[0, 1)`; decoupled weight decay, at least 0; and the largest norm of the whole
+    /// gradient ([`Optimizer::largest_norm`]), above 0, where infinity is no limit.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] names the number that lies elsewhere.
+    pub fn new(betas: [f32; 2], weight_decay: f32, clip: f64) -> Result<Self, TrainError> {
+        let [first, second] = betas;
+        for (name, expected, value, allowed) in [
+            ("AdamW's first beta", "within [0, 1)", f64::from(first), (0.0..1.0).contains(&first)),
+            ("AdamW's second beta", "within [0, 1)", f64::from(second), (0.0..1.0).contains(&second)),
+            ("weight decay", "at least 0", f64::from(weight_decay), weight_decay.is_finite() && weight_decay >= 0.0),
+            ("the largest norm of a gradient", "above 0", clip, clip > 0.0),
+        ] {
+            if !allowed {
+                return Err(TrainError::Config { name, expected: expected.into(), got: value.to_string() });
+            }
+        }
+        Ok(Self { betas, weight_decay, clip })
+    }
+
     /// What both RL stages take: no weight decay, since KL already holds the policy where it was.
     pub const REINFORCE: Self = Self { betas: [0.9, 0.95], weight_decay: 0.0, clip: 1.0 };
 

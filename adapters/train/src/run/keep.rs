@@ -48,6 +48,7 @@ pub enum Wish {
 }
 
 /// Everything from which a run goes on as if it had never stopped.
+#[non_exhaustive]
 pub struct State<'a, M> {
     /// The model.
     pub model: &'a M,
@@ -61,7 +62,15 @@ pub struct State<'a, M> {
     pub seconds: f64,
 }
 
+impl<'a, M> State<'a, M> {
+    /// A model between two stages, of which these are complete, at the start of a run.
+    pub fn new(model: &'a M, progress: &'a Progress) -> Self {
+        Self { model, progress, inside: None, score: None, seconds: 0.0 }
+    }
+}
+
 /// What a state inside of a stage has more.
+#[non_exhaustive]
 pub struct Inside<'a, M> {
     /// The optimiser's state.
     pub learner: &'a Learner<M>,
@@ -71,6 +80,13 @@ pub struct Inside<'a, M> {
     pub place: Place,
     /// When the stage began, in seconds since the start of the run.
     pub began: f64,
+}
+
+impl<'a, M> Inside<'a, M> {
+    /// At this place of a stage that began with the run, held to the base model.
+    pub fn new(learner: &'a Learner<M>, place: Place) -> Self {
+        Self { learner, reference: None, place, began: 0.0 }
+    }
 }
 
 /// Does behind a step what is wished: `state` is made only when it is to be stored. `last` says that the stage's end, which is stored anyhow, follows.

@@ -13,6 +13,7 @@ use crate::{
 
 /// How far a run has come: the stages that are complete.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Progress {
     /// Complete stages in order; the first is the base.
     pub stages: Vec<Completed>,
@@ -22,6 +23,7 @@ pub struct Progress {
 
 /// A complete stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Completed {
     /// Which.
     pub stage: StageName,
@@ -47,6 +49,7 @@ impl Progress {
 
 /// Where a run starts.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Start<M> {
     /// The model behind the last completed stage; random weights when none is.
     pub model: M,
@@ -62,6 +65,7 @@ pub struct Start<M> {
 
 /// What a run that was stopped inside of a stage goes on with.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Resumed<M> {
     /// [`Learner::optimizer_bytes`].
     pub optimizer: Vec<u8>,
@@ -73,6 +77,13 @@ pub struct Resumed<M> {
     pub place: Place,
     /// When the stage began, in seconds since the start of the run.
     pub began: f64,
+}
+
+impl<M> Resumed<M> {
+    /// At this place of a stage that began with the run, held to the base model, and with no copies of weights in another type.
+    pub fn new(optimizer: Vec<u8>, place: Place) -> Self {
+        Self { optimizer, masters: None, reference: None, place, began: 0.0 }
+    }
 }
 
 impl<M: Trainable> Resumed<M> {
@@ -101,6 +112,7 @@ impl<M> Start<M> {
 
 /// What a run leaves.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Outcome<M> {
     /// The trained model.
     pub model: M,

@@ -30,11 +30,19 @@ use crate::{
 /// When a run's state is stored, and how much of that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Keeping {
     /// Steps between two checkpoints within a stage; 0 for none but at the ends of stages.
     pub every: usize,
     /// How many of those are kept, besides the best.
     pub last: usize,
+}
+
+impl Keeping {
+    /// A checkpoint every so many steps within a stage, of which the last few are kept, besides the best.
+    pub fn new(every: usize, last: usize) -> Self {
+        Self { every, last }
+    }
 }
 
 impl Default for Keeping {

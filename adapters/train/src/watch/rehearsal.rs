@@ -28,24 +28,23 @@ impl<M: Trainable> Reinforce<'_, M> {
     /// # Errors
     /// [`TrainError::Core`] when such episodes can't be laid out.
     pub fn rehearse(&self, model: &M) -> Result<Rehearsal, TrainError> {
-        let prompt = vec![0; self.task.turns().max_prompt().max(1)];
         let (config, rl) = (&self.rollout, &self.config.reinforce);
+        let prompt = vec![0; config.turns().max_prompt().max(1)];
         let capacity = config.capacity(prompt.len());
         let problems = (self.workers.decode_batch() / rl.samples).clamp(1, rl.problems);
         let threads: Vec<usize> = (0..self.workers.threads()).collect();
         let prompts = vec![prompt.as_slice(); problems];
-        let started = self.workers.map(&threads, |_| model.start(&prompts, rl.samples, capacity).map(drop));
+        let started = self.workers.map(&threads, |_| model.make_room(&prompts, rl.samples, capacity));
         started.into_iter().collect::<Result<(), _>>()?;
 
-        let limit = self.task.turns().limit().clone();
+        let (turns, limit) = (config.turns(), config.limit());
         let (stop, verdict) = match limit.closing() {
             None => (StopReason::FixedLength, Verdict::Wrong),
             Some(_) => (StopReason::Truncated, Verdict::Truncated),
         };
         let attempt = || Attempt::new(vec![0; limit.max_tokens()], vec![0.0; limit.max_tokens()], stop, verdict);
         let attempts = (0..config.attempts()).map(|_| attempt()).collect::<Result<Vec<_>, _>>()?;
-        let episode =
-            Trajectory::new(prompt.clone(), self.task.turns().revision().to_vec(), attempts)?.closed_by(config.closing());
+        let episode = Trajectory::new(prompt.clone(), turns.revision().to_vec(), attempts)?.closed_by(turns.closing());
         let episodes = vec![&episode; rl.micro_batch.min(rl.problems * rl.samples)];
         let advantages = vec![1.0; episodes.len() * config.attempts()];
         self.workers.map(&threads, |&place| {

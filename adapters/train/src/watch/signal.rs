@@ -3,8 +3,8 @@
 //! RL can only strengthen what is sampled now and then. Where no wrong first attempt is ever taken back, hours of training find nothing.
 
 use palinode_core::{
-    policy::Decode,
     rng::{RandomKey, Stream},
+    sampler::Sampler,
     sampling::Sampling,
     task::{Problem, Split},
     trajectory::Group,
@@ -46,8 +46,8 @@ impl Signal {
     ///
     /// # Errors
     /// Those of [`play`].
-    pub fn of<M: Decode + Sync>(
-        model: &M,
+    pub fn of<S: Sampler + Sync>(
+        sampler: &S,
         task: &dyn MultiTurnTask,
         config: &TrainConfig,
         workers: &Workers,
@@ -56,7 +56,7 @@ impl Signal {
         let problems: Vec<Problem> = (0..count).map(|index| task.problem(config.seed, Split::Train, index)).collect();
         let sampling = Sampling::temperature(config.reinforce.temperature)?;
         let rollouts = rollout_config(task, config.attempts, SAMPLES, sampling)?;
-        let groups = play(model, task, &problems, &rollouts, RandomKey::new(config.seed, Stream::Evaluation), workers)?;
+        let groups = play(sampler, task, &problems, &rollouts, RandomKey::new(config.seed, Stream::Evaluation), workers)?;
         Ok(Self::count(&groups))
     }
 
