@@ -58,7 +58,7 @@ impl Attempt {
         }
     }
 
-    /// Those of the ids that close an attempt which this one lacks: none unless it was cut off, and all but those it was cut off behind.
+    /// Those of the ids that close an attempt which this one lacks: none unless it was cut off, and all but those it was cut off after.
     pub(crate) fn to_close<'a>(&self, closing: &'a [u32]) -> &'a [u32] {
         if self.stop != StopReason::Truncated {
             return &[];

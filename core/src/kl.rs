@@ -84,13 +84,15 @@ impl Divergence {
         }
     }
 
-    /// Whether it is taken over the whole vocabulary where `estimator` estimates the reverse one.
+    /// Whether this divergence is taken over the whole vocabulary, where `estimator` estimates the reverse one.
     pub fn needs_vocabulary(self, estimator: KlEstimator) -> bool {
         self == Self::Forward || estimator == KlEstimator::Exact
     }
 }
 
-/// Σ_v π(v) (log π(v) − log π_ref(v)), where 0 log 0 = 0: a token that the policy forbids (log π = −∞, or below what its type holds) adds nothing, and
+/// The exact KL(π‖π_ref) of each row, over the whole vocabulary: Σ_v π(v) (log π(v) − log π_ref(v)).
+///
+/// 0 log 0 = 0: a token that the policy forbids (log π = −∞, or below what its type holds) adds nothing, and
 /// nothing to the gradient, whatever the reference thinks of it.
 ///
 /// A token that the reference forbids and the policy does not is a divergence of +∞, as it is by definition; training stops there by name, since no
@@ -105,17 +107,17 @@ pub fn exact(policy: Tensor<2>, reference: Tensor<2>) -> Tensor<1> {
     (probability * d).sum_dim(1).squeeze_dim(1)
 }
 
-/// d: unbiased, of either sign.
+/// The estimator K1, which is d itself: unbiased, of either sign.
 pub fn k1(d: Tensor<1>) -> Tensor<1> {
     d
 }
 
-/// d²/2: biased, never negative; its gradient is that of reverse KL in expectation.
+/// The estimator K2, d²/2: biased, never negative; its gradient is that of reverse KL in expectation.
 pub fn k2(d: Tensor<1>) -> Tensor<1> {
     d.square().mul_scalar(0.5)
 }
 
-/// e^(−d) − 1 + d: unbiased, never negative. The exponent is clamped to 20 nats, so a collapsed policy can't overflow it.
+/// The estimator K3, e^(−d) − 1 + d: unbiased, never negative. The exponent is clamped to 20 nats, so a collapsed policy can't overflow it.
 pub fn k3(d: Tensor<1>) -> Tensor<1> {
     d.clone().neg().clamp_max(20.0).exp().sub_scalar(1.0) + d
 }

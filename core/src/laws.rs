@@ -3,7 +3,7 @@
 //! ```
 //! use palinode_core::{laws::{Laws, strategies}, task::Problem, verifier::{Verdict, Verifier}};
 //!
-//! /// Right when the answer is the reference, whatever stands behind it: a common mistake.
+//! /// Right when the answer is the reference, whatever stands after it: a common mistake.
 //! struct Prefix;
 //!
 //! impl Verifier for Prefix {

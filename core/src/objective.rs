@@ -40,7 +40,7 @@ impl<O: Objective + ?Sized> Objective for &O {
     }
 }
 
-/// L = (1/B) Σ_t ( β_t KL_t − A_t log π(token_t) ), over the policy-written tokens of B episodes.
+/// The loss of B episodes, to be minimised: L = (1/B) Σ_t ( β_t KL_t − A_t log π(token_t) ), over the policy-written tokens of B episodes.
 ///
 /// KL is summed over an attempt's tokens, so β does not depend on lengths. Dividing by the episodes of the whole step, also when `scores` holds
 /// a part of them, makes the sum over micro-batches independent of the split.

@@ -62,12 +62,12 @@ impl PerAttempt {
         Self { shape: self.shape, values: self.values.iter().enumerate().map(|(i, &value)| of(place(i), value)).collect() }
     }
 
-    /// Other values made of each.
+    /// The same attempts with other values, each made of the one before.
     pub fn map(&self, of: impl Fn(f64) -> f64) -> Self {
         Self { shape: self.shape, values: self.values.iter().map(|&value| of(value)).collect() }
     }
 
-    /// Other values made of each and its counterpart.
+    /// The same attempts with other values, each made of the two that stand in its place.
     ///
     /// # Panics
     /// When the shapes differ.
@@ -77,7 +77,7 @@ impl PerAttempt {
         Self { shape: self.shape, values }
     }
 
-    /// Other values made of each episode: `of` is given its K values, and writes as many.
+    /// The same attempts with other values, made episode by episode: `of` is given its K values, and writes as many.
     pub fn map_episodes(&self, of: impl Fn(&[f64], &mut [f64])) -> Self {
         self.map_chunks(self.shape[2], of)
     }

@@ -98,8 +98,9 @@ impl RolloutConfig {
     }
 }
 
-/// A problem among those of a step.
+/// One problem of a step, and how often it came before in that step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Draw<'a> {
     /// The problem.
     pub problem: &'a Problem,
@@ -123,7 +124,7 @@ impl<'a> Draw<'a> {
 /// Plays every problem `samples` times and judges every attempt.
 ///
 /// Attempt k + 1 goes on where attempt k ended; its context is the ids of the prompt, of the attempts before
-/// it, and of the revision instruction (and, behind an attempt that was cut off, the ids that close it). The random number of a token is keyed by
+/// it, and of the revision instruction (and, after an attempt that was cut off, the ids that close it). The random number of a token is keyed by
 /// (seed, stage, step, problem, sample, attempt, token): it does not depend on which other problems are in the batch. A problem that stands there more
 /// than once is another draw each time ([`Draw`]). The verifier is asked once a turn, for all attempts that ended ([`Verifier::verify_all`]); a truncated
 /// attempt is judged [`Verdict::Truncated`] without asking it.
@@ -144,7 +145,7 @@ pub fn rollout<S: Sampler, V: Verifier>(
     rollout_draws(policy, verifier, &Draw::all(problems), config, key)
 }
 
-/// As [`rollout`], of some of a step's problems: which part of the step is played together does not show.
+/// As [`rollout`], for a part of a step's problems: the episodes are the same however a step is cut into parts.
 ///
 /// # Errors
 /// As [`rollout`].

@@ -14,7 +14,7 @@ use crate::{
     turns::AnswerLimit,
 };
 
-/// What an attempt is written after: one row of a rollout.
+/// Everything that stands before an attempt, when it is about to be written: one row of a rollout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
     ids: Vec<u32>,
@@ -28,7 +28,7 @@ impl Context {
         Self { ids: prompt.to_vec(), known: 0, key }
     }
 
-    /// What was written, and what nobody chose behind it: the context of the next attempt.
+    /// Appends an attempt that was written, and the ids that stand between it and the next: this is then the context of the next attempt.
     pub(crate) fn go_on(&mut self, written: &[u32], between: impl IntoIterator<Item = u32>) {
         self.ids.extend_from_slice(written);
         self.known = self.ids.len();
@@ -41,7 +41,8 @@ impl Context {
         &self.ids
     }
 
-    /// Those of them that were not part of this row before, as context or as what was written: the whole prompt, or what stands between two attempts.
+    /// The ids that are new to this row since the attempt before was written: the whole prompt for attempt 1, and what stands between two attempts for
+    /// the others.
     pub fn new_ids(&self) -> &[u32] {
         &self.ids[self.known..]
     }
@@ -54,6 +55,7 @@ impl Context {
 
 /// One answer as it was sampled.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Written {
     /// Its ids, the end token included.
     pub tokens: Vec<u32>,
@@ -176,10 +178,15 @@ fn write<D: Decode>(
 }
 
 impl Written {
+    /// An answer of these ids, each with its log-probability.
+    pub fn new(tokens: Vec<u32>, logprobs: Vec<f32>) -> Self {
+        Self { tokens, logprobs }
+    }
+
     /// Why it ended.
     ///
     /// # Errors
-    /// What a [`Sampler`] must not give: [`Error::Empty`] without tokens, [`Error::Length`] when it goes on behind its end or stops short of a fixed length, or
+    /// What a [`Sampler`] must not give: [`Error::Empty`] without tokens, [`Error::Length`] when it goes on after its end or stops short of a fixed length, or
     /// has not one log-probability a token, [`Error::NotFinite`] for a log-probability that is not.
     pub(crate) fn stop(&self, limit: &AnswerLimit) -> Result<StopReason, Error> {
         let got = self.tokens.len();

@@ -10,7 +10,7 @@ use crate::{
 pub struct Weight(f64);
 
 impl Weight {
-    /// The paper's.
+    /// The weight that the paper uses.
     pub const PAPER: Self = Self(10.0);
 
     /// A finite weight of at least 0.
@@ -73,7 +73,7 @@ impl Shaping {
     }
 }
 
-/// b_k = α (r_k − r_{k−1}) for k ≥ 2, and b_1 = 0; `rewards` r lie in `[0, 1]`.
+/// The paper's bonus for progress: b_k = α (r_k − r_{k−1}) for k ≥ 2, and b_1 = 0; `rewards` r lie in `[0, 1]`.
 ///
 /// # Source
 /// Kumar et al. 2024, arXiv 2409.12917, section 5.2 (unnumbered); for more than two attempts, the ICLR version's appendix A.1.

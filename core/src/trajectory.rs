@@ -34,7 +34,7 @@ impl Trajectory {
         Ok(Self { prompt, revision, closing, attempts })
     }
 
-    /// The same, with these ids behind every attempt that was cut off and is followed by another.
+    /// The same, with these ids after every attempt that was cut off and is followed by another.
     pub fn closed_by(self, closing: &[u32]) -> Self {
         Self { closing: closing.into(), ..self }
     }
@@ -49,12 +49,12 @@ impl Trajectory {
         &self.revision
     }
 
-    /// The ids put behind an attempt that was cut off, before the revision instruction: those of them that it has not written itself.
+    /// The ids put after an attempt that was cut off, before the revision instruction: those of them that it has not written itself.
     pub fn closing(&self) -> &[u32] {
         &self.closing
     }
 
-    /// The ids that nobody chose behind attempt `k`, before the next.
+    /// The ids that nobody chose after attempt `k`, before the next.
     fn between(&self, k: usize) -> impl Iterator<Item = u32> {
         self.attempts[k].to_close(&self.closing).iter().chain(self.revision.iter()).copied()
     }

@@ -35,7 +35,7 @@ pub struct Update<O> {
 }
 
 impl<O: Objective> Update<O> {
-    /// An update on episodes that were sampled like this: leave-one-out, unscaled, held by exact KL.
+    /// An update on episodes that were sampled like this: with a leave-one-out baseline, advantages as they are, and exact KL in the loss.
     pub fn new(objective: O, sampling: Sampling) -> Self {
         let scoring = Scoring::at(sampling.scoring_temperature());
         Self { objective, baseline: Baseline::default(), scaled: false, scoring }
@@ -66,7 +66,7 @@ impl<O: Objective> Update<O> {
         &self.scoring
     }
 
-    /// From task rewards to advantages: returns minus their baseline, scaled if that was chosen; then the [`KlEstimator::K1`] penalty, β_k Σ_t d_t, minus
+    /// Turns task rewards into advantages: returns minus their baseline, scaled if that was chosen; then the [`KlEstimator::K1`] penalty, β_k Σ_t d_t, minus
     /// its own baseline is taken out.
     ///
     /// Baselines are linear in the returns, so without scaling this is the penalty taken out of the returns. Scaling leaves it alone: β weighs what it
@@ -134,7 +134,7 @@ impl<O: Objective> Update<O> {
     }
 }
 
-/// Σ_t d_t of each attempt, d = log π − log π_ref: what was sampled, by the log-probabilities of its sampling, against the reference.
+/// How far each sampled attempt lies from the reference: Σ_t d_t, d = log π − log π_ref, with log π as it was when the token was sampled.
 ///
 /// # Shapes
 /// Returns B·K numbers, nats, episode after episode.

@@ -11,36 +11,36 @@ use super::{
     interval,
     monomial::Generator,
     normal::normal_form,
-    value::{Number, Quantity, Solved, Value},
+    value::{Meaning, Number, Quantity, Solved},
 };
 
 /// The largest base of a numeral: ten digits and the letters.
 const MAX_BASE: u32 = 36;
 
 /// The value of a node.
-pub(super) fn value(node: &Node, budget: &Budget) -> Bounded<Value> {
+pub(super) fn value(node: &Node, budget: &Budget) -> Bounded<Meaning> {
     let values = |nodes: &[Node]| nodes.iter().map(|node| value(node, budget)).collect::<Bounded<Vec<_>>>();
     Ok(match node {
         Node::Quantity(quantity) => quantity_value(quantity, budget)?,
         Node::Based { digits, base } => based(digits, *base)?,
         Node::Word(word) => word_value(word),
-        Node::Group { open, close, items } => Value::Group { open: *open, close: *close, items: single(values(items)?)? },
+        Node::Group { open, close, items } => Meaning::Group { open: *open, close: *close, items: single(values(items)?)? },
         Node::Set(items) => set(flat(values(items)?)),
         Node::List { items, joint } => list(flat(values(items)?), *joint),
         Node::Union(items) => union(single(values(items)?)?),
         Node::Difference(from, what) => difference(value(from, budget)?, value(what, budget)?),
-        Node::Matrix(rows) => Value::Matrix(rows.iter().map(|row| single(values(row)?)).collect::<Bounded<_>>()?),
-        Node::Ratio(items) => Value::Ratio(single(values(items)?)?),
+        Node::Matrix(rows) => Meaning::Matrix(rows.iter().map(|row| single(values(row)?)).collect::<Bounded<_>>()?),
+        Node::Ratio(items) => Meaning::Ratio(single(values(items)?)?),
         Node::Relation { sides, operators } => relation::relation(&values(sides)?, operators, budget)?,
-        Node::EmptySet => Value::EmptySet,
-        Node::Reals => Value::reals(),
+        Node::EmptySet => Meaning::EmptySet,
+        Node::Reals => Meaning::reals(),
     })
 }
 
 /// A quantity; a list of them where signs stand for two values.
-fn quantity_value(written: &Written, budget: &Budget) -> Bounded<Value> {
+fn quantity_value(written: &Written, budget: &Budget) -> Bounded<Meaning> {
     let percent = is_percent(&written.expr);
-    let quantity = |number| Value::Quantity(Quantity { number, unit: written.unit.clone(), percent });
+    let quantity = |number| Meaning::Quantity(Quantity { number, unit: written.unit.clone(), percent });
     if let Some(infinite) = infinity(&written.expr) {
         return Ok(quantity(infinite));
     }
@@ -55,7 +55,7 @@ fn quantity_value(written: &Written, budget: &Budget) -> Bounded<Value> {
         Some(only) if values.is_empty() => only,
         last => {
             values.extend(last);
-            Value::List(distinct(values))
+            Meaning::List(distinct(values))
         }
     })
 }
@@ -81,92 +81,96 @@ fn infinity(expr: &Expr) -> Option<Number> {
     }
 }
 
-fn based(digits: &str, base: u32) -> Bounded<Value> {
+fn based(digits: &str, base: u32) -> Bounded<Meaning> {
     let number = if (2..=MAX_BASE).contains(&base) { BigInt::parse_bytes(digits.as_bytes(), base) } else { None };
-    number.map(|number| Value::Based { number, base }).ok_or(Halt::Undefined("a numeral with digits that its base does not have"))
+    number
+        .map(|number| Meaning::Based { number, base })
+        .ok_or(Halt::Undefined("a numeral with digits that its base does not have"))
 }
 
 /// Words with a meaning in mathematics, or a word.
-fn word_value(word: &str) -> Value {
+fn word_value(word: &str) -> Meaning {
     match word {
-        "all real numbers" | "all reals" | "real numbers" | "the real numbers" | "the set of all real numbers" => Value::reals(),
-        "empty set" | "the empty set" | "no solution" | "no solutions" => Value::EmptySet,
-        "dne" => Value::Word("does not exist".to_owned()),
-        _ if word.starts_with("no ") && word.ends_with(" solutions") => Value::Word(word.trim_end_matches('s').to_owned()),
-        _ => Value::Word(word.to_owned()),
+        "all real numbers" | "all reals" | "real numbers" | "the real numbers" | "the set of all real numbers" => {
+            Meaning::reals()
+        }
+        "empty set" | "the empty set" | "no solution" | "no solutions" => Meaning::EmptySet,
+        "dne" => Meaning::Word("does not exist".to_owned()),
+        _ if word.starts_with("no ") && word.ends_with(" solutions") => Meaning::Word(word.trim_end_matches('s').to_owned()),
+        _ => Meaning::Word(word.to_owned()),
     }
 }
 
 /// Items each of which is one value: what stands for two has no place in a tuple.
-fn single(items: Vec<Value>) -> Bounded<Vec<Value>> {
-    let several = items.iter().any(|item| matches!(item, Value::List(_)));
+fn single(items: Vec<Meaning>) -> Bounded<Vec<Meaning>> {
+    let several = items.iter().any(|item| matches!(item, Meaning::List(_)));
     if several { Err(Halt::Undefined("a sign with two values within a tuple")) } else { Ok(items) }
 }
 
 /// Items of which those that are lists are replaced by their own items.
-fn flat(items: Vec<Value>) -> Vec<Value> {
+fn flat(items: Vec<Meaning>) -> Vec<Meaning> {
     let parts = items.into_iter().map(|item| match item {
-        Value::List(inner) => inner,
+        Meaning::List(inner) => inner,
         other => vec![other],
     });
     parts.flatten().collect()
 }
 
 /// Items in order, none twice.
-fn distinct(mut items: Vec<Value>) -> Vec<Value> {
+fn distinct(mut items: Vec<Meaning>) -> Vec<Meaning> {
     items.sort();
     items.dedup();
     items
 }
 
-fn set(items: Vec<Value>) -> Value {
-    Value::Set(distinct(items))
+fn set(items: Vec<Meaning>) -> Meaning {
+    Meaning::Set(distinct(items))
 }
 
 /// A union; intervals that touch are joined.
-fn union(items: Vec<Value>) -> Value {
+fn union(items: Vec<Meaning>) -> Meaning {
     if let Some(joined) = interval::union(&items) {
         return joined;
     }
     let mut items = distinct(items);
-    items.retain(|item| *item != Value::EmptySet);
+    items.retain(|item| *item != Meaning::EmptySet);
     match items.pop() {
-        None => Value::EmptySet,
+        None => Meaning::EmptySet,
         Some(only) if items.is_empty() => only,
         last => {
             items.extend(last);
-            Value::Union(items)
+            Meaning::Union(items)
         }
     }
 }
 
 /// A set without another; intervals are computed.
-fn difference(from: Value, what: Value) -> Value {
+fn difference(from: Meaning, what: Meaning) -> Meaning {
     match interval::difference(std::slice::from_ref(&from), std::slice::from_ref(&what)) {
         Some(value) => value,
-        None => Value::Difference(Box::new(from), Box::new(what)),
+        None => Meaning::Difference(Box::new(from), Box::new(what)),
     }
 }
 
 /// A bare list. Where one name is said to be each item, the name is said to be the list; intervals of one name joined by `or` are a union.
-fn list(mut items: Vec<Value>, joint: Joint) -> Value {
+fn list(mut items: Vec<Meaning>, joint: Joint) -> Meaning {
     items.sort();
-    let Some(name) = relation::common_name(&items) else { return Value::List(items) };
+    let Some(name) = relation::common_name(&items) else { return Meaning::List(items) };
     let equations = items.iter().all(relation::is_equation);
     let intervals = joint == Joint::Or && items.iter().all(relation::is_interval);
     if !equations && !intervals {
-        return Value::List(items);
+        return Meaning::List(items);
     }
-    let mut values: Vec<Value> = flat(items.into_iter().map(relation::solution).collect());
+    let mut values: Vec<Meaning> = flat(items.into_iter().map(relation::solution).collect());
     values.sort();
-    relation::named(name, if equations { Value::List(values) } else { union(values) })
+    relation::named(name, if equations { Meaning::List(values) } else { union(values) })
 }
 
 /// The name that a value is, where it is nothing but one: a variable, a word, or a tuple of variables.
-fn name(value: &Value) -> Option<String> {
+fn name(value: &Meaning) -> Option<String> {
     match value {
-        Value::Word(word) => Some(word.clone()),
-        Value::Group { open: '(', close: ')', items } => {
+        Meaning::Word(word) => Some(word.clone()),
+        Meaning::Group { open: '(', close: ')', items } => {
             let names = items.iter().map(name).collect::<Option<Vec<_>>>()?;
             Some(format!("({})", names.join(", ")))
         }
@@ -185,11 +189,11 @@ fn name(value: &Value) -> Option<String> {
 }
 
 /// The expression of a value that has no variables.
-fn constant(value: &Value) -> Option<&Fraction> {
+fn constant(value: &Meaning) -> Option<&Fraction> {
     value.expression().filter(|fraction| is_constant(fraction))
 }
 
 /// What a relation says that a name is.
-fn solved(name: String, value: Value) -> Solved {
+fn solved(name: String, value: Meaning) -> Solved {
     Solved { name, value: Box::new(value) }
 }

@@ -4,7 +4,7 @@ use num_rational::BigRational;
 
 use super::{
     fraction::Fraction,
-    value::{Number, Quantity, Value},
+    value::{Meaning, Number, Quantity},
 };
 
 /// Intervals that are joined; more stay as they are.
@@ -25,12 +25,12 @@ type Cut = (End, bool);
 type Piece = (Cut, Cut);
 
 /// The union of intervals and of sets of numbers; None where something else is among them.
-pub(super) fn union(items: &[Value]) -> Option<Value> {
+pub(super) fn union(items: &[Meaning]) -> Option<Meaning> {
     Some(value(joined(pieces(items)?)))
 }
 
 /// The one without the other, both as for a union.
-pub(super) fn difference(from: &[Value], what: &[Value]) -> Option<Value> {
+pub(super) fn difference(from: &[Meaning], what: &[Meaning]) -> Option<Meaning> {
     let mut left = joined(pieces(from)?);
     for (low, high) in joined(pieces(what)?) {
         let parts = left.into_iter().flat_map(|(start, end)| {
@@ -43,18 +43,18 @@ pub(super) fn difference(from: &[Value], what: &[Value]) -> Option<Value> {
     Some(value(left))
 }
 
-fn pieces(items: &[Value]) -> Option<Vec<Piece>> {
+fn pieces(items: &[Meaning]) -> Option<Vec<Piece>> {
     let mut pieces = Vec::with_capacity(items.len());
     for item in items {
         match item {
-            Value::Group { open, close, items } => pieces.push(interval(*open, *close, items)?),
-            Value::Set(points) => {
+            Meaning::Group { open, close, items } => pieces.push(interval(*open, *close, items)?),
+            Meaning::Set(points) => {
                 for point in points {
                     let end = finite(point)?;
                     pieces.push(((end.clone(), false), (end, true)));
                 }
             }
-            Value::Union(items) => pieces.extend(self::pieces(items)?),
+            Meaning::Union(items) => pieces.extend(self::pieces(items)?),
             _ => return None,
         }
     }
@@ -62,21 +62,21 @@ fn pieces(items: &[Value]) -> Option<Vec<Piece>> {
 }
 
 /// An interval that is not empty.
-fn interval(open: char, close: char, items: &[Value]) -> Option<Piece> {
+fn interval(open: char, close: char, items: &[Meaning]) -> Option<Piece> {
     let [low, high] = items else { return None };
     let piece = ((end(low)?, open == '('), (end(high)?, close == ']'));
     (matches!((open, close), ('(' | '[', ')' | ']')) && piece.0 < piece.1).then_some(piece)
 }
 
-fn end(value: &Value) -> Option<End> {
+fn end(value: &Meaning) -> Option<End> {
     match value {
-        Value::Quantity(Quantity { number: Number::NegativeInfinity, .. }) => Some(End::NegativeInfinity),
-        Value::Quantity(Quantity { number: Number::Infinity, .. }) => Some(End::Infinity),
+        Meaning::Quantity(Quantity { number: Number::NegativeInfinity, .. }) => Some(End::NegativeInfinity),
+        Meaning::Quantity(Quantity { number: Number::Infinity, .. }) => Some(End::Infinity),
         _ => finite(value),
     }
 }
 
-fn finite(value: &Value) -> Option<End> {
+fn finite(value: &Meaning) -> Option<End> {
     value.expression()?.rational().map(End::Finite)
 }
 
@@ -94,27 +94,27 @@ fn joined(mut pieces: Vec<Piece>) -> Vec<Piece> {
 }
 
 /// Pieces as a value; single points are one set.
-fn value(pieces: Vec<Piece>) -> Value {
+fn value(pieces: Vec<Piece>) -> Meaning {
     let (points, intervals): (Vec<Piece>, Vec<Piece>) = pieces.into_iter().partition(|(low, high)| low.0 == high.0);
-    let mut items: Vec<Value> = intervals.into_iter().map(interval_value).collect();
+    let mut items: Vec<Meaning> = intervals.into_iter().map(interval_value).collect();
     if !points.is_empty() {
-        items.push(Value::Set(points.into_iter().map(|(low, _)| end_value(low.0)).collect()));
+        items.push(Meaning::Set(points.into_iter().map(|(low, _)| end_value(low.0)).collect()));
     }
     items.sort();
     match items.pop() {
-        None => Value::EmptySet,
+        None => Meaning::EmptySet,
         Some(only) if items.is_empty() => only,
-        last => Value::Union(items.into_iter().chain(last).collect()),
+        last => Meaning::Union(items.into_iter().chain(last).collect()),
     }
 }
 
-fn interval_value(((low, after_low), (high, after_high)): Piece) -> Value {
+fn interval_value(((low, after_low), (high, after_high)): Piece) -> Meaning {
     let (open, close) = (if after_low { '(' } else { '[' }, if after_high { ']' } else { ')' });
-    Value::Group { open, close, items: vec![end_value(low), end_value(high)] }
+    Meaning::Group { open, close, items: vec![end_value(low), end_value(high)] }
 }
 
-fn end_value(end: End) -> Value {
-    Value::number(match end {
+fn end_value(end: End) -> Meaning {
+    Meaning::number(match end {
         End::NegativeInfinity => Number::NegativeInfinity,
         End::Finite(number) => Number::Finite(Fraction::constant(number)),
         End::Infinity => Number::Infinity,

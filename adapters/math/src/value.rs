@@ -6,7 +6,7 @@ use super::{ast::Operator, fraction::Fraction};
 
 /// An answer, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Value {
+pub(super) enum Meaning {
     Quantity(Quantity),
     /// A whole number that was written in a base.
     Based {
@@ -18,16 +18,16 @@ pub(super) enum Value {
     Group {
         open: char,
         close: char,
-        items: Vec<Value>,
+        items: Vec<Meaning>,
     },
     /// In braces: no element twice.
-    Set(Vec<Value>),
+    Set(Vec<Meaning>),
     /// Bare items, in any order.
-    List(Vec<Value>),
-    Union(Vec<Value>),
-    Difference(Box<Value>, Box<Value>),
-    Matrix(Vec<Vec<Value>>),
-    Ratio(Vec<Value>),
+    List(Vec<Meaning>),
+    Union(Vec<Meaning>),
+    Difference(Box<Meaning>, Box<Meaning>),
+    Matrix(Vec<Vec<Meaning>>),
+    Ratio(Vec<Meaning>),
     Relation(Relation),
     EmptySet,
 }
@@ -56,17 +56,17 @@ pub(super) struct Relation {
     pub(super) parts: Vec<(Operator, Fraction)>,
     pub(super) solved: Option<Solved>,
     /// What an equation such as `m+n=47` says that an expression is, which has no name.
-    pub(super) stated: Option<Box<Value>>,
+    pub(super) stated: Option<Box<Meaning>>,
 }
 
 /// A relation that says what one name is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Solved {
     pub(super) name: String,
-    pub(super) value: Box<Value>,
+    pub(super) value: Box<Meaning>,
 }
 
-impl Value {
+impl Meaning {
     pub(super) fn number(number: Number) -> Self {
         Self::Quantity(Quantity { number, unit: None, percent: false })
     }

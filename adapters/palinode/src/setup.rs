@@ -242,8 +242,8 @@ impl Setup {
     }
 
     /// Keeps the models of a run.
-    pub fn kept(&self, run: RunFolder) -> Kept<'_> {
-        Kept { run, setup: self }
+    pub fn kept(&self, run: RunFolder) -> Keeper<'_> {
+        Keeper { run, setup: self }
     }
 
     /// The type that weights are held in.
@@ -293,12 +293,12 @@ pub fn remove_exports(run: &Path) -> Result<(), HfError> {
 }
 
 /// A run's folder, and the types in which its model will be written.
-pub struct Kept<'a> {
+pub struct Keeper<'a> {
     run: RunFolder,
     setup: &'a Setup,
 }
 
-impl Keep<Decoder> for Kept<'_> {
+impl Keep<Decoder> for Keeper<'_> {
     fn wish(&mut self, done: usize) -> Wish {
         Keep::<Decoder>::wish(&mut self.run, done)
     }

@@ -9,7 +9,7 @@ use std::{
 use csv_core::{ReadRecordResult, ReaderBuilder};
 
 use super::{
-    Fault, Place, Row, Value,
+    Fault, Row, RowPlace, Value,
     text::{Unmarked, unmarked, utf8},
 };
 
@@ -129,11 +129,11 @@ impl<R: Read> Reader<R> {
     }
 
     /// Reads a record: where it starts, and its number of fields.
-    fn read_record(&mut self) -> Result<Option<(Place, usize)>, Fault> {
+    fn read_record(&mut self) -> Result<Option<(RowPlace, usize)>, Fault> {
         if !self.skip_blank_lines()? {
             return Ok(None);
         }
-        let place = Place::Line(self.line);
+        let place = RowPlace::Line(self.line);
         let (mut length, mut fields) = (0, 0);
         loop {
             let input = self.source.fill_buf()?;
@@ -160,7 +160,7 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    fn grow(&mut self, place: Place) -> Result<(), Fault> {
+    fn grow(&mut self, place: RowPlace) -> Result<(), Fault> {
         if self.record.len() >= MAX_RECORD {
             let reason = format!("longer than {MAX_RECORD} bytes; is a quote not closed?");
             return Err(Fault::At(place, reason));

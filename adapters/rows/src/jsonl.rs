@@ -14,7 +14,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    Fault, Place, Row, Value,
+    Fault, Row, RowPlace, Value,
     text::{Unmarked, unmarked, utf8},
 };
 
@@ -44,7 +44,7 @@ impl<R: Read> Reader<R> {
 
     pub(super) fn next(&mut self) -> Result<Option<Row>, Fault> {
         while if self.is_array { self.read_item()? } else { self.read_line()? } {
-            let place = Place::Line(self.line);
+            let place = RowPlace::Line(self.line);
             let wrong = |reason| Fault::At(place, reason);
             let text = utf8(&self.bytes).map_err(wrong)?.trim();
             if !text.is_empty() {
@@ -62,7 +62,7 @@ impl<R: Read> Reader<R> {
         self.line += 1;
         let read = self.source.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut self.bytes)?;
         if read > MAX_LINE {
-            return Err(Fault::At(Place::Line(self.line), format!("longer than {MAX_LINE} bytes")));
+            return Err(Fault::At(RowPlace::Line(self.line), format!("longer than {MAX_LINE} bytes")));
         }
         Ok(read > 0)
     }

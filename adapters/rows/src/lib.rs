@@ -72,14 +72,14 @@ impl Display for Format {
 
 /// Where a row is in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum RowPlace {
     /// The line on which a row of text starts, from 1.
     Line(usize),
     /// The number of a row without lines, from 1.
     Row(usize),
 }
 
-impl Place {
+impl RowPlace {
     /// An error about what is there.
     pub fn error(&self, path: &Path, reason: String) -> RowsError {
         match *self {
@@ -89,7 +89,7 @@ impl Place {
     }
 }
 
-impl Display for Place {
+impl Display for RowPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(line) => write!(f, "line {line}"),
@@ -164,7 +164,7 @@ enum Source {
 #[derive(Debug)]
 enum Fault {
     Io(io::Error),
-    At(Place, String),
+    At(RowPlace, String),
     Whole(String),
 }
 

@@ -10,7 +10,7 @@
 
 use std::{collections::HashSet, fs::File, sync::Arc};
 
-use super::{Fault, Place, Row};
+use super::{Fault, Row, RowPlace};
 
 mod bits;
 mod codec;
@@ -74,7 +74,7 @@ impl Reader {
             self.start(group);
         }
         self.row += 1;
-        let place = Place::Row(self.row);
+        let place = RowPlace::Row(self.row);
         let at = |fault| if let Fault::Whole(reason) = fault { Fault::At(place, reason) } else { fault };
         let fields = record::record(&self.schema.fields, &mut self.columns).map_err(at)?;
         self.left -= 1;

@@ -53,14 +53,14 @@ fn every_format_holds_the_same_rows() {
     ];
     for (name, text, lines) in texts {
         let rows: Vec<Row> = Rows::open(&file(&folder, name, text.as_bytes())).unwrap().collect::<Result<_, _>>().unwrap();
-        assert_eq!(rows.iter().map(|row| row.place).collect::<Vec<_>>(), lines.map(Place::Line), "{name}");
+        assert_eq!(rows.iter().map(|row| row.place).collect::<Vec<_>>(), lines.map(RowPlace::Line), "{name}");
         assert_eq!(rows[1].keys().collect::<Vec<_>>(), ["q", "a"]);
         let read = |field| rows.iter().map(|row| row.at(field).unwrap().as_text().unwrap().into_owned()).collect::<Vec<_>>();
         assert_eq!((read("q"), read("a")), (vec!["one".into(), "two".into()], vec!["1".into(), "2".into()]), "{name}");
     }
     let rows: Vec<Row> = Rows::open(&fixture("small.parquet")).unwrap().collect::<Result<_, _>>().unwrap();
     assert_eq!(rows.len(), 3);
-    assert_eq!((rows[2].place, rows[2].place.to_string()), (Place::Row(3), "row 3".into()));
+    assert_eq!((rows[2].place, rows[2].place.to_string()), (RowPlace::Row(3), "row 3".into()));
     assert_eq!(rows[2].at("a.1"), Some(&Value::Number("3".into())));
 }
 
@@ -77,9 +77,9 @@ fn errors_name_the_file_and_the_place_and_end_the_rows() {
 
     assert!(matches!(Rows::open(&folder.path().join("missing.csv")), Err(RowsError::Io { .. })));
     assert!(matches!(Rows::open(&file(&folder, "a.csv", b"")), Err(RowsError::File { .. })));
-    let error = Place::Row(7).error(&path, "is odd".into());
+    let error = RowPlace::Row(7).error(&path, "is odd".into());
     assert!(matches!(&error, RowsError::File { reason, .. } if reason == "row 7: is odd"), "{error}");
-    assert_eq!(Place::Line(7).to_string(), "line 7");
+    assert_eq!(RowPlace::Line(7).to_string(), "line 7");
 }
 
 #[test]

@@ -4,18 +4,18 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::Place;
+use super::RowPlace;
 
 /// A row: names and their values, in the order of the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Where it is in its file.
-    pub place: Place,
+    pub place: RowPlace,
     fields: Vec<(String, Value)>,
 }
 
 impl Row {
-    pub(super) fn new(place: Place, fields: Vec<(String, Value)>) -> Self {
+    pub(super) fn new(place: RowPlace, fields: Vec<(String, Value)>) -> Self {
         Self { place, fields }
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::Path};
 
 use palinode_core::task::Split;
-use palinode_rows::{Place, Row, Rows, RowsError};
+use palinode_rows::{Row, RowPlace, Rows, RowsError};
 use palinode_text::Conversation;
 
 use crate::{digits::spread, error::TaskError, layout::Layout, verifiers::TextVerifier};
@@ -22,7 +22,7 @@ const HELD_OUT: u64 = 5;
 
 /// A problem as text.
 pub(crate) struct Entry {
-    pub(crate) place: Place,
+    pub(crate) place: RowPlace,
     pub(crate) split: Split,
     pub(crate) prompt: Conversation,
     pub(crate) answer: String,
@@ -30,7 +30,7 @@ pub(crate) struct Entry {
 
 /// A row that is no problem.
 pub(crate) struct LeftOut {
-    pub(crate) place: Place,
+    pub(crate) place: RowPlace,
     /// Of two files, that of which it is one.
     pub(crate) split: Split,
     /// The reference, where there is one.

@@ -37,6 +37,8 @@ impl Layout {
     /// Names of the built-in layouts.
     pub const NAMES: [&str; 7] = ["plain", "gsm8k", "math", "verl", "trl", "openai", "reasoning-gym"];
 
+    /// The layout of this name, of those that are built in.
+    ///
     /// | name | fields | judged by |
     /// |---|---|---|
     /// | `plain` | `prompt` and `answer` | `exact` |

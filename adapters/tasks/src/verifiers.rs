@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Exact`] | its text is the reference's |
 //! | [`Numeric`] | its number is the reference's, within a tolerance |
-//! | [`Gsm8k`] | the number behind its last `####`, or else its last number, is the reference's |
+//! | [`Gsm8k`] | the number after its last `####`, or else its last number, is the reference's |
 //! | [`Boxed`] | the content of its last `\boxed{}` means what the reference's means, in a [`Form`](palinode_math::Form) |
 //! | [`Math`] | as `Boxed`, but an answer without a box is read whole |
 //! | [`Choice`] | it names the reference's letter |

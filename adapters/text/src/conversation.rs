@@ -122,7 +122,7 @@ impl From<&str> for Conversation {
     }
 }
 
-/// A plain problem as it is; else each message on lines of its own, behind its role.
+/// A plain problem as it is; else each message on lines of its own, after its role.
 impl fmt::Display for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_plain() {

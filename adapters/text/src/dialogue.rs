@@ -48,7 +48,7 @@ impl Dialogue for Vocabulary {
         self
     }
 
-    /// The characters of each message; behind those of the user the `answer` token, and behind others the `end` token.
+    /// The characters of each message; after those of the user the `answer` token, and after others the `end` token.
     fn prompt(&self, conversation: &Conversation) -> Result<Vec<u32>, TextError> {
         let mut ids = Vec::new();
         for message in conversation.messages() {

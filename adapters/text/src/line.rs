@@ -1,6 +1,6 @@
 //! Text on one line.
 
-/// The text with single spaces for all white space, cut behind `width` characters.
+/// The text with single spaces for all white space, cut after `width` characters.
 pub fn one_line(text: &str, width: usize) -> String {
     let line = collapsed(text);
     match line.char_indices().nth(width) {

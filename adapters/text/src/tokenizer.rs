@@ -10,7 +10,7 @@ use crate::{error::TextError, vocabulary::Vocabulary};
 /// - Ids of `encode` are below `len`.
 #[expect(clippy::len_without_is_empty, reason = "a tokenizer without tokens is none")]
 pub trait Tokenizer: Send + Sync {
-    /// Ids of a text, with nothing added before or behind it.
+    /// Ids of a text, with nothing added before or after it.
     ///
     /// # Errors
     /// [`TextError`] when the text can't be expressed.

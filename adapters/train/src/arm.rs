@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 
-/// What is compared. All arms take the same number of RL steps.
+/// One arm of a study: which objectives a run has. All arms take the same number of RL steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Arm {
@@ -90,7 +90,7 @@ impl fmt::Display for Arm {
     }
 }
 
-/// What the stages of an arm are made of; a [`TrainConfig`](crate::config::TrainConfig) has them.
+/// The numbers that the stages of an arm are made of; a [`TrainConfig`](crate::config::TrainConfig) has them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Numbers {

@@ -136,7 +136,7 @@ pub enum TrainError {
         /// The folder.
         run: PathBuf,
     },
-    /// Somebody asked the run to stop; its state was stored behind the last step.
+    /// Somebody asked the run to stop; its state was stored after the last step.
     #[error("interrupted; everything up to the last step was stored")]
     Interrupted,
     /// A file of the run could not be read or written.

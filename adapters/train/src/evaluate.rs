@@ -54,7 +54,7 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// The evaluation of these problems and of others behind them.
+    /// The evaluation of these problems and of others after them.
     pub fn merge(self, other: Self) -> Self {
         let mut transitions = self.transitions;
         transitions.merge(&other.transitions);
@@ -62,7 +62,7 @@ impl Evaluation {
     }
 }
 
-/// What [`play_greedily`] comes to.
+/// Plays greedily on these problems, and counts what comes of it.
 ///
 /// # Errors
 /// As there.

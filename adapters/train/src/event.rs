@@ -136,7 +136,7 @@ pub enum Event {
         /// In words.
         message: String,
     },
-    /// The weights that KL was measured against are, behind the last step, bit for bit what they were before the first.
+    /// The weights that KL was measured against are, after the last step, bit for bit what they were before the first.
     Reference {
         /// SHA-256 over all of them (see [`crate::trainable::fingerprint`]).
         fingerprint: String,
@@ -343,7 +343,7 @@ pub struct Episode {
     pub reference: String,
     /// Ids between two attempts.
     pub revision_ids: Vec<u32>,
-    /// The ids put behind an attempt that was cut off, before those: without the first of them, where it ends with these.
+    /// The ids put after an attempt that was cut off, before those: without the first of them, where it ends with these.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub closing_ids: Vec<u32>,
     /// The attempts.

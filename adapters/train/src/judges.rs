@@ -58,7 +58,7 @@ struct Missing {
 }
 
 impl Judges {
-    /// Verdicts may take so long; as long as they like where there is no limit.
+    /// Judges who wait so long for a verdict, and without end where there is no limit.
     pub fn new(limit: Option<Duration>) -> Self {
         Self { limit, idle: Mutex::default(), stuck: Arc::default(), missing: Mutex::default() }
     }
@@ -68,7 +68,7 @@ impl Judges {
         self.limit
     }
 
-    /// The task's verifier as seen from here: it never panics, and it returns within the limit where the task lets its verifier be asked on another
+    /// A verifier with the task's verdicts that never panics, and returns within the limit where the task lets its verifier be asked on another
     /// thread ([`MultiTurnTask::detached`]).
     pub fn of<'a>(&'a self, task: &'a dyn MultiTurnTask) -> Judge<'a> {
         Judge { judges: self, task, detached: self.limit.and_then(|_| task.detached()) }
@@ -81,6 +81,8 @@ impl Judges {
         found.map(|missing| missing.reason.clone())
     }
 
+    /// Ends a run that waits for too many verdicts.
+    ///
     /// # Errors
     /// [`TrainError::Stuck`] when [`MOST_STUCK`] threads have been left behind.
     pub fn require_progress(&self, task: &dyn MultiTurnTask) -> Result<(), TrainError> {

@@ -46,7 +46,7 @@ pub fn train<M: Trainable>(
     Training::new(task, config, workers).run(start, kept, sink)
 }
 
-/// A run that is about to begin or to go on: as [`train`], but for what is changed here.
+/// A run that is about to begin or to go on, where [`train`]'s own choices may be changed first.
 pub struct Training<'a, M> {
     task: &'a dyn MultiTurnTask,
     config: &'a TrainConfig,

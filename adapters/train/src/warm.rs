@@ -39,7 +39,7 @@ use crate::{
     },
     play::{play, rollout_config},
     run::{
-        keep::{Inside, State, behind_step},
+        keep::{Inside, State, after_step},
         place::{Place, WarmPlace},
         progress::{Progress, Resumed},
     },
@@ -123,7 +123,7 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
             };
             self.report(loss, accuracy, None)?;
             self.place.over = accuracy.is_some_and(|accuracy| accuracy >= warm.target_accuracy);
-            self.behind_step(learner, None)?;
+            self.after_step(learner, None)?;
         }
         Ok(())
     }
@@ -155,16 +155,16 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
             };
             self.report(loss, None, fixed)?;
             self.place.over = fixed.is_some_and(|fixed| fixed >= target);
-            self.behind_step(learner, Some(snapshot))?;
+            self.after_step(learner, Some(snapshot))?;
         }
         Ok(())
     }
 
     /// Stores what is needed to go on from here, where that is wished.
-    fn behind_step(&mut self, learner: &Learner<M>, reference: Option<&M>) -> Result<(), TrainError> {
+    fn after_step(&mut self, learner: &Learner<M>, reference: Option<&M>) -> Result<(), TrainError> {
         let (place, clock) = (self.place, self.course.clock);
         let nothing = Progress::default();
-        behind_step(self.course.kept, place.done, false, || State {
+        after_step(self.course.kept, place.done, false, || State {
             model: learner.model(),
             progress: &nothing,
             inside: Some(Inside { learner, reference, place: Place::Warm(place), began: 0.0 }),

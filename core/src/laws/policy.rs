@@ -12,8 +12,8 @@ use crate::{
     policy::{Decode, Policy},
 };
 
-/// Rows of tokens to score or to decode together.
-type Rows = Vec<Vec<u32>>;
+/// TokenRows of tokens to score or to decode together.
+type TokenRows = Vec<Vec<u32>>;
 
 impl Laws {
     /// The contract of [`Policy`] for token ids below `vocabulary`, with log-probabilities compared up to `tolerance` nats.
@@ -61,8 +61,8 @@ impl Laws {
         self.hold("cached decoding equals a full forward pass", &plays, |(prompts, samples, steps)| {
             let slices: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
             let (mut cache, logits) = policy.start(&slices, samples, CAPACITY).map_err(|error| format!("{error}"))?;
-            let mut read: Rows = prompts.iter().flat_map(|prompt| (0..samples).map(|_| prompt.clone())).collect();
-            let last = |rows: &Rows, which: &[usize]| -> Rows { which.iter().map(|&row| rows[row].clone()).collect() };
+            let mut read: TokenRows = prompts.iter().flat_map(|prompt| (0..samples).map(|_| prompt.clone())).collect();
+            let last = |rows: &TokenRows, which: &[usize]| -> TokenRows { which.iter().map(|&row| rows[row].clone()).collect() };
             let everyone: Vec<usize> = (0..read.len()).collect();
             self.next_is(policy, &last(&read, &everyone), logits, tolerance)?;
             for (drawn, length, salt) in steps {
@@ -74,7 +74,7 @@ impl Laws {
                     continue;
                 }
                 let token = |row: usize, at: usize| salt.wrapping_mul(31).wrapping_add((row * 7 + at) as u32) % vocabulary as u32;
-                let new: Rows = rows.iter().map(|&row| (0..length).map(|at| token(row, at)).collect()).collect();
+                let new: TokenRows = rows.iter().map(|&row| (0..length).map(|at| token(row, at)).collect()).collect();
                 let logits = policy.extend(&mut cache, &rows, &new.iter().map(Vec::as_slice).collect::<Vec<_>>());
                 rows.iter().zip(&new).for_each(|(&row, new)| read[row].extend(new));
                 self.next_is(policy, &last(&read, &rows), logits, tolerance)?;

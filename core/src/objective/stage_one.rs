@@ -8,6 +8,8 @@ use crate::{
     per_attempt::PerAttempt,
 };
 
+/// Stage I: the last attempt is paid its reward, and earlier attempts are held where they were.
+///
 /// max E[ r(y_K) − β₂ Σ_{k<K} KL(π‖π_ref on y_k) − β₁ KL(π‖π_ref on y_K) ].
 ///
 /// Only the last attempt's tokens are credited, with the last reward; r(y₁) is not used. Earlier attempts feel the anchor β₂ alone.

@@ -10,6 +10,8 @@ use crate::{
     shaping::{Shaping, Weight},
 };
 
+/// Stage II: every attempt is paid its own reward, and progress from one to the next is paid extra.
+///
 /// max E[ Σ_k ρ_k − β₁ Σ_k KL(π‖π_ref on y_k) ], ρ_k = r(y_k) + α (r(y_k) − r(y_{k−1})), each ρ_k credited to attempt k.
 ///
 /// # Source

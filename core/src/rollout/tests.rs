@@ -10,7 +10,7 @@ struct Scripted {
     vocabulary: usize,
 }
 
-struct Rows {
+struct Read {
     tokens: Vec<Vec<u32>>,
     reads: usize,
 }
@@ -30,15 +30,15 @@ impl Scripted {
 }
 
 impl Decode for Scripted {
-    type Cache = Rows;
+    type Cache = Read;
 
-    fn start(&self, prompts: &[&[u32]], samples: usize, _: usize) -> Result<(Rows, Tensor<2>), Error> {
+    fn start(&self, prompts: &[&[u32]], samples: usize, _: usize) -> Result<(Read, Tensor<2>), Error> {
         let tokens: Vec<Vec<u32>> = prompts.iter().flat_map(|p| (0..samples).map(|_| p.to_vec())).collect();
         let logits = self.logits(&tokens.iter().collect::<Vec<_>>());
-        Ok((Rows { tokens, reads: prompts.iter().map(|p| p.len()).sum() }, logits))
+        Ok((Read { tokens, reads: prompts.iter().map(|p| p.len()).sum() }, logits))
     }
 
-    fn extend(&self, cache: &mut Rows, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
+    fn extend(&self, cache: &mut Read, rows: &[usize], tokens: &[&[u32]]) -> Tensor<2> {
         assert!(rows.is_sorted() && !rows.is_empty() && tokens.iter().all(|t| t.len() == tokens[0].len() && !t.is_empty()));
         for (&row, new) in rows.iter().zip(tokens) {
             cache.tokens[row].extend_from_slice(new);
@@ -178,7 +178,7 @@ fn ends_are_counted_and_truncation_is_never_rewarded() {
     assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
 }
 
-/// One attempt may be cut off behind an id that closes it; then only the rest is put there.
+/// One attempt may be cut off after an id that closes it; then only the rest is put there.
 #[test]
 fn an_attempt_that_was_cut_off_is_closed_by_all_ids_that_it_has_not_written() {
     let policy = Scripted { vocabulary: 5 };

@@ -13,7 +13,7 @@ fn read(bytes: &[u8], separator: u8) -> Result<(Vec<String>, Records), String> {
     let mut reader = Reader::new(bytes, separator, &[], &[]).map_err(shown)?;
     let mut records = Vec::new();
     while let Some(row) = reader.next().map_err(shown)? {
-        let Place::Line(line) = row.place else { panic!("{:?}", row.place) };
+        let RowPlace::Line(line) = row.place else { panic!("{:?}", row.place) };
         let field = |name: &String| match row.at(name) {
             Some(Value::Text(text)) => text.clone(),
             other => panic!("{other:?}"),
@@ -75,7 +75,7 @@ fn a_long_file_takes_no_more_memory_than_a_record() {
     let mut reader = Reader::new(source, b',', &[], &[]).unwrap();
     let mut count = 0;
     while let Some(row) = reader.next().unwrap() {
-        assert_eq!(row.place, Place::Line(2 + 3 * count));
+        assert_eq!(row.place, RowPlace::Line(2 + 3 * count));
         assert!(reader.buffered() < 32 << 10, "{}", reader.buffered());
         count += 1;
     }

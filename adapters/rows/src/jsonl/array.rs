@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 
 use super::{
-    super::{Fault, Place},
+    super::{Fault, RowPlace},
     MAX_LINE, Reader,
 };
 
@@ -47,7 +47,7 @@ impl<R: Read> Reader<R> {
     pub(super) fn read_item(&mut self) -> Result<bool, Fault> {
         self.bytes.clear();
         let first = self.skip(|byte| byte.is_ascii_whitespace() || *byte == b',')?;
-        let wrong = |line, reason: &str| Err(Fault::At(Place::Line(line), reason.into()));
+        let wrong = |line, reason: &str| Err(Fault::At(RowPlace::Line(line), reason.into()));
         match first {
             None => return wrong(self.line, "the array that the file is does not end; is it cut off?"),
             Some(b']') => {

@@ -14,7 +14,7 @@ fn read(bytes: &[u8]) -> Result<Vec<Row>, (usize, String)> {
         match reader.next() {
             Ok(Some(row)) => rows.push(row),
             Ok(None) => return Ok(rows),
-            Err(Fault::At(Place::Line(line), reason)) => return Err((line, reason)),
+            Err(Fault::At(RowPlace::Line(line), reason)) => return Err((line, reason)),
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -30,7 +30,7 @@ fn values_are_read_as_written() {
         b"\xEF\xBB\xBF \r\n{\"b\": -1.50e+3, \"a\": [true, false, null], \"c\": {\"d\": \"\\u00e9\\ud83d\\ude00\\n\"}}\r\n\n{}",
     )
     .unwrap();
-    assert_eq!(rows.iter().map(|row| row.place).collect::<Vec<_>>(), [Place::Line(2), Place::Line(4)]);
+    assert_eq!(rows.iter().map(|row| row.place).collect::<Vec<_>>(), [RowPlace::Line(2), RowPlace::Line(4)]);
     assert_eq!(rows[0].keys().collect::<Vec<_>>(), ["b", "a", "c"]);
     assert_eq!(rows[0].at("b"), Some(&Value::Number("-1.50e+3".into())));
     assert_eq!(rows[0].at("a"), Some(&Value::List(vec![Value::Bool(true), Value::Bool(false), Value::Null])));
@@ -69,7 +69,7 @@ fn bad_lines_are_refused_with_the_byte() {
 #[test]
 fn an_array_of_objects_is_read_over_whatever_lines() {
     let places = |text: &str| read(text.as_bytes()).map(|rows| rows.iter().map(|row| row.place).collect::<Vec<_>>());
-    let line = |lines: &[usize]| Ok(lines.iter().map(|&line| Place::Line(line)).collect());
+    let line = |lines: &[usize]| Ok(lines.iter().map(|&line| RowPlace::Line(line)).collect());
     assert_eq!(places("[]"), line(&[]));
     assert_eq!(places("\u{FEFF}\n [{\"a\": 1}, {\"a\": \"]}\\\"\"},{}]\n"), line(&[2, 2, 2]));
     assert_eq!(places("[\n  {\n    \"a\": [1,\n {}]\n  },\n  {\"a\": NaN},\n]\n"), line(&[2, 6]));
@@ -87,7 +87,7 @@ fn an_array_of_objects_is_read_over_whatever_lines() {
     let long = format!("[{}]", vec!["{\"a\": \"one\"}"; 1 << 16].join(",\n"));
     let mut reader = Reader::new(long.as_bytes()).unwrap();
     for i in 0..1 << 16 {
-        assert_eq!(reader.next().unwrap().unwrap().place, Place::Line(i + 1));
+        assert_eq!(reader.next().unwrap().unwrap().place, RowPlace::Line(i + 1));
     }
     assert!(reader.next().unwrap().is_none() && reader.buffered() < 32 << 10, "{}", reader.buffered());
 }

@@ -32,7 +32,7 @@ fn read(file: File) -> Result<Vec<String>, String> {
     let mut reader = Reader::new(file, &[], &[]).map_err(shown)?;
     let mut rows = Vec::new();
     while let Some(row) = reader.next().map_err(shown)? {
-        assert_eq!(row.place, Place::Row(rows.len() + 1));
+        assert_eq!(row.place, RowPlace::Row(rows.len() + 1));
         let field = |name: &str| format!("{name}={}", show(row.at(name).unwrap()));
         rows.push(row.keys().map(field).collect::<Vec<_>>().join(" "));
         assert!(rows.len() < 100_000, "endless rows");

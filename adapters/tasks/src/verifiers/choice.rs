@@ -12,7 +12,7 @@ use crate::error::TaskError;
 
 /// Right when the answer names the reference's letter.
 ///
-/// The letter stands in the last `\boxed{}`, or behind the last `answer is`, `answer:`, `I choose`, `答案是` or the like, or is the whole text; dressed as
+/// The letter stands in the last `\boxed{}`, or after the last `answer is`, `answer:`, `I choose`, `答案是` or the like, or is the whole text; dressed as
 /// `B`, `(B)`, `B.`, `**B**`, `\text{B}`, `Option B`, or `(B) blue`; a reason may follow, as in `B because ...` or `B, not A`. A text that names none this
 /// way, or several, is unparseable: a letter that happens to stand somewhere is not an answer. So is a letter that is denied (`I doubt that the answer is
 /// B`, `A. is wrong`), or taken back later, unless the later one is marked as the answer too (`Wait, that is wrong. The answer is C`).
@@ -98,7 +98,7 @@ impl TextVerifier for Choice {
     }
 }
 
-/// What stands behind a mark to the end of its line, and the lines after it.
+/// What stands after a mark to the end of its line, and the lines after it.
 fn line(text: &str, at: usize) -> (&str, &str) {
     let rest = text[at..].trim_start_matches(|c: char| matches!(c, ':' | '*' | '_') || c.is_whitespace());
     rest.split_once('\n').unwrap_or((rest, ""))
@@ -175,7 +175,7 @@ fn gives_reason(behind: &str) -> bool {
         && (REASONS.contains(&word.to_ascii_lowercase().as_str()) || behind.trim_start().starts_with("(not "))
 }
 
-/// Whether a remark in brackets follows, or behind a dash the text of the option: `C (the third one)`, `B - Paris`.
+/// Whether a remark in brackets follows, or after a dash the text of the option: `C (the third one)`, `B - Paris`.
 fn explains(behind: &str) -> bool {
     let dash = [" - ", " – ", " — "].iter().any(|dash| behind.starts_with(dash));
     dash || behind.strip_prefix(" (").is_some_and(|remark| remark.contains(')'))

@@ -16,6 +16,8 @@ pub struct All(Vec<Arc<dyn TextVerifier>>);
 pub struct Weighted(Vec<(f32, Arc<dyn TextVerifier>)>);
 
 impl All {
+    /// All of these parts.
+    ///
     /// # Errors
     /// [`TaskError::Verifier`] without parts.
     pub fn new(parts: Vec<Arc<dyn TextVerifier>>) -> Result<Self, TaskError> {

@@ -9,7 +9,7 @@ use super::{
 
 const MARKER: &str = "####";
 
-/// Right when the final number is the reference's. The final number stands behind the last `####`; a text without this mark may end in prose, and
+/// Right when the final number is the reference's. The final number stands after the last `####`; a text without this mark may end in prose, and
 /// its last number counts, unless it is a part of something larger: an operand of `20 - 2`, one of the several numbers of a row or a grid,
 /// the cents of `5 dollars and 30 cents`, the argument of `twice 36`, or a bound (`5 or more`, or `at least 5` as all that is said).
 #[derive(Debug, Clone, Copy, Default)]

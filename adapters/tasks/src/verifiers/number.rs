@@ -4,6 +4,7 @@ mod context;
 mod currency;
 mod cursor;
 mod latex;
+mod measure;
 mod words;
 
 use std::{fmt, ops::Range};
@@ -130,7 +131,7 @@ impl Number {
             return Err(format!("the last number, {}, is a part of something larger", text[place].trim()));
         }
         let percent = percent_sign(text[place.end..].trim_start()).is_some();
-        let unit = currency::of(&text[place.clone()], &text[place.end..]);
+        let unit = currency::of(&text[place.clone()], &text[place.end..]).or_else(|| measure::of(&text[place.end..]));
         Ok(Self { value, percent, unit, text: text[place].trim().to_owned() })
     }
 
@@ -184,7 +185,7 @@ fn quoted(text: &str, quote: char) -> Option<&str> {
     text.strip_prefix(quote)?.strip_suffix(close).filter(|inner| !inner.contains(close))
 }
 
-/// The text without a word that says nothing of the number behind it.
+/// The text without a word that says nothing of the number after it.
 fn without_word(text: &str) -> &str {
     let behind = |word: &&str| {
         let rest = strip_word(text, word)?;
@@ -193,7 +194,7 @@ fn without_word(text: &str) -> &str {
     ["exactly ", "only ", "just ", "precisely "].iter().find_map(behind).unwrap_or(text)
 }
 
-/// Whether a word takes the number behind it away from nothing, and that number.
+/// Whether a word takes the number after it away from nothing, and that number.
 fn unsigned(text: &str) -> (bool, &str) {
     let amount = ["minus ", "negative "].iter().find_map(|word| strip_word(text, word)).filter(|rest| rest.starts_with(is_start));
     amount.map_or((false, text), |amount| (true, amount))
@@ -204,7 +205,7 @@ fn is_start(c: char) -> bool {
     c.is_ascii_digit() || matches!(c, '$' | '.')
 }
 
-/// What stands behind a word in any case.
+/// What stands after a word in any case.
 fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     text.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word)).map(|start| &text[start.len()..])
 }
@@ -260,7 +261,7 @@ fn behind(text: &str, value: &BigRational) -> Option<Suffix> {
     Some(suffix(plain))
 }
 
-/// The text behind a percent sign.
+/// The text after a percent sign.
 fn percent_sign(text: &str) -> Option<&str> {
     let word = ["percent", "per cent", "pct"].iter().find_map(|sign| text.strip_prefix(sign));
     let ended = word.filter(|rest| !rest.starts_with(char::is_alphabetic));

@@ -45,7 +45,7 @@ use crate::{
     error::TrainError,
     gradient::Masters,
     run::{
-        files::Files,
+        files::FileSystem,
         keep::State,
         progress::{Resumed, Start},
         stored::Stored,
@@ -68,7 +68,7 @@ pub struct Checkpoints<M = Decoder> {
     origin: Option<M>,
 }
 
-/// What a checkpoint's weights belong to.
+/// What a run's checkpoints belong to: the model that they are weights of, and the one that it started from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -132,7 +132,7 @@ impl<M: Stored> Checkpoints<M> {
     }
 
     /// The same folder by way of another file system.
-    pub fn on(self, disk: Arc<dyn Files>) -> Self {
+    pub fn on(self, disk: Arc<dyn FileSystem>) -> Self {
         Self { store: self.store.on(disk), ..self }
     }
 
@@ -216,7 +216,7 @@ impl<M: Stored> Checkpoints<M> {
         Ok((self.card()?, model))
     }
 
-    /// Where to go on: behind the newest checkpoint that is whole, and for which enough is left of the run's files.
+    /// Where to go on: after the newest checkpoint that is whole, and for which enough is left of the run's files.
     ///
     /// # Errors
     /// As [`Checkpoints::newest`].

@@ -10,7 +10,7 @@ use std::{
 /// Operations that change a file system, each of which may fail.
 ///
 /// When one fails, what it should have changed is as it was, or partly changed in the place that was named, and nothing else.
-pub trait Files: fmt::Debug + Send + Sync {
+pub trait FileSystem: fmt::Debug + Send + Sync {
     /// Makes a folder, and those above it.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ pub trait Files: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone, Copy)]
 pub struct Disk;
 
-impl Files for Disk {
+impl FileSystem for Disk {
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         fs::create_dir_all(path)
     }

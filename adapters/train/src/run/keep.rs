@@ -1,4 +1,4 @@
-//! What the loop asks of whoever keeps a run: whether to store its state behind a step, and to store it.
+//! What the loop asks of whoever keeps a run: whether to store its state after a step, and to store it.
 
 use crate::{
     error::TrainError,
@@ -8,7 +8,7 @@ use crate::{
 
 /// Keeps a run, so that it can go on from where it was.
 pub trait Keep<M> {
-    /// What is to happen behind a step; `done` steps of the warm start, or of RL, have been taken.
+    /// What is to happen after a step; `done` steps of the warm start, or of RL, have been taken.
     fn wish(&mut self, done: usize) -> Wish {
         let _ = done;
         Wish::GoOn
@@ -36,7 +36,7 @@ impl<M> Keep<M> for () {
     }
 }
 
-/// What is to happen behind a step.
+/// What is to happen after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
     /// The next step.
@@ -69,7 +69,7 @@ impl<'a, M> State<'a, M> {
     }
 }
 
-/// What a state inside of a stage has more.
+/// What a state has besides, when it is taken inside of a stage.
 #[non_exhaustive]
 pub struct Inside<'a, M> {
     /// The optimiser's state.
@@ -89,8 +89,8 @@ impl<'a, M> Inside<'a, M> {
     }
 }
 
-/// Does behind a step what is wished: `state` is made only when it is to be stored. `last` says that the stage's end, which is stored anyhow, follows.
-pub(crate) fn behind_step<'a, M: 'a>(
+/// Does what is wished after a step: `state` is made only when it is to be stored. `last` says that the stage's end, which is stored anyhow, follows.
+pub(crate) fn after_step<'a, M: 'a>(
     kept: &mut dyn Keep<M>,
     done: usize,
     last: bool,

@@ -51,7 +51,7 @@ impl Progress {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Start<M> {
-    /// The model behind the last completed stage; random weights when none is.
+    /// The model after the last completed stage; random weights when none is.
     pub model: M,
     /// The base model, once it is complete.
     pub base: Option<M>,

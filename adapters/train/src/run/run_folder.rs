@@ -19,7 +19,7 @@ use crate::{
     event::{Event, Sink},
     run::{
         checkpoint::{ModelCard, Store, Written},
-        files::{Disk, Files as _},
+        files::{Disk, FileSystem as _},
         keep::{Keep, State, Wish},
         names::{EPISODES, INPUTS, METRICS, TIMES},
         occupancy::occupancy,
@@ -116,7 +116,7 @@ impl RunFolder {
         Self::open(lock, Written::default())
     }
 
-    /// Continues a run behind what was stored; what was written after it is dropped.
+    /// Goes on with a run from what was stored last; what was written after that is dropped.
     ///
     /// # Errors
     /// [`TrainError::Io`], [`TrainError::Damaged`] where there is no run.
@@ -131,13 +131,13 @@ impl RunFolder {
         Self { keeping, ..self }
     }
 
-    /// The same, with somebody who is asked behind every step.
+    /// The same, with somebody who is asked after every step.
     pub fn asking(self, ask: impl Fn() -> Wish + Send + Sync + 'static) -> Self {
         Self { ask: Arc::new(ask), ..self }
     }
 
     /// The same, whose checkpoints go by way of another file system.
-    pub fn on(self, disk: Arc<dyn crate::run::files::Files>) -> Self {
+    pub fn on(self, disk: Arc<dyn crate::run::files::FileSystem>) -> Self {
         Self { checkpoints: self.checkpoints.on(disk), ..self }
     }
 

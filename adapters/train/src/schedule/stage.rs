@@ -9,7 +9,7 @@ use crate::{
     gradient::learner::Learner,
     reinforce::Reinforce,
     run::{
-        keep::{Inside, State, behind_step},
+        keep::{Inside, State, after_step},
         place::Place,
         progress::{Progress, Resumed},
     },
@@ -52,7 +52,7 @@ impl<M: Trainable> Course<'_, M> {
             let between = rl_step.is_multiple_of(self.config.evaluation.every) && !last;
             let score = if between { Some(self.look_between(learner.model(), stage, rl_step, base)?) } else { None };
             let clock = self.clock;
-            behind_step(self.kept, rl_step, last, || State {
+            after_step(self.kept, rl_step, last, || State {
                 model: learner.model(),
                 progress,
                 inside: Some(Inside {

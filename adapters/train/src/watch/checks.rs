@@ -48,6 +48,8 @@ impl Check {
         self.measured <= self.bound
     }
 
+    /// This check, if it passes.
+    ///
     /// # Errors
     /// [`TrainError::Check`] when it does not pass.
     pub fn require(self) -> Result<Self, TrainError> {
@@ -59,7 +61,7 @@ impl Check {
     }
 }
 
-/// Largest difference allowed in a run between the log-probabilities of sampling and of training, nats: 0.01, or 64 units of rounding of the model's
+/// The largest difference that a run allows between the log-probabilities of sampling and of training, nats: 0.01, or 64 units of rounding of the model's
 /// narrowest weights, which is 0.5 in bf16, where a logit near 20 is rounded by up to 1/16. What decodes wrongly is off by nats.
 pub fn parity_bound<M: Module>(model: &M) -> f32 {
     let mut widest = RoundingUnit { unit: 0.0 };

@@ -12,7 +12,7 @@ const NONE: f64 = 0.001;
 /// Nats an attempt that a policy is away from its reference when it may move at all.
 const MOVED: f64 = 0.02;
 
-/// What of a step says why nothing is learned. Shares are in `[0, 1]`.
+/// The measures of a step from which one can tell why nothing is learned. Shares are in `[0, 1]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     /// Mean reward of the last attempt.

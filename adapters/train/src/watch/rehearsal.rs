@@ -12,7 +12,7 @@ use crate::{
     trainable::Trainable,
 };
 
-/// What was rehearsed.
+/// How large the largest piece of work is that a run tries before its first step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rehearsal {
     /// Episodes of a micro-batch.
@@ -22,7 +22,7 @@ pub struct Rehearsal {
 }
 
 impl<M: Trainable> Reinforce<'_, M> {
-    /// On every thread at once, makes room for the episodes that it decodes together, and then differentiates a micro-batch, all of them as long as
+    /// Tries the largest piece of work of a step on every thread at once: makes room for the episodes that it decodes together, and then differentiates a micro-batch, all of them as long as
     /// can be. Nothing is learned, and no random number is drawn.
     ///
     /// # Errors

@@ -144,7 +144,7 @@ mod tests {
     fn corrections_are_counted_among_wrong_first_attempts() {
         let groups = [
             group(0, &[[true, true], [true, true]]),
-            // A right last attempt behind a right first one corrects nothing.
+            // A right last attempt after a right first one corrects nothing.
             group(1, &[[true, true], [false, false]]),
             group(2, &[[false, true], [false, false]]),
         ];

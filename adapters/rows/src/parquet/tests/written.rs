@@ -118,7 +118,7 @@ fn a_small_file_does_not_make_a_large_row() {
     let mut reader = Reader::new(holding(&bytes), &[], &[]).unwrap();
     assert!(reader.next().unwrap().is_some());
     let error = reader.next().unwrap_err();
-    assert!(matches!(&error, Fault::At(Place::Row(2), reason) if reason == "longer than 16777216 bytes"), "{error:?}");
+    assert!(matches!(&error, Fault::At(RowPlace::Row(2), reason) if reason == "longer than 16777216 bytes"), "{error:?}");
 }
 
 proptest! {

@@ -8,7 +8,7 @@ use palinode_math::{Suffix, script, suffix};
 
 use super::cursor::CURRENCIES;
 
-/// Words behind a number, in the singular, that are no factor and yet change it.
+/// Words after a number, in the singular, that are no factor and yet change it.
 const CHANGING: [&str; 31] = [
     "squared",
     "cubed",
@@ -42,7 +42,7 @@ const CHANGING: [&str; 31] = [
     "mill",
     "factorial",
 ];
-/// Words behind `or` that make a bound of the number before it.
+/// Words after `or` that make a bound of the number before it.
 const OR_SO: [&str; 8] = ["more", "less", "fewer", "so", "greater", "higher", "lower", "thereabouts"];
 /// What stands next to a number that is only a part of something larger.
 const PARTS: [char; 10] = ['^', '_', '{', '}', '√', '½', '¼', '¾', '²', '³'];
@@ -50,7 +50,7 @@ const PARTS: [char; 10] = ['^', '_', '{', '}', '√', '½', '¼', '¾', '²', '�
 const OPERATORS: [char; 9] = ['+', '*', '×', '·', '⋅', '÷', '/', '^', '±'];
 const DASHES: [char; 4] = ['-', '−', '–', '—'];
 const RELATIONS: [char; 6] = ['<', '>', '!', '≤', '≥', '≠'];
-/// Words that change the number behind them.
+/// Words that change the number after them.
 const BEFORE: [&str; 30] = [
     "minus",
     "negative",
@@ -83,7 +83,9 @@ const BEFORE: [&str; 30] = [
     "factorial",
     "half",
 ];
-/// Words that make a bound or a guess of the number behind them, where nothing but an announcement stands before.
+/// Words of which the number behind them is a name, as in `10 is the answer to question 3`.
+const NAMED: [&str; 5] = ["question", "problem", "exercise", "equation", "example"];
+/// Words that make a bound or a guess of the number after them, where nothing but an announcement stands before.
 const BOUNDS: [&str; 22] = [
     "least",
     "most",
@@ -114,7 +116,7 @@ const ANNOUNCING: [&str; 8] = ["is", "answer", "be", "was", "so", "thus", "there
 const JOINING: [&str; 14] = ["or", "to", "and", "of", "over", "by", "x", "less", "mod", "per", "into", "in", "choose", "permute"];
 /// Words between `of` and a number.
 const DETERMINERS: [&str; 10] = ["the", "every", "each", "all", "those", "these", "his", "her", "their", "remaining"];
-/// Shares and functions, of which the number behind `of` is the whole or the argument.
+/// Shares and functions, of which the number after `of` is the whole or the argument.
 const SHARES: [&str; 32] = [
     "half",
     "third",
@@ -206,7 +208,7 @@ const MEASURES: [&str; 52] = [
     "million",
     "billion",
 ];
-/// Lone letters behind a number that may be factors or powers of ten.
+/// Lone letters after a number that may be factors or powers of ten.
 const LONE: [&str; 9] = ["k", "K", "M", "B", "x", "y", "z", "n", "X"];
 
 /// Whether the number at `place` is only a part of something larger, such as `2^5`, `5 million`, `20 - 2`, `1, 2, 3` or `f(5)`.
@@ -343,6 +345,7 @@ pub(super) fn is_operand(before: &str) -> bool {
     }
     let counted = || IN_WORDS.contains(&last_word(ahead).to_lowercase().as_str());
     BEFORE.contains(&lower.as_str())
+        || NAMED.contains(&lower.as_str())
         || JOINING.contains(&lower.as_str()) && ends_in_number(ahead)
         || matches!(lower.as_str(), "in" | "of" | "out") && counted()
         || lower == "of" && (SHARES.contains(&last_word(ahead).to_lowercase().as_str()) || ahead.ends_with('%'))
@@ -356,7 +359,7 @@ fn ends_in_operand(text: &str) -> bool {
     text.ends_with(is_end) || word.chars().count() == 1 && !matches!(word, "a" | "I") || !word.is_empty() && ends_in_number(ahead)
 }
 
-/// Whether an operator behind a number goes on with it: `5 + x`, `5 - x`, `5(x + 1)`, `5/n`.
+/// Whether an operator after a number goes on with it: `5 + x`, `5 - x`, `5(x + 1)`, `5/n`.
 fn is_continued(after: &str) -> bool {
     let line = after.trim_start_matches([' ', '\u{a0}', '$']);
     let Some(sign) = line.chars().next() else { return false };

@@ -64,7 +64,7 @@ impl<'a> Cursor<'a> {
         let from = self.at;
         let value = self.magnitude();
         let value = match self.next() {
-            // More digits behind it, or a mark that would go on with them.
+            // More digits after it, or a mark that would go on with them.
             Some(c) if c.is_ascii_digit() || matches!(c, '.' | ',' | '/' | ':') && digits(self.rest().chars().nth(1)) => None,
             _ => value,
         };
@@ -163,7 +163,7 @@ impl<'a> Cursor<'a> {
         self.rest().starts_with(',') && self.rest()[1..].starts_with(|c: char| c.is_ascii_digit())
     }
 
-    /// Groups behind commas, which separate nothing else within a number: of three digits, or of two but for the last, as in `12,34,567`.
+    /// Groups after commas, which separate nothing else within a number: of three digits, or of two but for the last, as in `12,34,567`.
     fn comma_groups(&mut self, digits: &mut String) -> Option<()> {
         let mut sizes = vec![digits.len()];
         while self.is_comma() {
@@ -180,7 +180,7 @@ impl<'a> Cursor<'a> {
         (*last == 3 && (thousands || lakhs) && !digits.starts_with('0')).then_some(())
     }
 
-    /// Groups of three digits behind one separator, the same throughout. Where another number may follow a space, there is no group.
+    /// Groups of three digits after one separator, the same throughout. Where another number may follow a space, there is no group.
     fn spaced_groups(&mut self, digits: &mut String) {
         let Some(separator) = self.next().filter(|c| SEPARATORS.contains(c)) else { return };
         if !(1..=3).contains(&digits.len()) || digits.starts_with('0') {
@@ -219,7 +219,7 @@ impl<'a> Cursor<'a> {
         Some(if negative { power.recip() } else { power })
     }
 
-    /// What stands behind `× 10^`.
+    /// What stands after `× 10^`.
     fn exponent_of_ten(&mut self) -> Option<(bool, String)> {
         self.skip_spaces();
         let times = ["\\times", "\\cdot", "×", "·", "*", "x"].iter().any(|sign| self.take(sign));

@@ -89,7 +89,7 @@ pub(super) fn last_span(text: &str) -> Option<(&str, &str)> {
     spans.into_iter().next()
 }
 
-/// Whether words behind a number change it.
+/// Whether words after a number change it.
 fn continues(behind: &str) -> bool {
     !behind.trim_start().is_empty() && !behind.starts_with(['.', ',', '!', ';', ':', '\n'])
 }

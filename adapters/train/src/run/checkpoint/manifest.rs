@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{MASTERS, MODEL, OPTIMIZER, REFERENCE, STATE, saved::is_name};
-use crate::{error::TrainError, run::files::Files, trainable::hex};
+use crate::{error::TrainError, run::files::FileSystem, trainable::hex};
 
 /// The version of the format that this code writes; it reads this one.
 pub const VERSION: u32 = 1;
@@ -69,7 +69,7 @@ impl Content {
 
 /// A folder that is being written.
 pub(super) struct Draft<'a> {
-    disk: &'a dyn Files,
+    disk: &'a dyn FileSystem,
     path: PathBuf,
     name: String,
     manifest: Manifest,
@@ -77,7 +77,7 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// A draft of the folder `name` in `parent`.
-    pub(super) fn new(disk: &'a dyn Files, parent: &Path, name: &str) -> Result<Self, TrainError> {
+    pub(super) fn new(disk: &'a dyn FileSystem, parent: &Path, name: &str) -> Result<Self, TrainError> {
         let path = parent.join(format!("{DRAFT}{name}"));
         clear(disk, &path)?;
         disk.create_folder(&path).map_err(|source| at(&path, source))?;
@@ -109,22 +109,22 @@ impl<'a> Draft<'a> {
 }
 
 /// Removes a checkpoint: first it stops being one.
-pub(super) fn remove(disk: &dyn Files, path: &Path) -> Result<(), TrainError> {
+pub(super) fn remove(disk: &dyn FileSystem, path: &Path) -> Result<(), TrainError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let old = path.with_file_name(format!("{OLD}{name}"));
     clear(disk, &old)?;
     disk.rename(path, &old).and_then(|()| disk.remove_folder(&old)).map_err(|source| at(path, source))
 }
 
-/// Gives a folder that is in the way, and that may be somebody's, the first free name behind its own.
-fn set_aside(disk: &dyn Files, path: &Path) -> Result<(), TrainError> {
+/// Gives a folder that is in the way, and that may be somebody's, the first free name after its own.
+fn set_aside(disk: &dyn FileSystem, path: &Path) -> Result<(), TrainError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let aside = (1..).map(|n| path.with_file_name(format!("{name}.aside-{n}"))).find(|aside| !aside.exists());
     disk.rename(path, &aside.unwrap_or_else(|| path.into())).map_err(|source| at(path, source))
 }
 
 /// Removes what is left of a draft; a folder that holds anything else is refused.
-fn clear(disk: &dyn Files, path: &Path) -> Result<(), TrainError> {
+fn clear(disk: &dyn FileSystem, path: &Path) -> Result<(), TrainError> {
     if path.exists() && !holds_only_ours(path) {
         return Err(TrainError::Foreign { path: path.into(), reason: "holds what no checkpoint has".into() });
     }
@@ -132,7 +132,7 @@ fn clear(disk: &dyn Files, path: &Path) -> Result<(), TrainError> {
 }
 
 /// Removes drafts that were left.
-pub(super) fn remove_drafts(disk: &dyn Files, parent: &Path) -> Result<(), TrainError> {
+pub(super) fn remove_drafts(disk: &dyn FileSystem, parent: &Path) -> Result<(), TrainError> {
     for name in folders(parent)? {
         let path = parent.join(&name);
         if is_draft(&name) && holds_only_ours(&path) {

@@ -20,7 +20,7 @@ use crate::{
 pub struct Saved {
     /// Complete stages, and RL steps taken.
     pub progress: Progress,
-    /// Where inside the stage behind them; nothing at a stage's end.
+    /// Where inside the stage after them; nothing at a stage's end.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub inside: Option<SavedInside>,
     /// Accuracy of the last attempt in percent, when exactly this model was evaluated.

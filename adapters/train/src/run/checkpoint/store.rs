@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::TrainError,
     run::{
-        files::{Disk, Files},
+        files::{Disk, FileSystem},
         keep::State,
         stored::Stored,
     },
@@ -27,7 +27,7 @@ use crate::{
 pub(crate) struct Store {
     pub(super) run: PathBuf,
     pub(super) folder: PathBuf,
-    disk: Arc<dyn Files>,
+    disk: Arc<dyn FileSystem>,
 }
 
 /// A checkpoint whose manifest and state could be read.
@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// The same folder by way of another file system.
-    pub(crate) fn on(self, disk: Arc<dyn Files>) -> Self {
+    pub(crate) fn on(self, disk: Arc<dyn FileSystem>) -> Self {
         Self { disk, ..self }
     }
 

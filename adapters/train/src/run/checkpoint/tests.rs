@@ -31,7 +31,7 @@ impl Faulty {
         Arc::new(Self { left: AtomicUsize::new(operation) })
     }
 
-    /// Whether this is the one; none before and none behind it fails.
+    /// Whether this is the one; none before and none after it fails.
     fn fails(&self) -> bool {
         self.left.fetch_sub(1, Ordering::Relaxed) == 0
     }
@@ -45,7 +45,7 @@ fn full() -> io::Error {
     io::Error::from(io::ErrorKind::StorageFull)
 }
 
-impl Files for Faulty {
+impl FileSystem for Faulty {
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         self.unless(|| Disk.create_folder(path))
     }
@@ -122,7 +122,7 @@ fn run() -> (TempDir, Checkpoints) {
     (folder, checkpoints)
 }
 
-/// Stores what a learner of `step` steps is, inside the stage behind the base.
+/// Stores what a learner of `step` steps is, inside the stage after the base.
 fn store(checkpoints: &Checkpoints, step: usize, score: Option<f64>, last: usize) -> Result<(), TrainError> {
     let (learner, progress) = (learner(step), progress(1, step));
     let guard = crate::watch::guard::Guard::new(crate::arm::StageName::StageOne);
@@ -159,7 +159,7 @@ fn newest(checkpoints: &Checkpoints) -> usize {
     step
 }
 
-/// Whatever operation fails, what is found behind it is the state before or the new one, whole; and the next attempt to store succeeds.
+/// Whatever operation fails, what is found after it is the state before or the new one, whole; and the next attempt to store succeeds.
 #[test]
 fn a_fault_anywhere_leaves_the_old_state_or_the_new_one() {
     let mut outcomes = [0, 0];
