@@ -2,7 +2,8 @@
 
 use super::{
     diff::changed,
-    episodes::{Attempt, Episode, Outcome},
+    episodes::Outcome,
+    log::{Attempt, Episode},
     text::{count, escape, stage_name},
 };
 

@@ -21,7 +21,7 @@ use std::{collections::HashSet, path::Path};
 
 pub(super) use self::page::page;
 use self::settings::Settings;
-use super::{ReportError, html::Config, read::Run, text::clip};
+use super::{ReportError, html::Config, run::Run, text::clip};
 
 /// One of the runs compared.
 #[derive(Debug)]

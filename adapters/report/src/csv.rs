@@ -7,14 +7,11 @@ use std::{
     path::Path,
 };
 
-use csv_core::WriteResult;
-use palinode_train::run::names::EPISODES;
-
 use crate::{
     ReportError,
-    lines::Lines,
-    run_log::{Logged, Record, RunLog},
+    log::{self, Fields, Kind, Line, Logged, RunLog},
 };
+use csv_core::WriteResult;
 
 /// More columns are no table of a run.
 const MAX_COLUMNS: usize = 1024;
@@ -43,8 +40,8 @@ pub fn write(run: &Path, table: Table, out: &mut dyn Write) -> Result<u64, CsvEr
     let mut csv = Csv { core: csv_core::Writer::new(), out, rows: 0 };
     match table {
         Table::Steps => steps(run, &mut csv)?,
-        Table::Evals => events(run, "eval", EVALS, &mut csv)?,
-        Table::Warm => events(run, "warm", WARM, &mut csv)?,
+        Table::Evals => events(run, Kind::Eval, EVALS, &mut csv)?,
+        Table::Warm => events(run, Kind::Warm, WARM, &mut csv)?,
         Table::Episodes => episodes(run, &mut csv)?,
     }
     csv.out.flush()?;
@@ -76,13 +73,14 @@ pub enum CsvError {
 }
 
 /// One row for each event of a kind.
-fn events(run: &Path, kind: &str, axes: &[&str], csv: &mut Csv<'_>) -> Result<(), CsvError> {
-    let names = figures(run, kind)?;
+fn events(run: &Path, kind: Kind, axes: &[&str], csv: &mut Csv<'_>) -> Result<(), CsvError> {
+    let [names] = figures(run, [kind])?;
     csv.row(axes.iter().copied().chain(names.iter().map(String::as_str)))?;
     let mut log = RunLog::open(run)?;
     while let Some(logged) = log.next()? {
-        if logged.kind() == kind {
-            csv.row([place(&logged, axes), cells(&logged, &names)].concat())?;
+        if logged.kind == kind {
+            let fields = read(&log, &logged)?;
+            csv.row([place(&logged, &fields, axes), cells(&fields, &names)].concat())?;
         }
     }
     Ok(())
@@ -90,29 +88,30 @@ fn events(run: &Path, kind: &str, axes: &[&str], csv: &mut Csv<'_>) -> Result<()
 
 /// One row for each RL step, with the evaluation that followed it.
 fn steps(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
-    let (of_step, of_eval) = (figures(run, "step")?, figures(run, "eval")?);
+    let [of_step, of_eval] = figures(run, [Kind::Step, Kind::Eval])?;
     let header = STEPS.iter().map(|&axis| axis.to_owned()).chain(of_step.iter().cloned());
     csv.row(header.chain(of_eval.iter().map(|name| format!("eval_{name}"))))?;
     let mut log = RunLog::open(run)?;
     let mut open: Option<Step> = None;
     while let Some(logged) = log.next()? {
-        let evaluated = match logged.kind().as_str() {
-            "step" => false,
-            "eval" => true,
+        let evaluated = match logged.kind {
+            Kind::Step => false,
+            Kind::Eval => true,
             _ => continue,
         };
-        let rl_step = logged.text("rl_step");
+        let fields = read(&log, &logged)?;
+        let rl_step = fields.text("rl_step");
         // The base model is evaluated without a step.
         if !evaluated || open.as_ref().is_none_or(|step| step.rl_step != rl_step) {
-            let measured = if evaluated { vec![String::new(); of_step.len()] } else { cells(&logged, &of_step) };
-            let began = Step { rl_step, measured: [place(&logged, STEPS), measured].concat(), eval: None };
+            let measured = if evaluated { vec![String::new(); of_step.len()] } else { cells(&fields, &of_step) };
+            let began = Step { rl_step, measured: [place(&logged, &fields, STEPS), measured].concat(), eval: None };
             if let Some(step) = open.replace(began) {
                 csv.row(step.row(of_eval.len()))?;
             }
         }
-        let last = logged.text("final") == "true";
+        let last = fields.text("final") == "true";
         if let Some(step) = open.as_mut().filter(|step| evaluated && (last || step.eval.as_ref().is_none_or(|(last, _)| !last))) {
-            step.eval = Some((last, cells(&logged, &of_eval)));
+            step.eval = Some((last, cells(&fields, &of_eval)));
         }
     }
     open.map_or(Ok(()), |step| csv.row(step.row(of_eval.len())))?;
@@ -138,11 +137,12 @@ impl Step {
 fn episodes(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
     const OF_ATTEMPT: [&str; 5] = ["text", "reward", "verdict", "why", "stop"];
     let header = EPISODE.iter().chain(&["attempt"]).chain(&OF_ATTEMPT).chain(&["tokens", "sampling_logprob"]);
-    let mut lines = Lines::<Record>::open(&run.join(EPISODES))?;
+    let mut records = log::episodes(run)?;
     csv.row(header)?;
-    while let Some(episode) = lines.next()? {
-        let attempts = episode.list::<Record>("attempts");
-        let attempts = attempts.ok_or_else(|| lines.malformed("expected an episode with a list of attempts".into()))?;
+    while let Some(line) = records.next_of_whole(Line::checked)? {
+        let episode = line.read::<Fields<'_>>().map_err(|reason| records.malformed(reason))?;
+        let attempts = episode.objects("attempts");
+        let attempts = attempts.ok_or_else(|| records.malformed("expected an episode with a list of attempts".into()))?;
         for (number, attempt) in (1..).zip(&attempts) {
             let tokens = attempt.list::<u32>("ids").map_or_else(String::new, |ids| ids.len().to_string());
             let logprob = attempt.list::<f64>("logprobs").map_or_else(String::new, |all| all.iter().sum::<f64>().to_string());
@@ -153,15 +153,14 @@ fn episodes(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
     Ok(())
 }
 
-/// The names of the figures of all events of a kind, in the order in which they appear.
-fn figures(run: &Path, kind: &str) -> Result<Vec<String>, ReportError> {
+/// The names of the figures of all events of each kind, in the order in which they appear.
+fn figures<const N: usize>(run: &Path, kinds: [Kind; N]) -> Result<[Vec<String>; N], ReportError> {
     let mut log = RunLog::open(run)?;
-    let mut names = Vec::new();
+    let mut found = [const { Vec::new() }; N];
     while let Some(logged) = log.next()? {
-        if logged.kind() != kind {
-            continue;
-        }
-        for (name, _) in logged.figures() {
+        let Some(index) = kinds.iter().position(|kind| *kind == logged.kind) else { continue };
+        let names = &mut found[index];
+        for (name, _) in read(&log, &logged)?.figures() {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -170,22 +169,27 @@ fn figures(run: &Path, kind: &str) -> Result<Vec<String>, ReportError> {
             return Err(log.malformed(format!("the events up to here have more than {MAX_COLUMNS} different figures")));
         }
     }
-    Ok(names)
+    Ok(found)
+}
+
+/// The fields of an event that was just read.
+fn read<'a>(log: &RunLog, logged: &'a Logged) -> Result<Fields<'a>, ReportError> {
+    logged.fields().map_err(|reason| log.malformed(reason))
 }
 
 /// What places an event.
-fn place(logged: &Logged, axes: &[&str]) -> Vec<String> {
+fn place(logged: &Logged, fields: &Fields<'_>, axes: &[&str]) -> Vec<String> {
     let cell = |axis: &&str| match *axis {
         SECONDS => logged.seconds.map_or_else(String::new, |seconds| seconds.to_string()),
-        axis => logged.text(axis),
+        axis => fields.text(axis),
     };
     axes.iter().map(cell).collect()
 }
 
 /// The figures of an event, in the order of `names`. Verdicts are counts: one that is not there was not given, where that attempt's are there.
-fn cells(logged: &Logged, names: &[String]) -> Vec<String> {
-    let figures = logged.figures();
-    let found = |name: &String| figures.iter().find(|(known, _)| known == name).map(|(_, number)| number.clone());
+fn cells(fields: &Fields<'_>, names: &[String]) -> Vec<String> {
+    let figures = fields.figures();
+    let found = |name: &String| figures.iter().find(|(known, _)| known == name).map(|(_, number)| (*number).to_owned());
     let verdicts = |name: &str, attempt: Option<u8>| name.starts_with("verdicts_") && attempt_of(name) == attempt;
     let absent = |name: &String| match figures.iter().any(|(known, _)| verdicts(known, attempt_of(name))) {
         true if name.starts_with("verdicts_") => "0".to_owned(),

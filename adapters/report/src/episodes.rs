@@ -2,12 +2,11 @@
 
 use std::{collections::VecDeque, io, path::Path};
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     ReportError,
-    lines::{Lines, Num, per_attempt, shown},
+    log::{self, Episode},
     text::clip,
 };
 
@@ -25,7 +24,7 @@ pub(super) struct Episodes {
 impl Episodes {
     /// Reads the file, keeping the latest problems of each outcome in each stage; a missing file is an empty sample.
     pub(super) fn read(folder: &Path) -> Result<Self, ReportError> {
-        let mut lines = match Lines::<Episode>::open(&folder.join("episodes.jsonl")) {
+        let mut records = match log::episodes(folder) {
             Err(ReportError::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self { missing: true, ..Self::default() });
             }
@@ -33,11 +32,11 @@ impl Episodes {
         };
         let mut pools = Pools::default();
         let mut total = 0;
-        while let Some(episode) = lines.next()? {
+        while let Some(episode) = records.next_of_whole(|line| line.read())? {
             total += 1;
             pools.take(episode);
         }
-        Ok(Self { shown: pools.select(), total, missing: false, cut: lines.cut })
+        Ok(Self { shown: pools.select(), total, missing: false, cut: records.is_cut() })
     }
 
     /// The stages of the sample, in the order of training.
@@ -55,19 +54,6 @@ impl Episodes {
     }
 }
 
-/// One problem and its attempts.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Episode {
-    pub(super) stage: String,
-    pub(super) rl_step: Num,
-    problem: Value,
-    pub(super) prompt: Option<String>,
-    pub(super) reference: Option<String>,
-    #[serde(deserialize_with = "per_attempt")]
-    pub(super) attempts: Vec<Attempt>,
-}
-
 impl Episode {
     /// What became of the first attempt; `None` for an episode without attempts.
     pub(super) fn outcome(&self) -> Option<Outcome> {
@@ -80,14 +66,10 @@ impl Episode {
         })
     }
 
-    pub(super) fn problem(&self) -> Option<String> {
-        shown(&self.problem)
-    }
-
     /// Bounds the memory a kept episode holds.
     fn clipped(mut self) -> Self {
         self.stage = clip(&self.stage, 40);
-        self.problem = shown(&self.problem).map_or(Value::Null, Value::String);
+        self.problem = self.problem().map_or(Value::Null, Value::String);
         for text in [&mut self.prompt, &mut self.reference].into_iter().flatten() {
             *text = clip(text, MAX_TEXT);
         }
@@ -97,22 +79,6 @@ impl Episode {
             attempt.why = clip(&attempt.why, MAX_WHY);
         }
         self
-    }
-}
-
-/// One complete response.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Attempt {
-    pub(super) text: Option<String>,
-    pub(super) verdict: String,
-    /// Why it earned that; empty where nothing is said.
-    pub(super) why: String,
-}
-
-impl Attempt {
-    pub(super) fn right(&self) -> bool {
-        self.verdict == "right"
     }
 }
 
@@ -195,6 +161,7 @@ const MAX_TEXT: usize = 2000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::{Attempt, Num};
 
     fn episode(problem: u64, first: &str, last: &str) -> Episode {
         let attempt = |verdict: &str| Attempt { text: Some("1".to_owned()), verdict: verdict.to_owned(), why: String::new() };

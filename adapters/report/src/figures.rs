@@ -2,8 +2,8 @@
 
 use super::{
     chart::{Axis, Chart, Line, Point, Tag},
-    lines::Num,
-    read::{Run, Step},
+    log::{Num, Step},
+    run::Run,
     stats::{smooth, wilson, window},
     text::{clip, count, percent, plain, signed, stage_name},
 };

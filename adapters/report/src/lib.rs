@@ -6,8 +6,8 @@
 //!
 //! ```text
 //! config.toml ─────┐
-//! metrics.jsonl ───┼─ lines ─ read / episodes ─ Run ─┬─ figures ─ chart ─┬─ html ─ render_html
-//! episodes.jsonl ──┘   (bounded memory)              └─ stats, diff ─────┘      render_effect_svg
+//! metrics.jsonl ───┼─ log ─ run, episodes ─┬─ figures ─ chart ─┬─ html ─ render_html
+//! episodes.jsonl ──┘    (bounded memory)   └─ stats, diff ─────┘      render_effect_svg
 //! ```
 //!
 //! The page needs no network and runs one script, which searches the episodes: its content security policy forbids everything
@@ -24,15 +24,13 @@ mod episodes;
 mod figures;
 pub mod follow;
 mod html;
-mod lines;
-mod read;
-mod run_log;
+mod log;
+mod run;
 mod series;
 mod stats;
 mod summary;
 mod svg;
 mod table;
-mod tail;
 pub mod tensorboard;
 mod text;
 mod verdicts;
@@ -45,10 +43,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::{chart::Frame, compare::Entry, episodes::Episodes, read::Run};
+use self::{chart::Frame, compare::Entry, episodes::Episodes, run::Run};
 pub use self::{
     diff::changed,
-    lines::MAX_LINE,
+    log::MAX_LINE,
     summary::{RunSummary, StageSummary, WarningSummary, summarize},
 };
 

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::{
     ReportError,
-    read::{Eval, Run},
+    log::{Eval, Warning},
+    run::Run,
     stats::wilson,
     table,
 };
@@ -96,7 +97,7 @@ pub struct WarningSummary {
 /// As there, for `metrics.jsonl` only.
 pub fn summarize(run: &Path) -> Result<RunSummary, ReportError> {
     let Run { about, rows, warnings, training, seconds, ended, .. } = Run::read(run)?;
-    let warning = |warning: super::read::Warning| WarningSummary {
+    let warning = |warning: Warning| WarningSummary {
         kind: warning.kind,
         stage: warning.stage,
         message: warning.message,

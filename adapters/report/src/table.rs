@@ -3,7 +3,8 @@
 use palinode_core::transitions::{Accuracy, Compared, first_got_worse};
 
 use super::{
-    read::{Eval, Run},
+    log::Eval,
+    run::Run,
     stats::{paired, wilson},
     text::{count, escape, percent, plain, signed, stage_name},
 };

@@ -20,7 +20,7 @@ use palinode_train::{
 
 use crate::{
     ReportError,
-    run_log::{Logged, RunLog},
+    log::{Fields, Kind, Logged, RunLog},
 };
 
 /// The name of the file. TensorBoard looks for `tfevents` in it.
@@ -59,7 +59,8 @@ impl EventFile {
         let first = [double(1, began), bytes(3, b"brain.Event:2")].concat();
         file.write(|file| write_record(file, &first))?;
         while let Some(logged) = log.next()? {
-            file.add(&logged)?;
+            let fields = logged.fields().map_err(|reason| log.malformed(reason))?;
+            file.add(&logged, &fields)?;
         }
         file.write(BufWriter::flush)?;
         Ok(file)
@@ -76,21 +77,21 @@ impl EventFile {
     }
 
     /// Appends what an event measured, where it is one that goes into a chart.
-    fn add(&mut self, logged: &Logged) -> Result<(), EventFileError> {
+    fn add(&mut self, logged: &Logged, fields: &Fields<'_>) -> Result<(), EventFileError> {
         if let Some(seconds) = logged.seconds {
             // The clock of a run that was resumed began anew.
             self.before += if seconds < self.seconds { self.seconds } else { 0.0 };
             self.seconds = seconds;
         }
-        let (group, step) = match logged.kind().as_str() {
-            "step" => ("train", "rl_step"),
-            "eval" => ("eval", "rl_step"),
-            "warm" => ("warm", "step"),
+        let (group, step) = match logged.kind {
+            Kind::Step => ("train", "rl_step"),
+            Kind::Eval => ("eval", "rl_step"),
+            Kind::Warm => ("warm", "step"),
             _ => return Ok(()),
         };
-        let Ok(step) = logged.text(step).parse::<i64>() else { return Ok(()) };
+        let Ok(step) = fields.text(step).parse::<i64>() else { return Ok(()) };
         let mut summary = Vec::new();
-        for (name, number) in logged.figures() {
+        for (name, number) in fields.figures() {
             // What TensorBoard draws has 32 bits.
             let Ok(number) = number.parse::<f64>() else { continue };
             let tag = format!("{group}/{name}");
@@ -110,8 +111,9 @@ impl Sink for EventFile {
     fn receive(&mut self, event: &Event) -> Result<(), TrainError> {
         let io = |source| TrainError::Io { path: self.path.clone(), source };
         let Some(logged) = Logged::of(event).map_err(|error| io(error.into()))? else { return Ok(()) };
+        let fields = logged.fields().map_err(|reason| io(io::Error::other(reason)))?;
         // Written through, for a TensorBoard that looks on.
-        self.add(&logged).and_then(|()| self.write(BufWriter::flush)).map_err(TrainError::from)
+        self.add(&logged, &fields).and_then(|()| self.write(BufWriter::flush)).map_err(TrainError::from)
     }
 }
 

@@ -303,7 +303,7 @@ fn a_malformed_line_is_named() {
 
 #[test]
 fn an_endless_line_is_refused() {
-    let long = format!("{}\n{}", eval("base", 0, 43.0, 43.0), " ".repeat(lines::MAX_LINE as usize + 1));
+    let long = format!("{}\n{}", eval("base", 0, 43.0, 43.0), " ".repeat(MAX_LINE as usize + 1));
     let run = folder(&[("metrics.jsonl", &long)]);
     assert!(matches!(render_html(run.path()), Err(ReportError::Malformed { line: 2, .. })));
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::{
-    lines::{ABSURD, MAX_ATTEMPTS},
-    read::{Eval, Run},
+    log::{ABSURD, Eval, MAX_ATTEMPTS},
+    run::Run,
     table::{small_share, table_start},
     text::{clip, count, escape, stage_name},
 };

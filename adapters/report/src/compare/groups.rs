@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        read::Eval,
+        log::Eval,
         stats::mean_and_deviation,
         table::{accuracy, delta},
     },

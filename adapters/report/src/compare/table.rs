@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        read::Eval,
+        log::Eval,
         stats::wilson,
         table::{interval, small, table_start, wrong_at_first},
         text::{count, duration, escape, plain, signed},

@@ -1,16 +1,17 @@
-//! The lines of a file that another process is still writing.
+//! The lines of a file that is complete, or that another process is still writing.
 
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use crate::MAX_LINE;
+/// The longest line of a log that is read, in bytes.
+pub const MAX_LINE: u64 = 4 << 20;
 
-/// Complete lines of a growing file, each once, with a bound on their length.
+/// The lines of a file, each once, as far as it has grown when it is looked at; with a bound on their length.
 #[derive(Debug)]
-pub(crate) struct Tail {
+pub(crate) struct Lines {
     path: PathBuf,
     reader: Option<BufReader<File>>,
     /// Bytes that were read.
@@ -35,12 +36,12 @@ pub(crate) enum Next<'a> {
     Nothing,
 }
 
-impl Tail {
+impl Lines {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, reader: None, offset: 0, line: 0, before: Vec::new(), buffer: Vec::new(), skipping: false }
     }
 
-    pub(crate) fn path(&self) -> &std::path::Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -59,7 +60,7 @@ impl Tail {
         Ok(true)
     }
 
-    /// The next line since the last [`Tail::look`].
+    /// The next line since the last [`Lines::look`].
     pub(crate) fn next(&mut self) -> io::Result<Next<'_>> {
         let Some(reader) = &mut self.reader else { return Ok(Next::Nothing) };
         loop {
@@ -82,6 +83,16 @@ impl Tail {
             }
         }
     }
+
+    /// What stands after the last complete line, once [`Lines::next`] has found nothing more: a line that is still being written, or one that a
+    /// killed run left unfinished.
+    pub(crate) fn rest(&self) -> Next<'_> {
+        match self.buffer.as_slice() {
+            _ if self.skipping => Next::TooLong,
+            [] => Next::Nothing,
+            rest => Next::Line(rest),
+        }
+    }
 }
 
 fn advance(offset: &mut u64, before: &mut Vec<u8>, read: &[u8]) {
@@ -99,18 +110,18 @@ mod tests {
 
     use super::*;
 
-    fn all(tail: &mut Tail) -> Vec<String> {
-        let mut lines = Vec::new();
+    fn all(lines: &mut Lines) -> Vec<String> {
+        let mut all = Vec::new();
         loop {
-            match tail.next().unwrap() {
-                Next::Line(line) => lines.push(String::from_utf8_lossy(line).into_owned()),
-                Next::TooLong => lines.push("too long".into()),
-                Next::Nothing => return lines,
+            match lines.next().unwrap() {
+                Next::Line(line) => all.push(String::from_utf8_lossy(line).into_owned()),
+                Next::TooLong => all.push("too long".into()),
+                Next::Nothing => return all,
             }
         }
     }
 
-    fn append(path: &std::path::Path, text: &[u8]) {
+    fn append(path: &Path, text: &[u8]) {
         OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text).unwrap();
     }
 
@@ -119,15 +130,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
         append(&path, b"one\ntw");
-        let mut tail = Tail::new(path.clone());
-        assert!(tail.look().unwrap());
-        assert_eq!(all(&mut tail), ["one"]);
+        let mut lines = Lines::new(path.clone());
+        assert!(lines.look().unwrap());
+        assert_eq!(all(&mut lines), ["one"]);
         append(&path, b"o\n\nthree");
-        assert!(tail.look().unwrap());
-        assert_eq!(all(&mut tail), ["two", ""]);
-        assert!(tail.look().unwrap());
-        assert!(all(&mut tail).is_empty());
-        assert_eq!(tail.line, 3);
+        assert!(lines.look().unwrap());
+        assert_eq!(all(&mut lines), ["two", ""]);
+        assert!(lines.look().unwrap());
+        assert!(all(&mut lines).is_empty());
+        assert_eq!(lines.line, 3);
     }
 
     #[test]
@@ -135,34 +146,34 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
         append(&path, b"one\ntwo\nthree\n");
-        let mut tail = Tail::new(path.clone());
-        assert!(tail.look().unwrap());
-        assert_eq!(all(&mut tail).len(), 3);
+        let mut lines = Lines::new(path.clone());
+        assert!(lines.look().unwrap());
+        assert_eq!(all(&mut lines).len(), 3);
         OpenOptions::new().write(true).open(&path).unwrap().set_len(4).unwrap();
-        assert!(!tail.look().unwrap() && tail.look().unwrap());
-        assert_eq!(all(&mut tail), ["one"]);
+        assert!(!lines.look().unwrap() && lines.look().unwrap());
+        assert_eq!(all(&mut lines), ["one"]);
         // It is longer than before when it is looked at, and still another one.
         fs::write(&path, "1\n2\n3\n4\n").unwrap();
-        assert!(!tail.look().unwrap() && tail.look().unwrap());
-        assert_eq!((all(&mut tail).len(), tail.line), (4, 4));
+        assert!(!lines.look().unwrap() && lines.look().unwrap());
+        assert_eq!((all(&mut lines).len(), lines.line), (4, 4));
     }
 
     #[test]
     fn endless_lines_are_passed_over_in_bounded_memory() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
-        let mut tail = Tail::new(path.clone());
+        let mut lines = Lines::new(path.clone());
         append(&path, b"one\n");
         append(&path, &vec![b'x'; 3 * MAX_LINE as usize]);
-        assert!(tail.look().unwrap());
-        assert_eq!(all(&mut tail), ["one"]);
+        assert!(lines.look().unwrap());
+        assert_eq!(all(&mut lines), ["one"]);
         append(&path, b"yyy");
-        assert!(tail.look().unwrap());
-        assert!(all(&mut tail).is_empty());
+        assert!(lines.look().unwrap());
+        assert!(all(&mut lines).is_empty());
         append(&path, b"zzz\ntwo\n");
-        assert!(tail.look().unwrap());
-        assert_eq!(all(&mut tail), ["too long", "two"]);
-        assert!(tail.buffer.capacity() as u64 <= 2 * MAX_LINE && tail.line == 3);
+        assert!(lines.look().unwrap());
+        assert_eq!(all(&mut lines), ["too long", "two"]);
+        assert!(lines.buffer.capacity() as u64 <= 2 * MAX_LINE && lines.line == 3);
     }
 
     #[test]
@@ -170,9 +181,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
         append(&path, &[0xff, 0xfe, 0, b'\n', b'a', b'\n']);
-        let mut tail = Tail::new(path);
-        assert!(tail.look().unwrap());
-        assert_eq!(tail.next().unwrap(), Next::Line(&[0xff, 0xfe, 0]));
-        assert_eq!(tail.next().unwrap(), Next::Line(b"a"));
+        let mut lines = Lines::new(path);
+        assert!(lines.look().unwrap());
+        assert_eq!(lines.next().unwrap(), Next::Line(&[0xff, 0xfe, 0]));
+        assert_eq!(lines.next().unwrap(), Next::Line(b"a"));
     }
 }

@@ -1,17 +1,15 @@
-//! Reads `metrics.jsonl` into what the report shows.
+//! Folds the events of a run into what the report shows.
 
 use std::path::Path;
 
-use palinode_train::verdicts::Example;
-use serde::Deserialize;
-use serde_json::Value;
+use palinode_train::run::names::METRICS;
 
 use super::{
     ReportError,
-    lines::{Lines, Num, per_attempt, shown},
+    log::{About, Eval, Known, Num, Reached, RunLog, Step, Warning},
     series::Series,
     text::clip,
-    verdicts::{Verdicts, examples},
+    verdicts::Verdicts,
 };
 
 /// What a run wrote about itself, bounded in size whatever the length of the run.
@@ -36,16 +34,14 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn read(folder: &Path) -> Result<Self, ReportError> {
-        let path = folder.join("metrics.jsonl");
-        let mut lines = Lines::<Event>::open(&path)?;
-        let mut run = Self::default();
-        while let Some(event) = lines.next()? {
+        let (mut log, mut run) = (RunLog::open(folder)?, Self::default());
+        while let Some(event) = log.next_as(|logged| logged.known())? {
             run.take(event);
         }
-        run.cut = lines.cut;
-        run.seconds = last_time(&folder.join("times.jsonl"))?;
+        run.cut = log.metrics.is_cut();
+        run.seconds = log.last_time()?;
         if run.rows.is_empty() {
-            return Err(ReportError::NoEvaluations { path });
+            return Err(ReportError::NoEvaluations { path: folder.join(METRICS) });
         }
         Ok(run)
     }
@@ -65,15 +61,15 @@ impl Run {
         self.evals.last_x().unwrap_or(0.0).max(self.steps.last_x().unwrap_or(0.0))
     }
 
-    fn take(&mut self, event: Event) {
-        self.ended = matches!(event, Event::End);
+    fn take(&mut self, event: Known) {
+        self.ended = matches!(event, Known::End);
         match event {
-            Event::Run(about) => self.about = about,
-            Event::Step(step) => self.take_step(step),
-            Event::Eval(eval) => self.take_eval(eval),
-            Event::Warning(warning) => self.take_warning(warning),
-            Event::Stage { stage, rl_step: Num(Some(x)) } => self.reach(&stage, x, x),
-            Event::Stage { .. } | Event::End | Event::Other => {}
+            Known::Run(about) => self.about = about,
+            Known::Step(step) => self.take_step(step),
+            Known::Eval(eval) => self.take_eval(eval),
+            Known::Warning(warning) => self.take_warning(warning),
+            Known::Stage(Reached { stage, rl_step: Num(Some(x)) }) => self.reach(&stage, x, x),
+            Known::Stage(_) | Known::End | Known::Other => {}
         }
     }
 
@@ -141,131 +137,12 @@ impl Run {
     }
 }
 
-/// The `run` event: who trained what on which task. Fields are shown as they are.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct About {
-    version: Value,
-    task: Value,
-    arm: Value,
-    seed: Value,
-    device: Value,
-    parameters: Num,
-}
-
-impl About {
-    /// The fields that are present, as label and text.
-    pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
-        let parameters = self.parameters.0.map(super::text::count);
-        let named = [("task", &self.task), ("arm", &self.arm), ("seed", &self.seed), ("device", &self.device)];
-        let mut fields: Vec<_> = named.iter().filter_map(|(name, value)| Some((*name, shown(value)?))).collect();
-        fields.extend(parameters.map(|number| ("parameters", number)));
-        fields.extend(shown(&self.version).map(|version| ("palinode", version)));
-        fields
-    }
-
-    /// One of those fields.
-    pub(super) fn field(&self, name: &str) -> Option<String> {
-        self.fields().into_iter().find(|(field, _)| *field == name).map(|(_, value)| value)
-    }
-}
-
-/// One optimiser step of RL. Fractions lie in 0..1; `reward` and `kl` have one entry per attempt.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Step {
-    stage: String,
-    rl_step: Num,
-    #[serde(deserialize_with = "per_attempt")]
-    pub(super) reward: Vec<Num>,
-    #[serde(deserialize_with = "per_attempt")]
-    pub(super) kl: Vec<Num>,
-    pub(super) i_to_c: Num,
-    pub(super) c_to_i: Num,
-    verdicts: Verdicts,
-}
-
-/// One evaluation, in percent.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Eval {
-    pub(super) stage: String,
-    pub(super) rl_step: Num,
-    #[serde(deserialize_with = "per_attempt")]
-    pub(super) acc: Vec<Num>,
-    acc_t1: Num,
-    acc_t2: Num,
-    pub(super) delta: Num,
-    pub(super) i_to_c: Num,
-    pub(super) c_to_i: Num,
-    pub(super) changed: Num,
-    pub(super) p_fix_wrong: Num,
-    pub(super) p_break_right: Num,
-    pub(super) n: Num,
-    pub(super) verdicts: Verdicts,
-    #[serde(deserialize_with = "examples")]
-    pub(super) examples: Vec<Example>,
-    /// Whether it ends its stage.
-    #[serde(rename = "final")]
-    pub(super) last: bool,
-}
-
-/// Warnings of one kind in one stage.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Warning {
-    pub(super) kind: String,
-    pub(super) stage: String,
-    #[serde(rename = "rl_step")]
-    pub(super) step: Num,
-    pub(super) message: String,
-    #[serde(skip)]
-    pub(super) first: Num,
-    #[serde(skip)]
-    pub(super) times: u64,
-}
-
 /// The RL steps a stage covers.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
     pub(super) stage: String,
     pub(super) start: f64,
     pub(super) end: f64,
-}
-
-/// When a run's last event happened; nothing where no times were kept.
-fn last_time(path: &Path) -> Result<Option<f64>, ReportError> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Time {
-        seconds: Num,
-    }
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let (mut times, mut last) = (Lines::<Time>::open(path)?, None);
-    while let Some(Time { seconds }) = times.next()? {
-        last = seconds.0.or(last);
-    }
-    Ok(last)
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum Event {
-    Run(About),
-    Step(Step),
-    Eval(Eval),
-    Warning(Warning),
-    Stage {
-        #[serde(default)]
-        stage: String,
-        #[serde(default)]
-        rl_step: Num,
-    },
-    End,
-    #[serde(other)]
-    Other,
 }
 
 /// At most this many stages and warnings are told apart.
