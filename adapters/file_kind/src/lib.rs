@@ -187,7 +187,7 @@ impl FileKind {
     }
 }
 
-/// `is compressed by gzip: unpack it with `gunzip``, to stand behind a name.
+/// `is compressed by gzip: unpack it with `gunzip``, to stand after a name.
 impl Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "is {}: {}", self.what(), self.remedy())

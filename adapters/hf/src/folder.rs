@@ -133,7 +133,7 @@ impl Folder {
         &self.spec.end_tokens
     }
 
-    /// The adapter that belongs to the model now.
+    /// The adapter that [`Folder::with_adapter`] put on, if there is one.
     pub fn adaptation(&self) -> Option<&Adaptation> {
         self.adaptation.as_ref()
     }

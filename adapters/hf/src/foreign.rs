@@ -23,7 +23,7 @@ const TOLD: usize = 4;
 /// Longest `adapter_config.json` whose base is told.
 const LONGEST: u64 = 1 << 20;
 
-/// How weights of other formats are made fit, in a sentence that stands behind their name.
+/// How weights of other formats are made fit, in a sentence that stands after their name.
 const SAVE: &str =
     "load it with Python's transformers and write it with `save_pretrained(FOLDER, safe_serialization=True)`, its tokenizer too";
 

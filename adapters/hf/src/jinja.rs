@@ -176,7 +176,7 @@ fn for_minijinja(source: &str) -> String {
             "raw" => {
                 // Nothing is a tag until the raw block ends.
                 let length = behind.find("endraw").unwrap_or(behind.len());
-                // Jinja keeps a line end behind this one tag, minijinja drops it unless it is told to.
+                // Jinja keeps a line end after this one tag, minijinja drops it unless it is told to.
                 match tag.strip_suffix("%}").filter(|tag| !tag.ends_with(['-', '+'])) {
                     Some(tag) => out.extend([tag, "+%}"]),
                     None => out.push_str(tag),

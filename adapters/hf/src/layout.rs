@@ -11,7 +11,7 @@ pub(crate) struct Piece {
     pub(crate) shape: Vec<usize>,
 }
 
-/// The tensors that stand in one parameter, one behind another along its outputs.
+/// The tensors that stand in one parameter, one after another along its outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pieces {
     pub(crate) pieces: Vec<Piece>,

@@ -301,7 +301,7 @@ fn cased(letter: char) -> bool {
     letter.is_lowercase() || letter.is_uppercase()
 }
 
-/// Every run of letters begins with a capital, also behind an apostrophe, as in Python.
+/// Every run of letters begins with a capital, also after an apostrophe, as in Python.
 fn title(text: &str) -> String {
     let mut inside = false;
     let mut written = String::new();

@@ -30,14 +30,14 @@ pub struct RoundingLoss {
 }
 
 impl RoundingLoss {
-    /// Lost over added.
+    /// The part of the change that rounding loses: [`lost`](Self::lost) over [`added`](Self::added).
     pub fn share(&self) -> f64 {
         self.lost / self.added
     }
 }
 
 impl Rounding {
-    /// Lost over added, over all elements of all tensors; none where nothing is rounded.
+    /// The part of all changes that rounding loses, each element counted once; `None` where nothing is rounded.
     pub fn share(&self) -> Option<f64> {
         let sum = |of: fn(&RoundingLoss) -> f64| self.tensors.iter().map(|loss| of(loss) * loss.elements as f64).sum::<f64>();
         (!self.tensors.is_empty()).then(|| sum(|loss| loss.lost) / sum(|loss| loss.added))

@@ -30,7 +30,7 @@ const MOST_FILES: usize = 1000;
 
 /// Where a tensor lies.
 #[derive(Debug, Clone)]
-struct Location {
+struct TensorPlace {
     file: PathBuf,
     info: TensorInfo,
     /// First byte of the tensor within the file.
@@ -40,7 +40,7 @@ struct Location {
 /// The tensors of a model, over one or several files.
 #[derive(Debug, Clone)]
 pub(crate) struct Shards {
-    places: BTreeMap<String, Location>,
+    places: BTreeMap<String, TensorPlace>,
 }
 
 impl Shards {
@@ -88,7 +88,7 @@ impl Shards {
 
     /// The numbers of a tensor, in f32. Its size was checked against its file's when the header was read.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<f32>, HfError> {
-        let Some(Location { file: path, info, start }) = self.places.get(name) else {
+        let Some(TensorPlace { file: path, info, start }) = self.places.get(name) else {
             return Err(HfError::Tensors { path: name.into(), differences: vec![format!("{name} is missing")] });
         };
         let io = |source| HfError::Io { path: path.clone(), source };
@@ -150,11 +150,11 @@ fn listed(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, HfError> {
 }
 
 /// Reads one file's header and checks it against the file's size: no hole, no overlap, nothing beyond the end.
-fn header(path: &Path) -> Result<Vec<(String, Location)>, HfError> {
+fn header(path: &Path) -> Result<Vec<(String, TensorPlace)>, HfError> {
     let (metadata, begin) = read_header(path)?;
     let place = |(name, info): (String, &TensorInfo)| {
         let start = begin + info.data_offsets.0 as u64;
-        (name, Location { file: path.to_owned(), info: info.clone(), start })
+        (name, TensorPlace { file: path.to_owned(), info: info.clone(), start })
     };
     Ok(metadata.tensors().into_iter().map(place).collect())
 }

@@ -64,7 +64,7 @@ impl FolderTokenizer {
         for token in &parts.added_tokens {
             same_id(&inner, &token.content, token.id, "it").map_err(format)?;
         }
-        // Tokens that were added later, such as a padding token, may lie behind the model's last: a text that holds one is refused.
+        // Tokens that were added later, such as a padding token, may lie after the model's last: a text that holds one is refused.
         let found = inner.get_vocab_size(false);
         if found > vocabulary {
             return Err(format(format!("knows {found} tokens, and the model has {vocabulary}")));
@@ -92,7 +92,7 @@ impl FolderTokenizer {
         self.inner.token_to_id(token)
     }
 
-    /// Ids of the model that no token has, ascending: those behind the last token, where a vocabulary was padded to a multiple of 64 or so, and
+    /// Ids of the model that no token has, ascending: those after the last token, where a vocabulary was padded to a multiple of 64 or so, and
     /// holes.
     pub fn unused(&self) -> Vec<u32> {
         let mut used = vec![false; self.vocabulary];
@@ -104,7 +104,7 @@ impl FolderTokenizer {
         used.iter().zip(0..).filter(|(used, _)| !**used).map(|(_, id)| id).collect()
     }
 
-    /// Ids of a text, and of what the tokenizer puts before or behind one, such as a mark of its beginning.
+    /// Ids of a text, and of what the tokenizer puts before or after one, such as a mark of its beginning.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].

@@ -188,7 +188,7 @@ fn templates_that_mean_harm() {
     refused("{% include 'chat_template' %}", "the chat template");
     refused("{{ messages", "the chat template, line 1");
     refused("{{ messages[0].content }}", "leaves out what was answered before");
-    refused("{% for m in messages %}{{ m.content }}{% endfor %}", "no token behind an answer");
+    refused("{% for m in messages %}{{ m.content }}{% endfor %}", "no token after an answer");
     refused("{% for m in messages %}{{ m.content }} by {{ m.role }}<|im_end|>{% endfor %}", "between an answer and its end");
     refused("{% for m in messages %}{{ m.content }}<|im_end|>{{ messages[0].content }}{% endfor %}", "depends on them");
 }
@@ -252,7 +252,7 @@ fn decoding_is_total() {
     }
 }
 
-/// Some folders add tokens behind the model's last id and never use them.
+/// Some folders add tokens after the model's last id and never use them.
 #[test]
 fn a_token_that_the_model_does_not_have_is_refused_where_it_is_used() {
     let last = tokenizer("chatml").id("<|im_end|>").unwrap();
@@ -261,7 +261,7 @@ fn a_token_that_the_model_does_not_have_is_refused_where_it_is_used() {
     assert!(short.encode("one<|im_end|>").unwrap_err().to_string().contains(&format!("is token id {last}")));
 }
 
-/// Ids without a token: behind the last one, and in holes.
+/// Ids without a token: after the last one, and in holes.
 #[test]
 fn ids_that_no_token_has_are_known() {
     let folder = tempfile::tempdir().unwrap();
@@ -277,7 +277,7 @@ fn ids_that_no_token_has_are_known() {
 
 /// The token was added, and the model's embeddings were not resized to hold it.
 #[test]
-fn an_end_of_turn_behind_the_last_row_is_refused_with_the_remedy() {
+fn an_end_of_turn_after_the_last_row_is_refused_with_the_remedy() {
     let folder = folder("chatml");
     let whole = FolderTokenizer::load(&folder.join("tokenizer.json"), 512).unwrap();
     let end = whole.id("<|im_end|>").unwrap();

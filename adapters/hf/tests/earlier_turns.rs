@@ -87,7 +87,7 @@ fn an_opening_that_changes_is_named() {
     );
 }
 
-/// An answer that was cut off gets all that the template writes behind one; one that ended has what it wrote itself.
+/// An answer that was cut off gets all that the template writes after one; one that ended has what it wrote itself.
 #[test]
 fn tokens_between_an_answer_and_its_end_close_one_that_was_cut_off() {
     let template = chatml("{{ m.content }}{% if m.role == 'assistant' %}<|endoftext|>{% endif %}");

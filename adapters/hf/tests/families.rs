@@ -20,7 +20,7 @@ struct Expected {
     ids: Vec<u32>,
     /// Of each id after the first.
     logprobs: Vec<f32>,
-    /// Of every id behind the last.
+    /// Of every id after the last.
     last: Vec<f32>,
     /// What follows the first six ids.
     greedy: Vec<u32>,

@@ -40,7 +40,7 @@ fn edit(folder: &Path, change: impl FnOnce(&mut Value)) {
     fs::write(path, value.to_string()).unwrap();
 }
 
-/// A safetensors file of this header and this many bytes behind it.
+/// A safetensors file of this header and this many bytes after it.
 fn weights(folder: &Path, header: &str, bytes: usize) {
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend(header.as_bytes());

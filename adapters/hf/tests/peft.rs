@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 /// What is refused, and a part of what is said; every other folder must be right.
 const REFUSED: [(&str, &str); 27] = [
-    ("alora", "`alora_invocation_tokens` (the adapter works only behind these tokens) is not supported"),
+    ("alora", "`alora_invocation_tokens` (the adapter works only after these tokens) is not supported"),
     ("bdlora", "`use_bdlora`"),
     ("init-corda", "init_lora_weights \"corda\" (it changes the base in a way that the folder does not hold)"),
     ("init-lora-ga", "init_lora_weights \"lora_ga\""),

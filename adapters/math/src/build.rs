@@ -11,36 +11,36 @@ use super::{
     interval,
     monomial::Generator,
     normal::normal_form,
-    value::{Meaning, Number, Quantity, Solved},
+    value::{NormalForm, Number, Quantity, Solved},
 };
 
 /// The largest base of a numeral: ten digits and the letters.
 const MAX_BASE: u32 = 36;
 
 /// The value of a node.
-pub(super) fn value(node: &Node, budget: &Budget) -> Bounded<Meaning> {
+pub(super) fn value(node: &Node, budget: &Budget) -> Bounded<NormalForm> {
     let values = |nodes: &[Node]| nodes.iter().map(|node| value(node, budget)).collect::<Bounded<Vec<_>>>();
     Ok(match node {
         Node::Quantity(quantity) => quantity_value(quantity, budget)?,
         Node::Based { digits, base } => based(digits, *base)?,
         Node::Word(word) => word_value(word),
-        Node::Group { open, close, items } => Meaning::Group { open: *open, close: *close, items: single(values(items)?)? },
+        Node::Group { open, close, items } => NormalForm::Group { open: *open, close: *close, items: single(values(items)?)? },
         Node::Set(items) => set(flat(values(items)?)),
         Node::List { items, joint } => list(flat(values(items)?), *joint),
         Node::Union(items) => union(single(values(items)?)?),
         Node::Difference(from, what) => difference(value(from, budget)?, value(what, budget)?),
-        Node::Matrix(rows) => Meaning::Matrix(rows.iter().map(|row| single(values(row)?)).collect::<Bounded<_>>()?),
-        Node::Ratio(items) => Meaning::Ratio(single(values(items)?)?),
+        Node::Matrix(rows) => NormalForm::Matrix(rows.iter().map(|row| single(values(row)?)).collect::<Bounded<_>>()?),
+        Node::Ratio(items) => NormalForm::Ratio(single(values(items)?)?),
         Node::Relation { sides, operators } => relation::relation(&values(sides)?, operators, budget)?,
-        Node::EmptySet => Meaning::EmptySet,
-        Node::Reals => Meaning::reals(),
+        Node::EmptySet => NormalForm::EmptySet,
+        Node::Reals => NormalForm::reals(),
     })
 }
 
 /// A quantity; a list of them where signs stand for two values.
-fn quantity_value(written: &Written, budget: &Budget) -> Bounded<Meaning> {
+fn quantity_value(written: &Written, budget: &Budget) -> Bounded<NormalForm> {
     let percent = is_percent(&written.expr);
-    let quantity = |number| Meaning::Quantity(Quantity { number, unit: written.unit.clone(), percent });
+    let quantity = |number| NormalForm::Quantity(Quantity { number, unit: written.unit.clone(), percent });
     if let Some(infinite) = infinity(&written.expr) {
         return Ok(quantity(infinite));
     }
@@ -55,7 +55,7 @@ fn quantity_value(written: &Written, budget: &Budget) -> Bounded<Meaning> {
         Some(only) if values.is_empty() => only,
         last => {
             values.extend(last);
-            Meaning::List(distinct(values))
+            NormalForm::List(distinct(values))
         }
     })
 }
@@ -81,96 +81,96 @@ fn infinity(expr: &Expr) -> Option<Number> {
     }
 }
 
-fn based(digits: &str, base: u32) -> Bounded<Meaning> {
+fn based(digits: &str, base: u32) -> Bounded<NormalForm> {
     let number = if (2..=MAX_BASE).contains(&base) { BigInt::parse_bytes(digits.as_bytes(), base) } else { None };
     number
-        .map(|number| Meaning::Based { number, base })
+        .map(|number| NormalForm::Based { number, base })
         .ok_or(Halt::Undefined("a numeral with digits that its base does not have"))
 }
 
 /// Words with a meaning in mathematics, or a word.
-fn word_value(word: &str) -> Meaning {
+fn word_value(word: &str) -> NormalForm {
     match word {
         "all real numbers" | "all reals" | "real numbers" | "the real numbers" | "the set of all real numbers" => {
-            Meaning::reals()
+            NormalForm::reals()
         }
-        "empty set" | "the empty set" | "no solution" | "no solutions" => Meaning::EmptySet,
-        "dne" => Meaning::Word("does not exist".to_owned()),
-        _ if word.starts_with("no ") && word.ends_with(" solutions") => Meaning::Word(word.trim_end_matches('s').to_owned()),
-        _ => Meaning::Word(word.to_owned()),
+        "empty set" | "the empty set" | "no solution" | "no solutions" => NormalForm::EmptySet,
+        "dne" => NormalForm::Word("does not exist".to_owned()),
+        _ if word.starts_with("no ") && word.ends_with(" solutions") => NormalForm::Word(word.trim_end_matches('s').to_owned()),
+        _ => NormalForm::Word(word.to_owned()),
     }
 }
 
 /// Items each of which is one value: what stands for two has no place in a tuple.
-fn single(items: Vec<Meaning>) -> Bounded<Vec<Meaning>> {
-    let several = items.iter().any(|item| matches!(item, Meaning::List(_)));
+fn single(items: Vec<NormalForm>) -> Bounded<Vec<NormalForm>> {
+    let several = items.iter().any(|item| matches!(item, NormalForm::List(_)));
     if several { Err(Halt::Undefined("a sign with two values within a tuple")) } else { Ok(items) }
 }
 
 /// Items of which those that are lists are replaced by their own items.
-fn flat(items: Vec<Meaning>) -> Vec<Meaning> {
+fn flat(items: Vec<NormalForm>) -> Vec<NormalForm> {
     let parts = items.into_iter().map(|item| match item {
-        Meaning::List(inner) => inner,
+        NormalForm::List(inner) => inner,
         other => vec![other],
     });
     parts.flatten().collect()
 }
 
 /// Items in order, none twice.
-fn distinct(mut items: Vec<Meaning>) -> Vec<Meaning> {
+fn distinct(mut items: Vec<NormalForm>) -> Vec<NormalForm> {
     items.sort();
     items.dedup();
     items
 }
 
-fn set(items: Vec<Meaning>) -> Meaning {
-    Meaning::Set(distinct(items))
+fn set(items: Vec<NormalForm>) -> NormalForm {
+    NormalForm::Set(distinct(items))
 }
 
 /// A union; intervals that touch are joined.
-fn union(items: Vec<Meaning>) -> Meaning {
+fn union(items: Vec<NormalForm>) -> NormalForm {
     if let Some(joined) = interval::union(&items) {
         return joined;
     }
     let mut items = distinct(items);
-    items.retain(|item| *item != Meaning::EmptySet);
+    items.retain(|item| *item != NormalForm::EmptySet);
     match items.pop() {
-        None => Meaning::EmptySet,
+        None => NormalForm::EmptySet,
         Some(only) if items.is_empty() => only,
         last => {
             items.extend(last);
-            Meaning::Union(items)
+            NormalForm::Union(items)
         }
     }
 }
 
 /// A set without another; intervals are computed.
-fn difference(from: Meaning, what: Meaning) -> Meaning {
+fn difference(from: NormalForm, what: NormalForm) -> NormalForm {
     match interval::difference(std::slice::from_ref(&from), std::slice::from_ref(&what)) {
         Some(value) => value,
-        None => Meaning::Difference(Box::new(from), Box::new(what)),
+        None => NormalForm::Difference(Box::new(from), Box::new(what)),
     }
 }
 
 /// A bare list. Where one name is said to be each item, the name is said to be the list; intervals of one name joined by `or` are a union.
-fn list(mut items: Vec<Meaning>, joint: Joint) -> Meaning {
+fn list(mut items: Vec<NormalForm>, joint: Joint) -> NormalForm {
     items.sort();
-    let Some(name) = relation::common_name(&items) else { return Meaning::List(items) };
+    let Some(name) = relation::common_name(&items) else { return NormalForm::List(items) };
     let equations = items.iter().all(relation::is_equation);
     let intervals = joint == Joint::Or && items.iter().all(relation::is_interval);
     if !equations && !intervals {
-        return Meaning::List(items);
+        return NormalForm::List(items);
     }
-    let mut values: Vec<Meaning> = flat(items.into_iter().map(relation::solution).collect());
+    let mut values: Vec<NormalForm> = flat(items.into_iter().map(relation::solution).collect());
     values.sort();
-    relation::named(name, if equations { Meaning::List(values) } else { union(values) })
+    relation::named(name, if equations { NormalForm::List(values) } else { union(values) })
 }
 
 /// The name that a value is, where it is nothing but one: a variable, a word, or a tuple of variables.
-fn name(value: &Meaning) -> Option<String> {
+fn name(value: &NormalForm) -> Option<String> {
     match value {
-        Meaning::Word(word) => Some(word.clone()),
-        Meaning::Group { open: '(', close: ')', items } => {
+        NormalForm::Word(word) => Some(word.clone()),
+        NormalForm::Group { open: '(', close: ')', items } => {
             let names = items.iter().map(name).collect::<Option<Vec<_>>>()?;
             Some(format!("({})", names.join(", ")))
         }
@@ -189,11 +189,11 @@ fn name(value: &Meaning) -> Option<String> {
 }
 
 /// The expression of a value that has no variables.
-fn constant(value: &Meaning) -> Option<&Fraction> {
+fn constant(value: &NormalForm) -> Option<&Fraction> {
     value.expression().filter(|fraction| is_constant(fraction))
 }
 
 /// What a relation says that a name is.
-fn solved(name: String, value: Meaning) -> Solved {
+fn solved(name: String, value: NormalForm) -> Solved {
     Solved { name, value: Box::new(value) }
 }

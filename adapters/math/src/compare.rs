@@ -15,7 +15,7 @@ use super::{
     fraction::{Fraction, is_constant, is_independent},
     reduction,
     sampling::{self, Zeroness},
-    value::{Meaning, Number, Quantity, Relation},
+    value::{NormalForm, Number, Quantity, Relation},
 };
 
 /// Whether two answers are the same, and why.
@@ -120,8 +120,10 @@ pub fn compare(answer: &Answer, reference: &Answer) -> Comparison {
     let budget = Budget::new();
     let comparison = compare_values(first, second, &budget);
     match (first, second) {
-        (Meaning::Quantity(a), Meaning::Quantity(b)) if comparison.equal && a.unit != b.unit => same(Reason::SameWithoutUnit),
-        (Meaning::Quantity(a), Meaning::Quantity(b)) if !comparison.equal && a.percent != b.percent => {
+        (NormalForm::Quantity(a), NormalForm::Quantity(b)) if comparison.equal && a.unit != b.unit => {
+            same(Reason::SameWithoutUnit)
+        }
+        (NormalForm::Quantity(a), NormalForm::Quantity(b)) if !comparison.equal && a.percent != b.percent => {
             bare_percent(a, b, &budget)
         }
         _ => comparison,
@@ -132,8 +134,8 @@ pub fn compare(answer: &Answer, reference: &Answer) -> Comparison {
 /// ([`Form`]). An answer such as `m+n=47` is 47 where the reference is no relation. Unlike in [`compare`], the order of the two matters.
 pub fn judge(answer: &Answer, reference: &Answer, form: Option<Form>) -> Comparison {
     let stated = match (&answer.value, &reference.value) {
-        (_, Meaning::Relation(_)) => None,
-        (Meaning::Relation(Relation { stated: Some(stated), .. }), _) => {
+        (_, NormalForm::Relation(_)) => None,
+        (NormalForm::Relation(Relation { stated: Some(stated), .. }), _) => {
             Some(Answer { value: (**stated).clone(), ..answer.clone() })
         }
         _ => None,
@@ -151,17 +153,17 @@ fn as_words(a: &Answer, b: &Answer) -> Option<bool> {
     let is_algebra = |run: &str| run.contains(['x', 'y', 'z']);
     match (a.run(), b.run(), &a.value, &b.value) {
         (Some(a), Some(b), _, _) if !(is_algebra(a) && is_algebra(b)) => Some(a == b),
-        (Some(run), None, _, Meaning::Word(word)) | (None, Some(run), Meaning::Word(word), _) => Some(run == word),
+        (Some(run), None, _, NormalForm::Word(word)) | (None, Some(run), NormalForm::Word(word), _) => Some(run == word),
         _ => None,
     }
 }
 
 /// What a relation says its name is, where the other is no relation; the tuple of what several say, where the other is one.
-fn stripped<'a>(value: &'a Meaning, other: &Meaning) -> Cow<'a, Meaning> {
+fn stripped<'a>(value: &'a NormalForm, other: &NormalForm) -> Cow<'a, NormalForm> {
     match (value, other) {
-        (Meaning::Relation(_), Meaning::Relation(_)) => Cow::Borrowed(value),
-        (Meaning::Relation(Relation { solved: Some(solved), .. }), _) => Cow::Borrowed(&solved.value),
-        (Meaning::List(items), Meaning::Group { open: '(', close: ')', .. }) => {
+        (NormalForm::Relation(_), NormalForm::Relation(_)) => Cow::Borrowed(value),
+        (NormalForm::Relation(Relation { solved: Some(solved), .. }), _) => Cow::Borrowed(&solved.value),
+        (NormalForm::List(items), NormalForm::Group { open: '(', close: ')', .. }) => {
             tuple(items).map_or(Cow::Borrowed(value), Cow::Owned)
         }
         _ => Cow::Borrowed(value),
@@ -169,47 +171,46 @@ fn stripped<'a>(value: &'a Meaning, other: &Meaning) -> Cow<'a, Meaning> {
 }
 
 /// The tuple `(3,4)` of `x=3, y=4`: only for names that follow each other in the alphabet, as the order of others is not known.
-fn tuple(items: &[Meaning]) -> Option<Meaning> {
-    let given = |item: &Meaning| match item {
-        Meaning::Relation(Relation { solved: Some(solved), .. }) => {
+fn tuple(items: &[NormalForm]) -> Option<NormalForm> {
+    let given = |item: &NormalForm| match item {
+        NormalForm::Relation(Relation { solved: Some(solved), .. }) => {
             let name: [u8; 1] = solved.name.as_bytes().try_into().ok()?;
-            matches!(*solved.value, Meaning::Quantity(_)).then(|| (name[0], (*solved.value).clone()))
+            matches!(*solved.value, NormalForm::Quantity(_)).then(|| (name[0], (*solved.value).clone()))
         }
         _ => None,
     };
-    let mut given: Vec<(u8, Meaning)> = items.iter().map(given).collect::<Option<_>>()?;
+    let mut given: Vec<(u8, NormalForm)> = items.iter().map(given).collect::<Option<_>>()?;
     given.sort();
     let follow = given.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0);
     let items = given.into_iter().map(|(_, value)| value).collect();
-    follow.then_some(Meaning::Group { open: '(', close: ')', items })
+    follow.then_some(NormalForm::Group { open: '(', close: ')', items })
 }
 
 /// Whether two values are the same.
-pub(super) fn compare_values(a: &Meaning, b: &Meaning, budget: &Budget) -> Comparison {
+pub(super) fn compare_values(a: &NormalForm, b: &NormalForm, budget: &Budget) -> Comparison {
     if a == b {
         return same(Reason::SameValue);
     }
     match (a, b) {
-        (Meaning::Quantity(a), Meaning::Quantity(b)) => quantities(a, b, budget),
-        (Meaning::Based { base: a, .. }, Meaning::Based { base: b, .. }) if a != b => different(Reason::DifferentUnits),
-        (Meaning::Based { .. }, Meaning::Based { .. }) => different(Reason::DifferentValues),
-        (Meaning::Word(_), Meaning::Word(_)) => different(Reason::DifferentWords),
-        (Meaning::Group { open, close, items }, Meaning::Group { open: other_open, close: other_close, items: others }) => {
+        (NormalForm::Quantity(a), NormalForm::Quantity(b)) => quantities(a, b, budget),
+        (NormalForm::Based { base: a, .. }, NormalForm::Based { base: b, .. }) if a != b => different(Reason::DifferentUnits),
+        (NormalForm::Based { .. }, NormalForm::Based { .. }) => different(Reason::DifferentValues),
+        (NormalForm::Word(_), NormalForm::Word(_)) => different(Reason::DifferentWords),
+        (NormalForm::Group { open, close, items }, NormalForm::Group { open: other_open, close: other_close, items: others }) => {
             let brackets = (open, close) == (other_open, other_close);
             if brackets { in_order(items, others, budget) } else { different(Reason::DifferentBrackets) }
         }
-        (Meaning::Ratio(a), Meaning::Ratio(b)) => in_order(a, b, budget),
-        (Meaning::Set(a) | Meaning::List(a), Meaning::Set(b) | Meaning::List(b)) | (Meaning::Union(a), Meaning::Union(b)) => {
-            matching::in_any_order(a, b, budget)
-        }
-        (Meaning::Difference(a, without), Meaning::Difference(b, other_without)) => {
+        (NormalForm::Ratio(a), NormalForm::Ratio(b)) => in_order(a, b, budget),
+        (NormalForm::Set(a) | NormalForm::List(a), NormalForm::Set(b) | NormalForm::List(b))
+        | (NormalForm::Union(a), NormalForm::Union(b)) => matching::in_any_order(a, b, budget),
+        (NormalForm::Difference(a, without), NormalForm::Difference(b, other_without)) => {
             all([compare_values(a, b, budget), compare_values(without, other_without, budget)])
         }
-        (Meaning::Matrix(a), Meaning::Matrix(b)) if a.len() == b.len() => {
+        (NormalForm::Matrix(a), NormalForm::Matrix(b)) if a.len() == b.len() => {
             all(a.iter().zip(b).map(|(a, b)| in_order(a, b, budget)))
         }
-        (Meaning::Matrix(_), Meaning::Matrix(_)) => different(Reason::DifferentCounts),
-        (Meaning::Relation(a), Meaning::Relation(b)) => relations(a, b, budget),
+        (NormalForm::Matrix(_), NormalForm::Matrix(_)) => different(Reason::DifferentCounts),
+        (NormalForm::Relation(a), NormalForm::Relation(b)) => relations(a, b, budget),
         _ => different(Reason::DifferentKinds),
     }
 }
@@ -236,7 +237,7 @@ fn all(comparisons: impl IntoIterator<Item = Comparison>) -> Comparison {
     same(because)
 }
 
-fn in_order(a: &[Meaning], b: &[Meaning], budget: &Budget) -> Comparison {
+fn in_order(a: &[NormalForm], b: &[NormalForm], budget: &Budget) -> Comparison {
     if a.len() != b.len() {
         return different(Reason::DifferentCounts);
     }

@@ -10,10 +10,10 @@ use super::{
     fraction::Fraction,
     monomial::{Generator, Monomial},
     polynomial::Polynomial,
-    value::{Meaning, Number, Quantity, Relation},
+    value::{NormalForm, Number, Quantity, Relation},
 };
 
-impl Display for Meaning {
+impl Display for NormalForm {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Quantity(quantity) => quantity.fmt(f),
@@ -73,7 +73,8 @@ impl Display for Relation {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         if let Some(solved) = &self.solved {
             let tuple = solved.name.starts_with('(');
-            let interval = !tuple && matches!(*solved.value, Meaning::Group { .. } | Meaning::Union(_) | Meaning::Set(_));
+            let interval =
+                !tuple && matches!(*solved.value, NormalForm::Group { .. } | NormalForm::Union(_) | NormalForm::Set(_));
             return write!(f, "{} {} {}", solved.name, if interval { "∈" } else { "=" }, solved.value);
         }
         for (index, (operator, difference)) in self.parts.iter().enumerate() {

@@ -27,7 +27,7 @@ const DENYING: [&str; 12] =
     ["not", "never", "isn't", "isnt", "aren't", "wasn't", "cannot", "can't", "than", "neither", "nor", "unlike"];
 /// Words that take back what stands before them.
 const WRONG: [&str; 6] = ["wrong", "incorrect", "false", "mistaken", "impossible", "invalid"];
-/// Words behind `not` that make a denial of it.
+/// Words after `not` that make a denial of it.
 const RIGHT: [&str; 8] = ["right", "correct", "true", "valid", "the", "possible", "it", "so"];
 
 /// The words of a text in small letters, without the names of commands.

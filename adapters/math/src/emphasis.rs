@@ -93,7 +93,7 @@ pub fn without_marks(text: &str) -> String {
     plain
 }
 
-/// Whether a mark may open behind this: no operand stands there.
+/// Whether a mark may open after this: no operand stands there.
 fn may_open(before: &str) -> bool {
     let apart = before.is_empty() || before.ends_with(|c: char| c.is_whitespace() || !(c.is_alphanumeric() || is_closing(c)));
     apart && !before.trim_end().ends_with(|c: char| c.is_ascii_digit() || is_closing(c))

@@ -16,7 +16,7 @@ use super::{
     ast::{Expr, Node, Operator},
     budget::Budget,
     compare::Reason,
-    value::{Meaning, Relation},
+    value::{NormalForm, Relation},
 };
 
 /// The form that an answer must have besides the reference's value.
@@ -66,7 +66,7 @@ pub(super) fn is_met(form: Option<Form>, answer: &Answer, reference: &Answer) ->
     if form == Some(Form::Any) || answer.text == reference.text {
         return Ok(());
     }
-    let stated = matches!(&answer.value, Meaning::Relation(Relation { stated: Some(_), .. }));
+    let stated = matches!(&answer.value, NormalForm::Relation(Relation { stated: Some(_), .. }));
     if !solving::is_met(&answer.node, &reference.node, stated) {
         return Err(Reason::NotSolved);
     }

@@ -4,7 +4,7 @@ use num_rational::BigRational;
 
 use super::{
     fraction::Fraction,
-    value::{Meaning, Number, Quantity},
+    value::{NormalForm, Number, Quantity},
 };
 
 /// Intervals that are joined; more stay as they are.
@@ -25,12 +25,12 @@ type Cut = (End, bool);
 type Piece = (Cut, Cut);
 
 /// The union of intervals and of sets of numbers; None where something else is among them.
-pub(super) fn union(items: &[Meaning]) -> Option<Meaning> {
+pub(super) fn union(items: &[NormalForm]) -> Option<NormalForm> {
     Some(value(joined(pieces(items)?)))
 }
 
 /// The one without the other, both as for a union.
-pub(super) fn difference(from: &[Meaning], what: &[Meaning]) -> Option<Meaning> {
+pub(super) fn difference(from: &[NormalForm], what: &[NormalForm]) -> Option<NormalForm> {
     let mut left = joined(pieces(from)?);
     for (low, high) in joined(pieces(what)?) {
         let parts = left.into_iter().flat_map(|(start, end)| {
@@ -43,18 +43,18 @@ pub(super) fn difference(from: &[Meaning], what: &[Meaning]) -> Option<Meaning> 
     Some(value(left))
 }
 
-fn pieces(items: &[Meaning]) -> Option<Vec<Piece>> {
+fn pieces(items: &[NormalForm]) -> Option<Vec<Piece>> {
     let mut pieces = Vec::with_capacity(items.len());
     for item in items {
         match item {
-            Meaning::Group { open, close, items } => pieces.push(interval(*open, *close, items)?),
-            Meaning::Set(points) => {
+            NormalForm::Group { open, close, items } => pieces.push(interval(*open, *close, items)?),
+            NormalForm::Set(points) => {
                 for point in points {
                     let end = finite(point)?;
                     pieces.push(((end.clone(), false), (end, true)));
                 }
             }
-            Meaning::Union(items) => pieces.extend(self::pieces(items)?),
+            NormalForm::Union(items) => pieces.extend(self::pieces(items)?),
             _ => return None,
         }
     }
@@ -62,21 +62,21 @@ fn pieces(items: &[Meaning]) -> Option<Vec<Piece>> {
 }
 
 /// An interval that is not empty.
-fn interval(open: char, close: char, items: &[Meaning]) -> Option<Piece> {
+fn interval(open: char, close: char, items: &[NormalForm]) -> Option<Piece> {
     let [low, high] = items else { return None };
     let piece = ((end(low)?, open == '('), (end(high)?, close == ']'));
     (matches!((open, close), ('(' | '[', ')' | ']')) && piece.0 < piece.1).then_some(piece)
 }
 
-fn end(value: &Meaning) -> Option<End> {
+fn end(value: &NormalForm) -> Option<End> {
     match value {
-        Meaning::Quantity(Quantity { number: Number::NegativeInfinity, .. }) => Some(End::NegativeInfinity),
-        Meaning::Quantity(Quantity { number: Number::Infinity, .. }) => Some(End::Infinity),
+        NormalForm::Quantity(Quantity { number: Number::NegativeInfinity, .. }) => Some(End::NegativeInfinity),
+        NormalForm::Quantity(Quantity { number: Number::Infinity, .. }) => Some(End::Infinity),
         _ => finite(value),
     }
 }
 
-fn finite(value: &Meaning) -> Option<End> {
+fn finite(value: &NormalForm) -> Option<End> {
     value.expression()?.rational().map(End::Finite)
 }
 
@@ -94,27 +94,27 @@ fn joined(mut pieces: Vec<Piece>) -> Vec<Piece> {
 }
 
 /// Pieces as a value; single points are one set.
-fn value(pieces: Vec<Piece>) -> Meaning {
+fn value(pieces: Vec<Piece>) -> NormalForm {
     let (points, intervals): (Vec<Piece>, Vec<Piece>) = pieces.into_iter().partition(|(low, high)| low.0 == high.0);
-    let mut items: Vec<Meaning> = intervals.into_iter().map(interval_value).collect();
+    let mut items: Vec<NormalForm> = intervals.into_iter().map(interval_value).collect();
     if !points.is_empty() {
-        items.push(Meaning::Set(points.into_iter().map(|(low, _)| end_value(low.0)).collect()));
+        items.push(NormalForm::Set(points.into_iter().map(|(low, _)| end_value(low.0)).collect()));
     }
     items.sort();
     match items.pop() {
-        None => Meaning::EmptySet,
+        None => NormalForm::EmptySet,
         Some(only) if items.is_empty() => only,
-        last => Meaning::Union(items.into_iter().chain(last).collect()),
+        last => NormalForm::Union(items.into_iter().chain(last).collect()),
     }
 }
 
-fn interval_value(((low, after_low), (high, after_high)): Piece) -> Meaning {
+fn interval_value(((low, after_low), (high, after_high)): Piece) -> NormalForm {
     let (open, close) = (if after_low { '(' } else { '[' }, if after_high { ']' } else { ')' });
-    Meaning::Group { open, close, items: vec![end_value(low), end_value(high)] }
+    NormalForm::Group { open, close, items: vec![end_value(low), end_value(high)] }
 }
 
-fn end_value(end: End) -> Meaning {
-    Meaning::number(match end {
+fn end_value(end: End) -> NormalForm {
+    NormalForm::number(match end {
         End::NegativeInfinity => Number::NegativeInfinity,
         End::Finite(number) => Number::Finite(Fraction::constant(number)),
         End::Infinity => Number::Infinity,

@@ -120,7 +120,7 @@ pub use unit::{Suffix, suffix};
 
 use ast::Node;
 use budget::Budget;
-use value::{Meaning, Number, Quantity, Relation};
+use value::{NormalForm, Number, Quantity, Relation};
 
 /// Bytes of one answer: short answers have less than a hundred.
 const MAX_LENGTH: usize = 4096;
@@ -131,7 +131,7 @@ pub struct Answer {
     /// The text without what surrounds it.
     text: String,
     /// What it means.
-    value: Meaning,
+    value: NormalForm,
     /// How it was written.
     node: Node,
 }
@@ -183,11 +183,11 @@ impl Answer {
     /// The one number that the answer is, or that an equation says.
     pub fn numeral(&self) -> Option<Numeral> {
         let value = match &self.value {
-            Meaning::Relation(Relation { solved: Some(solved), .. }) => &solved.value,
-            Meaning::Relation(Relation { stated: Some(stated), .. }) => stated,
+            NormalForm::Relation(Relation { solved: Some(solved), .. }) => &solved.value,
+            NormalForm::Relation(Relation { stated: Some(stated), .. }) => stated,
             value => value,
         };
-        let Meaning::Quantity(Quantity { number: Number::Finite(number), unit, percent }) = value else { return None };
+        let NormalForm::Quantity(Quantity { number: Number::Finite(number), unit, percent }) = value else { return None };
         let value = number.rational().filter(|_| form::is_number(&self.node))?;
         Some(Numeral { value, percent: *percent, unit: unit.clone() })
     }

@@ -58,7 +58,7 @@ const CHANGING: [&str; 33] = [
     "幾", "点", "點", "分之", "分の", "以上", "以下", "以内", "未満", "未满", "より", "超",
 ];
 const CHANGING_KOREAN: [&str; 8] = ["만", "억", "조", "천", "백", "배", "이상", "이하"];
-/// What changes a number behind it: `3分之2`, `负3`, `マイナス3`, `千5`.
+/// What changes a number after it: `3分之2`, `负3`, `マイナス3`, `千5`.
 const CHANGED: [&str; 26] = [
     "分之",
     "分の",
@@ -93,7 +93,7 @@ pub fn is_counter(text: &str) -> bool {
     !text.is_empty() && text.chars().all(stands_beside) && !changing().any(|word| text.contains(word))
 }
 
-/// Whether what follows a number at once changes it, perhaps behind one counter.
+/// Whether what follows a number at once changes it, perhaps after one counter.
 pub fn changes_number_before(after: &str) -> bool {
     let second = after.chars().next().filter(|&c| stands_beside(c)).map(|first| &after[first.len_utf8()..]);
     changing().any(|word| after.starts_with(word) || second.is_some_and(|after| after.starts_with(word)))

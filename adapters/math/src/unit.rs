@@ -221,7 +221,7 @@ pub fn suffix(text: &str) -> Suffix {
     }
 }
 
-/// The factor that Chinese, Japanese and Korean write behind a number, perhaps before a counter: `3万元`.
+/// The factor that Chinese, Japanese and Korean write after a number, perhaps before a counter: `3万元`.
 fn script_factor(words: &str) -> Option<u64> {
     const FACTORS: [(char, u64); 11] = [
         ('百', 100),

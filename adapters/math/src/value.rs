@@ -6,7 +6,7 @@ use super::{ast::Operator, fraction::Fraction};
 
 /// An answer, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Meaning {
+pub(super) enum NormalForm {
     Quantity(Quantity),
     /// A whole number that was written in a base.
     Based {
@@ -18,16 +18,16 @@ pub(super) enum Meaning {
     Group {
         open: char,
         close: char,
-        items: Vec<Meaning>,
+        items: Vec<NormalForm>,
     },
     /// In braces: no element twice.
-    Set(Vec<Meaning>),
+    Set(Vec<NormalForm>),
     /// Bare items, in any order.
-    List(Vec<Meaning>),
-    Union(Vec<Meaning>),
-    Difference(Box<Meaning>, Box<Meaning>),
-    Matrix(Vec<Vec<Meaning>>),
-    Ratio(Vec<Meaning>),
+    List(Vec<NormalForm>),
+    Union(Vec<NormalForm>),
+    Difference(Box<NormalForm>, Box<NormalForm>),
+    Matrix(Vec<Vec<NormalForm>>),
+    Ratio(Vec<NormalForm>),
     Relation(Relation),
     EmptySet,
 }
@@ -56,17 +56,17 @@ pub(super) struct Relation {
     pub(super) parts: Vec<(Operator, Fraction)>,
     pub(super) solved: Option<Solved>,
     /// What an equation such as `m+n=47` says that an expression is, which has no name.
-    pub(super) stated: Option<Box<Meaning>>,
+    pub(super) stated: Option<Box<NormalForm>>,
 }
 
 /// A relation that says what one name is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Solved {
     pub(super) name: String,
-    pub(super) value: Box<Meaning>,
+    pub(super) value: Box<NormalForm>,
 }
 
-impl Meaning {
+impl NormalForm {
     pub(super) fn number(number: Number) -> Self {
         Self::Quantity(Quantity { number, unit: None, percent: false })
     }

@@ -17,6 +17,7 @@ mod model;
 mod open;
 mod output;
 mod plan;
+mod processor;
 mod progress;
 mod report;
 mod resume;
@@ -45,7 +46,7 @@ Exit codes:
   2    wrong usage or configuration
   3    an input can't be read, or an output written
   4    a numerical or device guard stopped the run
-  130  interrupted (train: behind a step, its state stored)";
+  130  interrupted (train: after a step, its state stored)";
 
 /// Trains language models to take back a wrong first answer (SCoRe, arXiv 2409.12917).
 #[derive(Debug, Parser)]

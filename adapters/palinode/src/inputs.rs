@@ -6,12 +6,14 @@
 //!   "version": 1,
 //!   "files": {"data": {"path": "/home/me/problems.jsonl", "bytes": 9512, "sha256": "…"}, "model/tokenizer.json": …},
 //!   "settings": {"task.verifier.kind": "numeric", "train.seed": 0, …},
-//!   "accepted": [{"line": 120, "changed": ["data: …"]}]
+//!   "accepted": [{"line": 120, "changed": ["data: …"]}],
+//!   "processors": [{"line": 0, "name": "x86_64 v4"}]
 //! }
 //! ```
 //!
 //! A file is known by its bytes, wherever it lies. The weights of a model folder have a fingerprint of their own (`checkpoints/model.json`), which does not
 //! depend on how they are stored. `settings` are those of `config.toml` without paths, the machine and the intervals of checkpoints.
+//! `processors` depend on nothing of that: they say what computed the run, from which line of its log on, for whoever compares two runs.
 
 use std::{
     collections::BTreeMap,
@@ -62,6 +64,9 @@ pub struct Inputs {
     /// Changes that somebody insisted on.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     accepted: Vec<Accepted>,
+    /// What computed the run.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    processors: Vec<Computed>,
 }
 
 /// A file, and what was in it.
@@ -89,6 +94,14 @@ struct Accepted {
     changed: Vec<String>,
 }
 
+/// A part of a run that one processor computed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Computed {
+    /// Lines of `metrics.jsonl` before it.
+    line: u64,
+    name: String,
+}
+
 impl Inputs {
     /// The inputs of a run, as they are now: `run` are its settings, `given` what its `config.toml` says of them, which is all there were when it began.
     ///
@@ -105,7 +118,7 @@ impl Inputs {
                 files.insert(format!("model/{file}"), Content::of(&folder.join(&file))?);
             }
         }
-        Ok(Self { version: VERSION, files, base, settings: settings(given)?, accepted: Vec::new() })
+        Ok(Self { version: VERSION, files, base, settings: settings(given)?, accepted: Vec::new(), processors: Vec::new() })
     }
 
     /// What a run's folder says; `None` where it was begun by a version that did not.
@@ -147,6 +160,22 @@ impl Inputs {
         self.base.as_ref()
     }
 
+    /// The processor that the run was computed on last, where its folder says so.
+    pub fn processor(&self) -> Option<&str> {
+        self.processors.last().map(|computed| computed.name.as_str())
+    }
+
+    /// The same of a run that this processor computes from here on, where its log has so many lines; `was` tells of those before.
+    pub fn computed_on(mut self, was: Option<&Self>, lines: u64, processor: &str) -> Self {
+        let before = was.map_or(&[][..], |was| &was.processors);
+        // What was computed after those lines is dropped.
+        self.processors = before.iter().filter(|computed| computed.line < lines).cloned().collect();
+        if self.processor() != Some(processor) {
+            self.processors.push(Computed { line: lines, name: processor.to_owned() });
+        }
+        self
+    }
+
     /// What differs now, a sentence each, with the name of the input first.
     pub fn changed(&self, now: &Self) -> Vec<String> {
         let mut changed = Vec::new();
@@ -183,8 +212,8 @@ impl Inputs {
             .collect()
     }
 
-    /// These inputs in the place of those that a run began with, with what was accepted before and now. Returns what the log is to tell, which it has lost
-    /// where it was cut behind so many lines.
+    /// These inputs for a run that goes on with them although they have `changed` since `was`, its beginning; `lines` is the length of its log. Returns them
+    /// with everything that was accepted so far, and what the log is still to tell of that: what changed now, and what it has lost when it was cut.
     pub fn accept(mut self, was: Option<&Self>, changed: Vec<String>, lines: u64) -> (Self, Vec<String>) {
         self.accepted = was.map_or_else(Vec::new, |was| was.accepted.clone());
         if !changed.is_empty() {
@@ -319,6 +348,24 @@ mod tests {
         assert_eq!(told, ["data: other"]);
         let again = |lines| now.clone().accept(Some(&first), Vec::new(), lines).1;
         assert_eq!((again(8), again(7), again(3)), (vec![], vec!["data: other".into()], vec!["data: other".into()]));
+    }
+
+    #[test]
+    fn processors_are_kept_with_the_lines_that_they_computed() {
+        let now = || inputs(&RunConfig::default());
+        let told = |inputs: &Inputs| inputs.processors.iter().map(|one| (one.line, one.name.clone())).collect::<Vec<_>>();
+        let began = now().computed_on(None, 0, "a");
+        assert_eq!(told(&now().computed_on(Some(&began), 40, "a")), [(0, "a".into())]);
+        let moved = now().computed_on(Some(&began), 40, "b");
+        assert_eq!(told(&moved), [(0, "a".into()), (40, "b".into())]);
+        assert_eq!(moved.processor(), Some("b"));
+        // Back at the checkpoint before: nothing is left that b has computed.
+        assert_eq!(told(&now().computed_on(Some(&moved), 40, "c")), [(0, "a".into()), (40, "c".into())]);
+        assert_eq!(told(&now().computed_on(Some(&moved), 0, "b")), [(0, "b".into())]);
+        // Another processor is no other input.
+        assert_eq!(began.changed(&moved), [""; 0]);
+        let text = serde_json::to_string(&moved).unwrap();
+        assert_eq!(serde_json::from_str::<Inputs>(&text).unwrap(), moved);
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl LoraSettings {
         Self { rank, alpha: None, dropout: 0.0, targets: None }
     }
 
-    /// With everything said.
+    /// The adapters as the model takes them: what is left out here follows from the rank.
     pub fn config(&self) -> LoraConfig {
         let all = LoraConfig::on_all(self.rank);
         LoraConfig {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{fail, palinode, succeed};
+use crate::invoke::{fail, palinode, succeed};
 use assert_cmd::cargo::cargo_bin;
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ fn problems(from: usize, to: usize) -> String {
     (from..to).map(|i| format!("{{\"prompt\": \"What is {i} + 7?\", \"answer\": \"{}\"}}\n", i + 7)).collect()
 }
 
-/// A run that was killed behind a checkpoint.
+/// A run that was killed after a checkpoint.
 fn killed(more: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -150,4 +150,26 @@ fn a_run_without_fingerprints_goes_on_with_a_note() {
     let messages = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && messages.contains("kept no fingerprints"), "{messages}");
     assert!(at.join("run/inputs.json").is_file());
+}
+
+#[test]
+fn another_processor_goes_on_with_a_run_and_says_so() {
+    let folder = killed(&[]);
+    let at = folder.path();
+    let file = at.join("run/inputs.json");
+    let read = || serde_json::from_str::<serde_json::Value>(&fs::read_to_string(&file).unwrap()).unwrap();
+    let mut inputs = read();
+    let here = inputs["processors"][0]["name"].as_str().unwrap().to_owned();
+    let found: serde_json::Value = serde_json::from_str(&succeed(palinode(at, &["doctor", "--json"]))).unwrap();
+    assert_eq!(found["processor"], here.as_str());
+    inputs["processors"][0]["name"] = "abacus".into();
+    fs::write(&file, inputs.to_string()).unwrap();
+    let output = resume(at, &[]).output().unwrap();
+    let messages = String::from_utf8(output.stderr).unwrap();
+    let note = format!("another processor so far (abacus) and goes on with this one ({here})");
+    assert!(output.status.success() && messages.contains(&note), "{messages}");
+    let names: Vec<_> = read()["processors"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    assert_eq!(names.last().unwrap(), here.as_str(), "{names:?}");
+    // The log of the run knows nothing of it.
+    assert!(!fs::read_to_string(at.join("run/metrics.jsonl")).unwrap().contains(&here));
 }

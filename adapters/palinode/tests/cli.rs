@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::common::{fail, folder, json, palinode, succeed, train};
+use crate::invoke::{fail, folder, json, palinode, succeed, train};
 
 /// The lines of a metrics file.
 fn events(path: &Path) -> Vec<Value> {
@@ -218,6 +218,7 @@ fn what_is_no_run_is_refused() {
 fn doctor_checks_a_device_and_says_what_others_need() {
     let folder = folder();
     let out = succeed(palinode(folder.path(), &["doctor"]));
+    assert!(out.contains(&format!("processor: {} ", std::env::consts::ARCH)), "{out}");
     assert!(out.contains("flex") && out.matches("ok ").count() == 4 && !out.contains("WRONG"), "{out}");
     let found: Value =
         serde_json::from_str(&succeed(palinode(folder.path(), &["doctor", "--device", "flex", "--json"]))).unwrap();

@@ -9,7 +9,7 @@ use std::{
 use assert_cmd::{Command, cargo::cargo_bin};
 use serde_json::Value;
 
-use crate::common::{TINY, fail, folder, json, palinode, succeed, train};
+use crate::invoke::{TINY, fail, folder, json, palinode, succeed, train};
 
 /// The names of all commands, those of a group with the group's.
 fn commands(at: &Path) -> Vec<Vec<String>> {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::common::{fail, json, palinode, succeed};
+use crate::invoke::{fail, json, palinode, succeed};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const SCHOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/school.jsonl");

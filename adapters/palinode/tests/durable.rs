@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{fail, palinode, succeed};
+use crate::invoke::{fail, palinode, succeed};
 use assert_cmd::cargo::cargo_bin;
 use tempfile::TempDir;
 
@@ -92,7 +92,7 @@ fn a_run_that_is_killed_again_and_again_leaves_the_same_bytes() {
 }
 
 #[test]
-fn a_signal_stops_behind_a_step_and_nothing_of_it_is_lost() {
+fn a_signal_stops_after_a_step_and_nothing_of_it_is_lost() {
     let folder = folder();
     let at = folder.path();
     let mut child = spawn(at, &["--config", "short.toml", "--out", "run"]);

@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use palinode::{device, hf::Folder, train::trainable::fingerprint};
 use serde_json::Value;
 
-use crate::common::{fail, json, palinode, succeed};
+use crate::invoke::{fail, json, palinode, succeed};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");

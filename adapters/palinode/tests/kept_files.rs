@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use crate::common::{fail, folder, palinode, succeed, train};
+use crate::invoke::{fail, folder, palinode, succeed, train};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");

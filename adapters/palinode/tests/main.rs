@@ -3,10 +3,10 @@
 mod changed_inputs;
 mod cli;
 mod command_line;
-mod common;
 mod data;
 mod durable;
 mod folder_runs;
+mod invoke;
 mod kept_files;
 mod model_folder;
 mod padded_vocabulary;

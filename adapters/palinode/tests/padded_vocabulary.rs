@@ -1,11 +1,11 @@
-//! A model whose vocabulary is padded, as many are: rows behind the tokenizer's last id, here copies of the digits' rows, so that they are as likely as
-//! digits are. And token ids that lie behind the last row.
+//! A model whose vocabulary is padded, as many are: rows after the tokenizer's last id, here copies of the digits' rows, so that they are as likely as
+//! digits are. And token ids that lie after the last row.
 
 use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::common::{fail, json, palinode, succeed};
+use crate::invoke::{fail, json, palinode, succeed};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");
@@ -120,7 +120,7 @@ fn generate_leaves_them_out_and_refuses_them_in_a_prompt() {
 }
 
 #[test]
-fn ids_behind_the_last_row_are_refused_with_file_field_and_remedy() {
+fn ids_after_the_last_row_are_refused_with_file_field_and_remedy() {
     let at = tempfile::tempdir().unwrap();
     let cases: [(&str, &str, Value); 6] = [
         ("config.json", "eos_token_id", json!(352)),

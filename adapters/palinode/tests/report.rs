@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::common::{fail, palinode, succeed};
+use crate::invoke::{fail, palinode, succeed};
 
 /// Leaves a finished run of the ledger in `at/name`, whose attempt 2 ends at `last` percent.
 fn run(at: &Path, name: &str, arm: &str, seed: u32, last: f64) {

@@ -11,7 +11,7 @@ use std::{
 
 use assert_cmd::{Command, cargo::CommandCargoExt};
 
-use crate::common::{fail, folder, palinode, succeed};
+use crate::invoke::{fail, folder, palinode, succeed};
 
 const TRAIN: [&str; 11] =
     ["train", "--config", "tiny.toml", "--steps-warm", "10", "--steps-one", "3", "--steps-two", "3", "--out", "run"];

@@ -41,14 +41,14 @@ pub(super) fn section(episodes: &Episodes) -> String {
 }
 
 /// A card, and what it is filtered by.
-struct Kept {
+struct Card {
     outcome: Outcome,
     stage: usize,
     html: String,
 }
 
 /// The cards that have room: those of each outcome stay within its share of the page.
-fn cards(episodes: &Episodes, stages: &[&str]) -> Vec<Kept> {
+fn cards(episodes: &Episodes, stages: &[&str]) -> Vec<Card> {
     let (mut kept, mut used) = (Vec::new(), [0; 4]);
     for episode in &episodes.shown {
         let Some(outcome) = episode.outcome() else { continue };
@@ -57,14 +57,14 @@ fn cards(episodes: &Episodes, stages: &[&str]) -> Vec<Kept> {
         let used = &mut used[outcome as usize];
         if *used + html.len() <= MAX_BYTES {
             *used += html.len();
-            kept.push(Kept { outcome, stage, html });
+            kept.push(Card { outcome, stage, html });
         }
     }
     kept
 }
 
-fn filters(kept: &[Kept], stages: &[&str]) -> String {
-    let number = |fits: &dyn Fn(&Kept) -> bool| kept.iter().filter(|kept| fits(kept)).count();
+fn filters(kept: &[Card], stages: &[&str]) -> String {
+    let number = |fits: &dyn Fn(&Card) -> bool| kept.iter().filter(|kept| fits(kept)).count();
     let outcomes =
         Outcome::ALL.map(|kind| (class(kind).to_owned(), title(kind).to_owned(), number(&|kept| kept.outcome == kind)));
     let mut out = choice("Outcome", "outcome", &outcomes);

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     ReportError,
-    log::{self, Fields, Kind, Line, Logged, RunLog},
+    log::{self, EventKind, LogLine, Logged, RawFields, RunLog},
 };
 use csv_core::WriteResult;
 
@@ -18,7 +18,7 @@ const MAX_COLUMNS: usize = 1024;
 /// The column of wall-clock time, in seconds since the start of the run.
 const SECONDS: &str = "seconds";
 
-/// What of a run.
+/// Which table of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
     /// A row for each RL step, and one before the first: what the step measured, and as `eval_…` the evaluation that followed it.
@@ -40,8 +40,8 @@ pub fn write(run: &Path, table: Table, out: &mut dyn Write) -> Result<u64, CsvEr
     let mut csv = Csv { core: csv_core::Writer::new(), out, rows: 0 };
     match table {
         Table::Steps => steps(run, &mut csv)?,
-        Table::Evals => events(run, Kind::Eval, EVALS, &mut csv)?,
-        Table::Warm => events(run, Kind::Warm, WARM, &mut csv)?,
+        Table::Evals => events(run, EventKind::Eval, EVALS, &mut csv)?,
+        Table::Warm => events(run, EventKind::Warm, WARM, &mut csv)?,
         Table::Episodes => episodes(run, &mut csv)?,
     }
     csv.out.flush()?;
@@ -73,7 +73,7 @@ pub enum CsvError {
 }
 
 /// One row for each event of a kind.
-fn events(run: &Path, kind: Kind, axes: &[&str], csv: &mut Csv<'_>) -> Result<(), CsvError> {
+fn events(run: &Path, kind: EventKind, axes: &[&str], csv: &mut Csv<'_>) -> Result<(), CsvError> {
     let [names] = figures(run, [kind])?;
     csv.row(axes.iter().copied().chain(names.iter().map(String::as_str)))?;
     let mut log = RunLog::open(run)?;
@@ -88,15 +88,15 @@ fn events(run: &Path, kind: Kind, axes: &[&str], csv: &mut Csv<'_>) -> Result<()
 
 /// One row for each RL step, with the evaluation that followed it.
 fn steps(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
-    let [of_step, of_eval] = figures(run, [Kind::Step, Kind::Eval])?;
+    let [of_step, of_eval] = figures(run, [EventKind::Step, EventKind::Eval])?;
     let header = STEPS.iter().map(|&axis| axis.to_owned()).chain(of_step.iter().cloned());
     csv.row(header.chain(of_eval.iter().map(|name| format!("eval_{name}"))))?;
     let mut log = RunLog::open(run)?;
-    let mut open: Option<Step> = None;
+    let mut open: Option<StepRow> = None;
     while let Some(logged) = log.next()? {
         let evaluated = match logged.kind {
-            Kind::Step => false,
-            Kind::Eval => true,
+            EventKind::Step => false,
+            EventKind::Eval => true,
             _ => continue,
         };
         let fields = read(&log, &logged)?;
@@ -104,7 +104,7 @@ fn steps(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
         // The base model is evaluated without a step.
         if !evaluated || open.as_ref().is_none_or(|step| step.rl_step != rl_step) {
             let measured = if evaluated { vec![String::new(); of_step.len()] } else { cells(&fields, &of_step) };
-            let began = Step { rl_step, measured: [place(&logged, &fields, STEPS), measured].concat(), eval: None };
+            let began = StepRow { rl_step, measured: [place(&logged, &fields, STEPS), measured].concat(), eval: None };
             if let Some(step) = open.replace(began) {
                 csv.row(step.row(of_eval.len()))?;
             }
@@ -119,14 +119,14 @@ fn steps(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
 }
 
 /// A row of steps, until it is known whether an evaluation follows.
-struct Step {
+struct StepRow {
     rl_step: String,
     measured: Vec<String>,
     /// Whether it ends its stage, and its figures.
     eval: Option<(bool, Vec<String>)>,
 }
 
-impl Step {
+impl StepRow {
     fn row(self, figures: usize) -> Vec<String> {
         let eval = self.eval.map_or_else(|| vec![String::new(); figures], |(_, cells)| cells);
         [self.measured, eval].concat()
@@ -139,8 +139,8 @@ fn episodes(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
     let header = EPISODE.iter().chain(&["attempt"]).chain(&OF_ATTEMPT).chain(&["tokens", "sampling_logprob"]);
     let mut records = log::episodes(run)?;
     csv.row(header)?;
-    while let Some(line) = records.next_of_whole(Line::checked)? {
-        let episode = line.read::<Fields<'_>>().map_err(|reason| records.malformed(reason))?;
+    while let Some(line) = records.next_of_whole(LogLine::checked)? {
+        let episode = line.read::<RawFields<'_>>().map_err(|reason| records.malformed(reason))?;
         let attempts = episode.objects("attempts");
         let attempts = attempts.ok_or_else(|| records.malformed("expected an episode with a list of attempts".into()))?;
         for (number, attempt) in (1..).zip(&attempts) {
@@ -154,7 +154,7 @@ fn episodes(run: &Path, csv: &mut Csv<'_>) -> Result<(), CsvError> {
 }
 
 /// The names of the figures of all events of each kind, in the order in which they appear.
-fn figures<const N: usize>(run: &Path, kinds: [Kind; N]) -> Result<[Vec<String>; N], ReportError> {
+fn figures<const N: usize>(run: &Path, kinds: [EventKind; N]) -> Result<[Vec<String>; N], ReportError> {
     let mut log = RunLog::open(run)?;
     let mut found = [const { Vec::new() }; N];
     while let Some(logged) = log.next()? {
@@ -173,12 +173,12 @@ fn figures<const N: usize>(run: &Path, kinds: [Kind; N]) -> Result<[Vec<String>;
 }
 
 /// The fields of an event that was just read.
-fn read<'a>(log: &RunLog, logged: &'a Logged) -> Result<Fields<'a>, ReportError> {
+fn read<'a>(log: &RunLog, logged: &'a Logged) -> Result<RawFields<'a>, ReportError> {
     logged.fields().map_err(|reason| log.malformed(reason))
 }
 
 /// What places an event.
-fn place(logged: &Logged, fields: &Fields<'_>, axes: &[&str]) -> Vec<String> {
+fn place(logged: &Logged, fields: &RawFields<'_>, axes: &[&str]) -> Vec<String> {
     let cell = |axis: &&str| match *axis {
         SECONDS => logged.seconds.map_or_else(String::new, |seconds| seconds.to_string()),
         axis => fields.text(axis),
@@ -187,7 +187,7 @@ fn place(logged: &Logged, fields: &Fields<'_>, axes: &[&str]) -> Vec<String> {
 }
 
 /// The figures of an event, in the order of `names`. Verdicts are counts: one that is not there was not given, where that attempt's are there.
-fn cells(fields: &Fields<'_>, names: &[String]) -> Vec<String> {
+fn cells(fields: &RawFields<'_>, names: &[String]) -> Vec<String> {
     let figures = fields.figures();
     let found = |name: &String| figures.iter().find(|(known, _)| known == name).map(|(_, number)| (*number).to_owned());
     let verdicts = |name: &str, attempt: Option<u8>| name.starts_with("verdicts_") && attempt_of(name) == attempt;

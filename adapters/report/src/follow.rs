@@ -13,10 +13,10 @@ use palinode_train::{
 
 use crate::{
     ReportError,
-    log::{Found, Records, RunLog},
+    log::{NextRecord, Records, RunLog},
 };
 
-/// A run's folder, read as far as it was written.
+/// A run that goes on, or is over, read from its folder: each event once, as soon as it is written.
 #[derive(Debug)]
 pub struct Follow {
     folder: PathBuf,
@@ -38,8 +38,10 @@ pub enum News {
 }
 
 impl Follow {
+    /// Begins to follow the run in a folder, from its first event on.
+    ///
     /// # Errors
-    /// A folder that holds no `metrics.jsonl`.
+    /// [`ReportError::Read`] where there is no such folder, or where it holds no `metrics.jsonl`.
     pub fn open(folder: &Path) -> Result<Self, ReportError> {
         let missing =
             |path: PathBuf, what: &str| ReportError::Read { path, error: io::Error::new(io::ErrorKind::NotFound, what) };
@@ -59,10 +61,11 @@ impl Follow {
         Self { folder: folder.to_owned(), log: RunLog::follow(folder), episodes, held: None }
     }
 
-    /// Hands over what is new, and tells whether there may be more at once.
+    /// Hands what was written since the last call to `take`, in order, some thousand lines at most. Returns whether there may be more already, so that it
+    /// pays to ask again at once.
     ///
     /// # Errors
-    /// A file that can't be read, or is gone.
+    /// [`ReportError::Read`] where a file can't be read, or where `metrics.jsonl` is gone.
     pub fn poll(&mut self, take: &mut dyn FnMut(News)) -> Result<bool, ReportError> {
         let mut same = true;
         for (file, needed) in [(&mut self.log.metrics, true), (&mut self.log.times, false), (&mut self.episodes, false)] {
@@ -81,15 +84,15 @@ impl Follow {
         let more = self.events(take)?;
         for _ in 0..AT_ONCE {
             match self.episodes.next(|line| line.read::<Episode>())? {
-                Found::Record(episode) => take(News::Event(Box::new(Event::Episode(Box::new(episode))), None)),
-                Found::Unreadable(why) => take(News::Unreadable(why)),
-                Found::Nothing => return Ok(more),
+                NextRecord::Record(episode) => take(News::Event(Box::new(Event::Episode(Box::new(episode))), None)),
+                NextRecord::Unreadable(why) => take(News::Unreadable(why)),
+                NextRecord::Nothing => return Ok(more),
             }
         }
         Ok(true)
     }
 
-    /// Whether an event waits for its time.
+    /// Whether an event was read that is held back until its time is written too, or [`PATIENCE`] is over.
     pub fn waits(&self) -> bool {
         self.held.is_some()
     }
@@ -100,13 +103,13 @@ impl Follow {
             let (event, line, since) = match self.held.take() {
                 Some(held) => held,
                 None => match self.log.next_written(|logged| Ok((logged.event()?, logged.line.number)))? {
-                    Found::Record((Some(event), line)) => (event, line, Instant::now()),
-                    Found::Record((None, _)) => continue,
-                    Found::Unreadable(why) => {
+                    NextRecord::Record((Some(event), line)) => (event, line, Instant::now()),
+                    NextRecord::Record((None, _)) => continue,
+                    NextRecord::Unreadable(why) => {
                         take(News::Unreadable(why));
                         continue;
                     }
-                    Found::Nothing => return Ok(false),
+                    NextRecord::Nothing => return Ok(false),
                 },
             };
             // Runs of old kept the time within the event.
@@ -124,7 +127,7 @@ impl Follow {
         Ok(true)
     }
 
-    /// Seconds since the run wrote anything.
+    /// Seconds since the run wrote its last event; `None` where the file system does not tell.
     pub fn silence(&self) -> Option<f64> {
         let written = self.log.metrics.path().metadata().and_then(|metadata| metadata.modified()).ok()?;
         SystemTime::now().duration_since(written).ok().map(|since| since.as_secs_f64())
@@ -133,5 +136,5 @@ impl Follow {
 
 /// Lines of a file that are read before the screen is drawn again.
 const AT_ONCE: usize = 5000;
-/// How long an event waits for its time.
+/// How long an event is held back for the time that is written after it.
 pub const PATIENCE: Duration = Duration::from_millis(500);

@@ -4,7 +4,7 @@
 //! lines   bounded lines of a file, once each, also while it grows
 //! records lines that are read, and what happens to those that can't be: an error in a whole file, a note in one that is followed
 //! RunLog  events with their times ─┬─ Logged::event    the event that the training loop wrote        follow, live view
-//!                                  ├─ Logged::known    what a report shows of it                     report, comparison, summary
+//!                                  ├─ Logged::reported what a report shows of it                     report, comparison, summary
 //!                                  └─ Logged::fields   every figure under its name, as it is spelled CSV, TensorBoard
 //! ```
 //!
@@ -35,10 +35,10 @@ use serde_json::value::RawValue;
 pub use self::lines::MAX_LINE;
 pub(crate) use self::{
     episode::{Attempt, Episode},
-    event::{About, Eval, Known, Reached, Step, Warning},
-    fields::Fields,
+    event::{About, Eval, Reached, Reported, Step, Warning},
+    fields::RawFields,
     number::{ABSURD, MAX_ATTEMPTS, Num},
-    records::{Found, Line, Records},
+    records::{LogLine, NextRecord, Records},
 };
 use crate::ReportError;
 
@@ -77,7 +77,7 @@ impl RunLog {
     pub(crate) fn next_as<T>(&mut self, read: impl FnOnce(Logged) -> Result<T, String>) -> Result<Option<T>, ReportError> {
         let Self { metrics, times, time, last } = self;
         let mut failed = None;
-        let read = |line: Line| {
+        let read = |line: LogLine| {
             let mut logged = Logged::read(line)?;
             match time_of(times, time, last, logged.line.number) {
                 Ok(time) => logged.seconds = time.or(logged.seconds),
@@ -90,7 +90,10 @@ impl RunLog {
     }
 
     /// The next event, as what `read` makes of it; without its time, which may be written later ([`RunLog::time_of`]).
-    pub(crate) fn next_written<T>(&mut self, read: impl FnOnce(Logged) -> Result<T, String>) -> Result<Found<T>, ReportError> {
+    pub(crate) fn next_written<T>(
+        &mut self,
+        read: impl FnOnce(Logged) -> Result<T, String>,
+    ) -> Result<NextRecord<T>, ReportError> {
         self.metrics.next(|line| read(Logged::read(line)?))
     }
 
@@ -123,9 +126,9 @@ fn time_of(times: &mut Records, ahead: &mut Option<Time>, last: &mut Option<f64>
             Some(time) if time.line == line => return Ok(Some(time.seconds)),
             Some(time) if time.line > line => return Ok(None),
             _ => match times.next(|line| line.read::<Time>())? {
-                Found::Record(time) => (*ahead, *last) = (Some(time), Some(time.seconds)),
-                Found::Unreadable(_) => {}
-                Found::Nothing => return Ok(None),
+                NextRecord::Record(time) => (*ahead, *last) = (Some(time), Some(time.seconds)),
+                NextRecord::Unreadable(_) => {}
+                NextRecord::Nothing => return Ok(None),
             },
         }
     }
@@ -134,16 +137,16 @@ fn time_of(times: &mut Records, ahead: &mut Option<Time>, last: &mut Option<f64>
 /// One event of a log, and when it happened.
 #[derive(Debug)]
 pub(crate) struct Logged {
-    pub(crate) line: Line,
+    pub(crate) line: LogLine,
     /// Its kind, where this reader tells it apart.
-    pub(crate) kind: Kind,
+    pub(crate) kind: EventKind,
     /// Since the start of the run.
     pub(crate) seconds: Option<f64>,
 }
 
 /// The kinds of events that something is made of, by the names they have in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EventKind {
     Run,
     Stage,
     Warm,
@@ -155,7 +158,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-impl Kind {
+impl EventKind {
     fn of(name: &str) -> Self {
         match name {
             "run" => Self::Run,
@@ -172,7 +175,7 @@ impl Kind {
 
 impl Logged {
     /// What a line of `metrics.jsonl` is, or why it is no event.
-    fn read(line: Line) -> Result<Self, String> {
+    fn read(line: LogLine) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Head<'a> {
             #[serde(borrow)]
@@ -182,7 +185,7 @@ impl Logged {
             seconds: Option<&'a RawValue>,
         }
         let Head { event, seconds } = line.object()?;
-        let (kind, seconds) = (Kind::of(&event), seconds.and_then(|raw| raw.get().parse().ok()));
+        let (kind, seconds) = (EventKind::of(&event), seconds.and_then(|raw| raw.get().parse().ok()));
         Ok(Self { kind, seconds, line })
     }
 
@@ -191,7 +194,7 @@ impl Logged {
         if let Event::Episode(_) = event {
             return Ok(None);
         }
-        let line = Line::of_text(serde_json::to_vec(event)?);
+        let line = LogLine::of_text(serde_json::to_vec(event)?);
         let logged = Self::read(line).map_err(<serde_json::Error as serde::de::Error>::custom)?;
         Ok(Some(Self { seconds: event.seconds(), ..logged }))
     }
@@ -206,20 +209,20 @@ impl Logged {
     }
 
     /// What a report shows of it.
-    pub(crate) fn known(&self) -> Result<Known, String> {
+    pub(crate) fn reported(&self) -> Result<Reported, String> {
         Ok(match self.kind {
-            Kind::Run => Known::Run(self.line.read()?),
-            Kind::Stage => Known::Stage(self.line.read()?),
-            Kind::Step => Known::Step(self.line.read()?),
-            Kind::Eval => Known::Eval(self.line.read()?),
-            Kind::Warning => Known::Warning(self.line.read()?),
-            Kind::End => Known::End,
-            Kind::Warm | Kind::Other => Known::Other,
+            EventKind::Run => Reported::Run(self.line.read()?),
+            EventKind::Stage => Reported::Stage(self.line.read()?),
+            EventKind::Step => Reported::Step(self.line.read()?),
+            EventKind::Eval => Reported::Eval(self.line.read()?),
+            EventKind::Warning => Reported::Warning(self.line.read()?),
+            EventKind::End => Reported::End,
+            EventKind::Warm | EventKind::Other => Reported::Other,
         })
     }
 
     /// Its fields as they are spelled.
-    pub(crate) fn fields(&self) -> Result<Fields<'_>, String> {
+    pub(crate) fn fields(&self) -> Result<RawFields<'_>, String> {
         self.line.read()
     }
 }

@@ -6,7 +6,7 @@ use palinode_train::run::names::METRICS;
 
 use super::{
     ReportError,
-    log::{About, Eval, Known, Num, Reached, RunLog, Step, Warning},
+    log::{About, Eval, Num, Reached, Reported, RunLog, Step, Warning},
     series::Series,
     text::clip,
     verdicts::Verdicts,
@@ -35,7 +35,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn read(folder: &Path) -> Result<Self, ReportError> {
         let (mut log, mut run) = (RunLog::open(folder)?, Self::default());
-        while let Some(event) = log.next_as(|logged| logged.known())? {
+        while let Some(event) = log.next_as(|logged| logged.reported())? {
             run.take(event);
         }
         run.cut = log.metrics.is_cut();
@@ -61,15 +61,15 @@ impl Run {
         self.evals.last_x().unwrap_or(0.0).max(self.steps.last_x().unwrap_or(0.0))
     }
 
-    fn take(&mut self, event: Known) {
-        self.ended = matches!(event, Known::End);
+    fn take(&mut self, event: Reported) {
+        self.ended = matches!(event, Reported::End);
         match event {
-            Known::Run(about) => self.about = about,
-            Known::Step(step) => self.take_step(step),
-            Known::Eval(eval) => self.take_eval(eval),
-            Known::Warning(warning) => self.take_warning(warning),
-            Known::Stage(Reached { stage, rl_step: Num(Some(x)) }) => self.reach(&stage, x, x),
-            Known::Stage(_) | Known::End | Known::Other => {}
+            Reported::Run(about) => self.about = about,
+            Reported::Step(step) => self.take_step(step),
+            Reported::Eval(eval) => self.take_eval(eval),
+            Reported::Warning(warning) => self.take_warning(warning),
+            Reported::Stage(Reached { stage, rl_step: Num(Some(x)) }) => self.reach(&stage, x, x),
+            Reported::Stage(_) | Reported::End | Reported::Other => {}
         }
     }
 

@@ -20,7 +20,7 @@ use palinode_train::{
 
 use crate::{
     ReportError,
-    log::{Fields, Kind, Logged, RunLog},
+    log::{EventKind, Logged, RawFields, RunLog},
 };
 
 /// The name of the file. TensorBoard looks for `tfevents` in it.
@@ -28,7 +28,7 @@ pub const FILE: &str = "events.out.tfevents.palinode";
 
 /// An event file that is being written.
 ///
-/// As a sink it takes the events that come behind those of the log it was opened with. Tags are `eval/…` and `train/…` over RL steps and `warm/…` over the
+/// As a sink it takes the events that come after those of the log it was opened with. Tags are `eval/…` and `train/…` over RL steps and `warm/…` over the
 /// steps of the warm start; each has the figures of the log under their own names, with `_t1`, `_t2`, … where there is one for each attempt.
 #[derive(Debug)]
 pub struct EventFile {
@@ -66,27 +66,27 @@ impl EventFile {
         Ok(file)
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The numbers it holds.
+    /// How many numbers it holds so far: one for each tag at each step.
     pub fn scalars(&self) -> u64 {
         self.scalars
     }
 
     /// Appends what an event measured, where it is one that goes into a chart.
-    fn add(&mut self, logged: &Logged, fields: &Fields<'_>) -> Result<(), EventFileError> {
+    fn add(&mut self, logged: &Logged, fields: &RawFields<'_>) -> Result<(), EventFileError> {
         if let Some(seconds) = logged.seconds {
             // The clock of a run that was resumed began anew.
             self.before += if seconds < self.seconds { self.seconds } else { 0.0 };
             self.seconds = seconds;
         }
         let (group, step) = match logged.kind {
-            Kind::Step => ("train", "rl_step"),
-            Kind::Eval => ("eval", "rl_step"),
-            Kind::Warm => ("warm", "step"),
+            EventKind::Step => ("train", "rl_step"),
+            EventKind::Eval => ("eval", "rl_step"),
+            EventKind::Warm => ("warm", "step"),
             _ => return Ok(()),
         };
         let Ok(step) = fields.text(step).parse::<i64>() else { return Ok(()) };

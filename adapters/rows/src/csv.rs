@@ -82,7 +82,7 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Whether the current record has a field for each name, and none for no column; empty ones behind them are allowed.
+    /// Whether the current record has a field for each name, and none for no column; empty ones after them are allowed.
     fn check(&self, count: usize) -> Result<(), String> {
         let columns = self.named;
         if count < columns || (self.columns..count).any(|i| !self.field(i).is_empty()) {

@@ -74,7 +74,7 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// The members of a line's object. What Python writes for no number is null here, and a comma behind the object may stay.
+/// The members of a line's object. What Python writes for no number is null here, and a comma after the object may stay.
 fn row(text: &str) -> Result<Vec<(String, Value)>, String> {
     let text = text.strip_suffix(',').filter(|text| text.trim_end().ends_with('}')).unwrap_or(text);
     object(text, 1).or_else(|reason| match without_nan(text) {

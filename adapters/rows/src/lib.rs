@@ -80,7 +80,7 @@ pub enum RowPlace {
 }
 
 impl RowPlace {
-    /// An error about what is there.
+    /// An error about the row that stands here in the file `path`; `reason` says what is wrong with it.
     pub fn error(&self, path: &Path, reason: String) -> RowsError {
         match *self {
             Self::Line(line) => RowsError::Line { path: path.into(), line, reason },

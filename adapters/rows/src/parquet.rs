@@ -96,7 +96,7 @@ impl Reader {
         let columns = std::mem::take(&mut self.columns);
         let read: Vec<usize> = self.schema.fields.iter().flat_map(|node| node.leaves.clone()).collect();
         for (_, mut column) in columns.into_iter().enumerate().filter(|(i, _)| read.contains(i)) {
-            // Some writers leave bytes behind that are no page; nobody needs them.
+            // Some writers leave bytes after the last page that are none; nobody needs them.
             if let Ok(Some(_)) = column.peek() {
                 return Err(column.wrong("has more rows than its row group"));
             }

@@ -49,7 +49,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The text, or the number or truth value as written.
+    /// A text, or a number or truth value as it is written; `None` for null, lists and objects.
     pub fn as_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(text) | Self::Number(text) => Some(Cow::Borrowed(text)),

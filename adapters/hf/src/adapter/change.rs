@@ -1,6 +1,6 @@
 //! What an adapter makes of a matrix of the base, in rows as `torch.nn.Linear` and `torch.nn.Embedding` have it.
 
-use super::start::Matrix;
+use super::start::RowMajor;
 
 /// W + scale · L·R for `left: [rows, rank]` and `right: [rank, columns]`, in place.
 pub(crate) fn add_product(values: &mut [f32], columns: usize, [left, right]: [&[f32]; 2], scale: f64) {
@@ -45,9 +45,9 @@ fn length<'a>(values: impl Iterator<Item = &'a f32>) -> f64 {
     values.map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt()
 }
 
-/// A matrix's values as [`Matrix`].
-pub(crate) fn rows(values: &[f32], [rows, columns]: [usize; 2]) -> Matrix<'_> {
-    Matrix { values, rows, columns }
+/// A matrix's values as [`RowMajor`].
+pub(crate) fn rows(values: &[f32], [rows, columns]: [usize; 2]) -> RowMajor<'_> {
+    RowMajor { values, rows, columns }
 }
 
 #[cfg(test)]

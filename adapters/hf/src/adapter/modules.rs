@@ -70,7 +70,7 @@ impl Layers {
         let mut number = None;
         if self.before.is_empty() {
             let parts: Vec<&str> = module.split('.').collect();
-            // The first number that stands between two names, behind two of them.
+            // The first number that stands between two names, after two of them.
             number = (2..parts.len().saturating_sub(1)).find_map(|at| parts[at].parse().ok());
         }
         for pattern in &self.before {

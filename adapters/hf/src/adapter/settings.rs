@@ -97,7 +97,7 @@ const STARTS: &str = "true, false, gaussian, orthogonal, eva, mica, pissa and ol
 
 /// Settings that make an adapter compute something else, and what that is.
 const REFUSED: [(&str, &str); 11] = [
-    ("alora_invocation_tokens", "the adapter works only behind these tokens"),
+    ("alora_invocation_tokens", "the adapter works only after these tokens"),
     ("arrow_config", "several adapters, chosen for each token"),
     ("kasa_config", "the base without its smallest singular values, and a factor between A and B"),
     ("layer_replication", "a model with some of its layers repeated"),

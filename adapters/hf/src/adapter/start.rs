@@ -5,7 +5,7 @@ use nalgebra::{DMatrix, SymmetricEigen};
 
 /// A matrix in rows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Matrix<'a> {
+pub(crate) struct RowMajor<'a> {
     pub(crate) values: &'a [f32],
     pub(crate) rows: usize,
     pub(crate) columns: usize,
@@ -20,8 +20,8 @@ pub(crate) struct Matrix<'a> {
 ///
 /// # Source
 /// Meng, Wang and Zhang 2024, arXiv 2404.02948, equations 2 to 4.
-pub(crate) fn principal(matrix: Matrix<'_>, rank: usize) -> Result<Vec<f32>, String> {
-    let Matrix { values, rows, columns } = matrix;
+pub(crate) fn principal(matrix: RowMajor<'_>, rank: usize) -> Result<Vec<f32>, String> {
+    let RowMajor { values, rows, columns } = matrix;
     let smaller = rows.min(columns);
     if rank >= smaller {
         return Ok(values.to_vec());
@@ -55,8 +55,8 @@ const CLOSEST: f64 = 1e-6;
 ///
 /// # Source
 /// Büyükakyüz 2024, arXiv 2406.01775, algorithm 1.
-pub(crate) fn leading(matrix: Matrix<'_>, rank: usize) -> Result<Vec<f32>, String> {
-    let Matrix { values, rows, columns } = matrix;
+pub(crate) fn leading(matrix: RowMajor<'_>, rank: usize) -> Result<Vec<f32>, String> {
+    let RowMajor { values, rows, columns } = matrix;
     if rank >= rows.min(columns) {
         return Ok(values.to_vec());
     }
@@ -86,29 +86,29 @@ pub(crate) fn leading(matrix: Matrix<'_>, rank: usize) -> Result<Vec<f32>, Strin
 mod tests {
     use super::*;
 
-    const WIDE: Matrix<'_> = Matrix { values: &[3.0, 0.0, 0.0, 0.0, -2.0, 0.0], rows: 2, columns: 3 };
+    const WIDE: RowMajor<'_> = RowMajor { values: &[3.0, 0.0, 0.0, 0.0, -2.0, 0.0], rows: 2, columns: 3 };
 
     #[test]
     fn the_largest_singular_value_comes_first() {
         let close = |a: Vec<f32>, b: &[f32]| assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6), "{a:?}");
         close(principal(WIDE, 1).unwrap(), &[3.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
         close(principal(WIDE, 2).unwrap(), WIDE.values);
-        let tall = Matrix { values: &[1.0, 1.0, 1.0, 1.0, 0.0, 0.5], rows: 3, columns: 2 };
+        let tall = RowMajor { values: &[1.0, 1.0, 1.0, 1.0, 0.0, 0.5], rows: 3, columns: 2 };
         // numpy.linalg.svd, float64.
         close(principal(tall, 1).unwrap(), &[0.967_837_2, 1.030_215_4, 0.967_837_2, 1.030_215_4, 0.249_513_1, 0.265_594_6]);
-        let equal = Matrix { values: &[1.0, 0.0, 0.0, 1.0], rows: 2, columns: 2 };
+        let equal = RowMajor { values: &[1.0, 0.0, 0.0, 1.0], rows: 2, columns: 2 };
         assert!(principal(equal, 1).unwrap_err().contains("are equal"));
-        let zero = Matrix { values: &[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], rows: 3, columns: 3 };
+        let zero = RowMajor { values: &[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], rows: 3, columns: 3 };
         close(principal(zero, 2).unwrap(), zero.values);
     }
 
     #[test]
     fn the_first_columns_lead() {
-        let square = Matrix { values: &[3.0, 1.0, 4.0, 2.0], rows: 2, columns: 2 };
+        let square = RowMajor { values: &[3.0, 1.0, 4.0, 2.0], rows: 2, columns: 2 };
         // Q's first column is (3, 4)/5, R's first row (5, 11/5).
         let found = leading(square, 1).unwrap();
         assert!(found.iter().zip([3.0, 1.32, 4.0, 1.76]).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
-        let dependent = Matrix { values: &[1.0, 2.0, 0.0, 2.0, 4.0, 1.0, 0.0, 0.0, 1.0], rows: 3, columns: 3 };
+        let dependent = RowMajor { values: &[1.0, 2.0, 0.0, 2.0, 4.0, 1.0, 0.0, 0.0, 1.0], rows: 3, columns: 3 };
         assert!(leading(dependent, 2).unwrap_err().contains("column 1"));
     }
 }

@@ -11,7 +11,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// What two texts end in behind what they have in common; a token in angle brackets is not cut in two.
+    /// What two texts end in after what they have in common; a token in angle brackets is not cut in two.
     pub(super) fn behind_common(from: &str, to: &str) -> Self {
         let common = from.chars().zip(to.chars()).take_while(|(a, b)| a == b).map(|(c, _)| c.len_utf8()).sum();
         let at = from[..common].rfind('<').filter(|&at| !from[at..common].contains('>')).unwrap_or(common);

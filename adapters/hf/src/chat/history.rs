@@ -180,7 +180,7 @@ fn compare_start(turns: &Turns<'_>, start: &[Message<'_>], behind: &str, found: 
     }
 }
 
-/// Whether an answer that is told as it was written has other ids than it had when it was sampled behind the prompt.
+/// Whether an answer that is told as it was written has other ids than it had when it was sampled after the prompt.
 fn joins(turns: &Turns<'_>, shape: &Shape, start: &[Message<'_>], new: &str, answer: &str) -> Result<bool, HfError> {
     let tokenizer = turns.tokenizer;
     let before = tokenizer.encode(new)?;

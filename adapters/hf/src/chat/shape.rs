@@ -10,7 +10,7 @@ use crate::{error::HfError, fields::beyond, tokenizer::FolderTokenizer};
 pub(super) struct Shape {
     /// Ids that end an answer; the first is the one that the template itself writes.
     pub(super) ends: Vec<u32>,
-    /// What is put behind an answer that was cut off: the end, and what the template writes before it.
+    /// What is put after an answer that was cut off: the end, and what the template writes before it.
     pub(super) closing: Vec<u32>,
     /// What the template writes before the end.
     pub(super) before_end: String,
@@ -50,11 +50,11 @@ impl Shape {
         Ok(shape)
     }
 
-    /// The ids behind an answer, in two: up to its end, which the policy writes and which else closes it, and the revision instruction.
+    /// The ids after an answer, in two: up to its end, which the policy writes and which else closes it, and the revision instruction.
     fn split(turns: &Turns<'_>, behind: &str, ends: &[u32]) -> Result<Self, HfError> {
         let tokenizer = turns.tokenizer;
         let ids = tokenizer.encode(behind);
-        let ids = ids.map_err(|error| turns.refuse(&format!("what the chat template puts behind an answer: {error}")))?;
+        let ids = ids.map_err(|error| turns.refuse(&format!("what the chat template puts after an answer: {error}")))?;
         let silent = |id: &u32| tokenizer.stands_alone(*id) || tokenizer.decode_all(&[*id]).trim().is_empty();
         // Some templates end turns with a token that no configuration names: it is the first of what follows an answer.
         let known = ids.iter().position(|id| ends.contains(id)).filter(|&end| ids[..end].iter().all(silent));
@@ -64,7 +64,7 @@ impl Shape {
             let reason = if ids.iter().any(|id| ends.contains(id) || tokenizer.stands_alone(*id)) {
                 "the chat template writes something between an answer and its end"
             } else {
-                "the chat template puts no token behind an answer that could end it"
+                "the chat template puts no token after an answer that could end it"
             };
             return Err(turns.refuse(reason));
         };

@@ -8,7 +8,7 @@ use crate::{
     fraction::{Fraction, is_constant},
     interval,
     monomial::Generator,
-    value::{Meaning, Number, Quantity, Relation, Solved},
+    value::{NormalForm, Number, Quantity, Relation, Solved},
 };
 
 /// Words that change what a side equals: `\text{not} = 5` does not say 5.
@@ -16,16 +16,16 @@ const CHANGING: [&str; 14] =
     ["not", "no", "never", "false", "wrong", "isn't", "unless", "if", "minus", "negative", "half", "twice", "double", "opposite"];
 
 /// The value of sides with relations between them.
-pub(super) fn relation(sides: &[Meaning], operators: &[Operator], budget: &Budget) -> Bounded<Meaning> {
+pub(super) fn relation(sides: &[NormalForm], operators: &[Operator], budget: &Budget) -> Bounded<NormalForm> {
     let (sides, operators) = without_approximations(sides, operators);
     let [first, rest @ ..] = sides.as_slice() else { return Err(Halt::Undefined("a relation without sides")) };
     if rest.is_empty() {
         return if name(first).is_none() { Ok(first.clone()) } else { Err(Halt::Undefined("a name that is only near a value")) };
     }
     if let ([Operator::NotEqual], Some(name), [excluded]) = (operators.as_slice(), name(first), rest)
-        && let Some(others) = interval::difference(&[Meaning::reals()], &[Meaning::Set(vec![excluded.clone()])])
+        && let Some(others) = interval::difference(&[NormalForm::reals()], &[NormalForm::Set(vec![excluded.clone()])])
     {
-        return Ok(Meaning::Relation(Relation {
+        return Ok(NormalForm::Relation(Relation {
             parts: differences(&sides, &operators, budget)?,
             solved: Some(solved(name, others)),
             stated: None,
@@ -38,23 +38,27 @@ pub(super) fn relation(sides: &[Meaning], operators: &[Operator], budget: &Budge
         let name = name(first).ok_or(Halt::Undefined("membership of what has no name"))?;
         if matches!(
             set,
-            Meaning::Quantity(_) | Meaning::Based { .. } | Meaning::Relation(_) | Meaning::Matrix(_) | Meaning::Ratio(_)
+            NormalForm::Quantity(_)
+                | NormalForm::Based { .. }
+                | NormalForm::Relation(_)
+                | NormalForm::Matrix(_)
+                | NormalForm::Ratio(_)
         ) {
             return Err(Halt::Undefined("membership in what is no set"));
         }
         return Ok(named(name, set.clone()));
     }
     let parts = differences(&sides, &operators, budget)?;
-    Ok(Meaning::Relation(Relation { solved: bounds(&sides, &operators), parts, stated: None }))
+    Ok(NormalForm::Relation(Relation { solved: bounds(&sides, &operators), parts, stated: None }))
 }
 
 /// A relation that only says what a name is.
-pub(super) fn named(name: String, value: Meaning) -> Meaning {
-    Meaning::Relation(Relation { parts: Vec::new(), solved: Some(solved(name, value)), stated: None })
+pub(super) fn named(name: String, value: NormalForm) -> NormalForm {
+    NormalForm::Relation(Relation { parts: Vec::new(), solved: Some(solved(name, value)), stated: None })
 }
 
 /// Sides up to the first `\approx`, as what follows is less exact.
-fn without_approximations(sides: &[Meaning], operators: &[Operator]) -> (Vec<Meaning>, Vec<Operator>) {
+fn without_approximations(sides: &[NormalForm], operators: &[Operator]) -> (Vec<NormalForm>, Vec<Operator>) {
     match operators.iter().position(|operator| *operator == Operator::Approximate) {
         None => (sides.to_vec(), operators.to_vec()),
         Some(at) => (sides[..=at].to_vec(), operators[..at].to_vec()),
@@ -62,8 +66,9 @@ fn without_approximations(sides: &[Meaning], operators: &[Operator]) -> (Vec<Mea
 }
 
 /// Equal sides: a name and its value, constants that are one value, or an equation. Sides that should be one value but differ have none.
-fn equation(sides: &[Meaning], budget: &Budget) -> Bounded<Meaning> {
-    let changed = |side: &Meaning| matches!(side, Meaning::Word(word) if word.split(' ').any(|word| CHANGING.contains(&word)));
+fn equation(sides: &[NormalForm], budget: &Budget) -> Bounded<NormalForm> {
+    let changed =
+        |side: &NormalForm| matches!(side, NormalForm::Word(word) if word.split(' ').any(|word| CHANGING.contains(&word)));
     if sides.iter().any(changed) {
         return Err(Halt::Undefined("a name that says more than a name, such as `not`"));
     }
@@ -73,7 +78,7 @@ fn equation(sides: &[Meaning], budget: &Budget) -> Bounded<Meaning> {
         (Some(name), Some(value)) if agree => {
             let numbers = sides.iter().all(|side| side.expression().is_some());
             let parts = if numbers { differences(&sides[..2], &[Operator::Equal], budget)? } else { Vec::new() };
-            Ok(Meaning::Relation(Relation { parts, solved: Some(solved(name, value.clone())), stated: None }))
+            Ok(NormalForm::Relation(Relation { parts, solved: Some(solved(name, value.clone())), stated: None }))
         }
         (None, Some(value)) if agree && values.iter().all(|value| constant(value).is_some()) => Ok(value.clone()),
         _ => {
@@ -84,14 +89,14 @@ fn equation(sides: &[Meaning], budget: &Budget) -> Bounded<Meaning> {
                 Err(_) if stated.is_some() => Vec::new(),
                 parts => parts?,
             };
-            Ok(Meaning::Relation(Relation { parts, solved: None, stated }))
+            Ok(NormalForm::Relation(Relation { parts, solved: None, stated }))
         }
     }
 }
 
 /// The constant that an equation says an expression is: one of several variables and no number, as in `m+n=47` and `|AB|=5`. One of a single variable is
 /// yet to be solved, as `2x=10` is.
-fn stated(sides: &[Meaning]) -> Option<&Meaning> {
+fn stated(sides: &[NormalForm]) -> Option<&NormalForm> {
     let (left, right) = match sides {
         [left, right] if is_amount(right) => (left, right),
         [right, left] if is_amount(right) => (left, right),
@@ -107,8 +112,8 @@ fn stated(sides: &[Meaning]) -> Option<&Meaning> {
 }
 
 /// Whether a value is a constant, perhaps with a unit.
-fn is_amount(value: &Meaning) -> bool {
-    matches!(value, Meaning::Quantity(Quantity { number: Number::Finite(number), .. }) if is_constant(number))
+fn is_amount(value: &NormalForm) -> bool {
+    matches!(value, NormalForm::Quantity(Quantity { number: Number::Finite(number), .. }) if is_constant(number))
 }
 
 /// The names of all variables in an expression, however deep.
@@ -124,9 +129,9 @@ fn variables<'a>(expression: &'a Fraction, names: &mut Vec<&'a str>) {
 }
 
 /// The name on the left or else on the right, and the other sides, where these do not depend on it.
-fn named_side(sides: &[Meaning]) -> (Option<String>, &[Meaning]) {
-    let free = |own: &str, others: &[Meaning]| {
-        let mut variables = others.iter().filter_map(Meaning::expression).flat_map(Fraction::generators);
+fn named_side(sides: &[NormalForm]) -> (Option<String>, &[NormalForm]) {
+    let free = |own: &str, others: &[NormalForm]| {
+        let mut variables = others.iter().filter_map(NormalForm::expression).flat_map(Fraction::generators);
         !variables.any(|generator| depends_on(generator, own))
     };
     if let [first, rest @ ..] = sides
@@ -153,7 +158,7 @@ fn depends_on(generator: &Generator, variable: &str) -> bool {
 }
 
 /// Differences of neighbours, larger minus smaller.
-fn differences(sides: &[Meaning], operators: &[Operator], budget: &Budget) -> Bounded<Vec<(Operator, Fraction)>> {
+fn differences(sides: &[NormalForm], operators: &[Operator], budget: &Budget) -> Bounded<Vec<(Operator, Fraction)>> {
     let mut parts = Vec::with_capacity(operators.len());
     for (pair, &operator) in sides.windows(2).zip(operators) {
         let (Some(left), Some(right)) = (pair[0].expression(), pair[1].expression()) else {
@@ -171,7 +176,7 @@ fn differences(sides: &[Meaning], operators: &[Operator], budget: &Budget) -> Bo
 }
 
 /// The interval that an inequality says one name is in, where the other sides are constants.
-fn bounds(sides: &[Meaning], operators: &[Operator]) -> Option<Solved> {
+fn bounds(sides: &[NormalForm], operators: &[Operator]) -> Option<Solved> {
     let at = sides.iter().position(|side| name(side).is_some())?;
     if sides.len() > 3 || (sides.len() == 3 && at != 1) {
         return None;
@@ -193,17 +198,17 @@ fn bounds(sides: &[Meaning], operators: &[Operator]) -> Option<Solved> {
     }
     let [(low, low_closed), (high, high_closed)] = bounds;
     let items = vec![
-        low.unwrap_or_else(|| Meaning::number(Number::NegativeInfinity)),
-        high.unwrap_or_else(|| Meaning::number(Number::Infinity)),
+        low.unwrap_or_else(|| NormalForm::number(Number::NegativeInfinity)),
+        high.unwrap_or_else(|| NormalForm::number(Number::Infinity)),
     ];
-    let value = Meaning::Group { open: if low_closed { '[' } else { '(' }, close: if high_closed { ']' } else { ')' }, items };
+    let value = NormalForm::Group { open: if low_closed { '[' } else { '(' }, close: if high_closed { ']' } else { ')' }, items };
     Some(solved(name(&sides[at])?, value))
 }
 
 /// The one name that all relations among items give a value, where there is any.
-pub(super) fn common_name(items: &[Meaning]) -> Option<String> {
+pub(super) fn common_name(items: &[NormalForm]) -> Option<String> {
     let mut names = items.iter().filter_map(|item| match item {
-        Meaning::Relation(relation) => Some(relation.solved.as_ref().map(|solved| solved.name.as_str())),
+        NormalForm::Relation(relation) => Some(relation.solved.as_ref().map(|solved| solved.name.as_str())),
         _ => None,
     });
     let first = names.next()??;
@@ -211,26 +216,26 @@ pub(super) fn common_name(items: &[Meaning]) -> Option<String> {
 }
 
 /// Whether an item is a value, or says what the value of a name is.
-pub(super) fn is_equation(item: &Meaning) -> bool {
+pub(super) fn is_equation(item: &NormalForm) -> bool {
     match item {
-        Meaning::Relation(Relation { parts, solved: Some(solved), .. }) => {
-            let value = matches!(*solved.value, Meaning::Quantity(_) | Meaning::List(_));
+        NormalForm::Relation(Relation { parts, solved: Some(solved), .. }) => {
+            let value = matches!(*solved.value, NormalForm::Quantity(_) | NormalForm::List(_));
             value && parts.iter().all(|(operator, _)| *operator == Operator::Equal)
         }
-        Meaning::Relation(_) => false,
+        NormalForm::Relation(_) => false,
         _ => true,
     }
 }
 
 /// Whether an item says that a name is in an interval.
-pub(super) fn is_interval(item: &Meaning) -> bool {
-    matches!(item, Meaning::Relation(Relation { solved: Some(Solved { value, .. }), .. }) if matches!(**value, Meaning::Group { .. }))
+pub(super) fn is_interval(item: &NormalForm) -> bool {
+    matches!(item, NormalForm::Relation(Relation { solved: Some(Solved { value, .. }), .. }) if matches!(**value, NormalForm::Group { .. }))
 }
 
 /// The value that an item gives to a name, or the item.
-pub(super) fn solution(item: Meaning) -> Meaning {
+pub(super) fn solution(item: NormalForm) -> NormalForm {
     match item {
-        Meaning::Relation(Relation { solved: Some(solved), .. }) => *solved.value,
+        NormalForm::Relation(Relation { solved: Some(solved), .. }) => *solved.value,
         other => other,
     }
 }

@@ -1,13 +1,13 @@
 //! Elements without an order.
 
 use super::{Comparison, Reason, compare_values, different, same};
-use crate::{budget::Budget, value::Meaning};
+use crate::{budget::Budget, value::NormalForm};
 
 /// Elements that are left once equal normal forms are paired, and are compared each with each.
 const MAX_LEFT: usize = 24;
 
 /// Whether elements can be paired so that the two of each pair are the same. Both slices are in order.
-pub(super) fn in_any_order(a: &[Meaning], b: &[Meaning], budget: &Budget) -> Comparison {
+pub(super) fn in_any_order(a: &[NormalForm], b: &[NormalForm], budget: &Budget) -> Comparison {
     if a.len() != b.len() {
         return different(Reason::DifferentCounts);
     }
@@ -33,7 +33,7 @@ pub(super) fn in_any_order(a: &[Meaning], b: &[Meaning], budget: &Budget) -> Com
 }
 
 /// What neither has in common with the other, as both are in order.
-fn without_common<'a>(a: &'a [Meaning], b: &'a [Meaning]) -> (Vec<&'a Meaning>, Vec<&'a Meaning>) {
+fn without_common<'a>(a: &'a [NormalForm], b: &'a [NormalForm]) -> (Vec<&'a NormalForm>, Vec<&'a NormalForm>) {
     let (mut left, mut right) = (Vec::new(), Vec::new());
     let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
     while let (Some(first), Some(second)) = (a.peek(), b.peek()) {

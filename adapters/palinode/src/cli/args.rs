@@ -159,7 +159,7 @@ pub(crate) struct TrainArgs {
     /// Start from another run's base model instead of a warm start
     #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "model"])]
     pub(crate) base: Option<PathBuf>,
-    /// Go on with the run in --out behind its newest checkpoint, as if it had never stopped
+    /// Go on with the run in --out from its newest checkpoint, as if it had never stopped
     #[arg(long, requires = "out", conflicts_with = "force")]
     pub(crate) resume: bool,
     /// With --resume: go on although the data, the model folder's texts or weights, or the settings are not those that the run began with
@@ -410,7 +410,7 @@ pub(crate) struct GenerateArgs {
     /// Seed of the samples
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Go on behind the ids that end an answer
+    /// Go on after the ids that end an answer
     #[arg(long)]
     pub(crate) ignore_eos: bool,
 }

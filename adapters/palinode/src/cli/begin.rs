@@ -27,7 +27,7 @@ use super::{
     Failure,
     args::TrainArgs,
     failure::USAGE,
-    plan,
+    plan, processor,
     settings::{absolute, settings},
     train::{Prepared, apply_keeping},
 };
@@ -60,7 +60,7 @@ pub(crate) fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     remove_exports(&path)?;
     // Of the settings as they will be read.
     let (own, given) = RunConfig::read_as_given(&path.join("config.toml"))?;
-    Inputs::of(&own, &given, base)?.write(&path)?;
+    Inputs::of(&own, &given, base)?.computed_on(None, 0, &processor::name()).write(&path)?;
     let notes = plan::notes(&run, &setup, &opened)?;
     Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder, notes, events: Vec::new() }))
 }

@@ -172,7 +172,7 @@ fn standard_input() -> Result<String, Failure> {
     std::io::stdin().lock().take(MAX_TEXT as u64 + 1).read_to_end(&mut bytes).map_err(wrong)?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
-        // Cut off in the middle of a character, behind what can be judged.
+        // Cut off in the middle of a character, after what can be judged.
         Err(error) if error.as_bytes().len() > MAX_TEXT => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
         Err(error) => {
             let at = error.utf8_error().valid_up_to() + 1;

@@ -14,7 +14,7 @@ use super::{
     Failure,
     args::DoctorArgs,
     failure::{GUARD, INPUT},
-    progress,
+    processor, progress,
 };
 
 pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let missing: Vec<&str> = device::missing_features().collect();
     if !args.json {
         anstream::println!("devices:  {}", listed.join(", "));
+        anstream::println!("processor: {}", processor::name());
         if !missing.is_empty() {
             anstream::println!("more with cargo features: {}", missing.join(", "));
         }
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
             .map(|check| json!({"name": check.name, "measured": check.measured, "bound": check.bound, "passes": check.passes()}))
             .collect();
         progress::print_json(&json!({
-            "devices": listed, "missing_features": missing, "device": name, "hardware": can.hardware, "dtypes": dtypes,
+            "devices": listed, "processor": processor::name(), "missing_features": missing, "device": name, "hardware": can.hardware, "dtypes": dtypes,
             "fusion": can.fusion, "memory": can.memory, "checks": checks,
         }))?;
     } else {

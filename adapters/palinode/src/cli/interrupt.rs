@@ -40,7 +40,7 @@ pub(crate) fn listen(run: &Path) -> Result<Arc<Steering>, Failure> {
         while !heard.load(Ordering::Relaxed) {
             thread::sleep(ANSWER);
         }
-        let message = format!("\nstopping behind this step, and storing {run}; once more stops at once\n");
+        let message = format!("\nstopping after this step, and storing {run}; once more stops at once\n");
         // Nobody may be reading any more.
         let _ = std::io::stderr().write_all(message.as_bytes());
     });

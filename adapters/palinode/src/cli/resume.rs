@@ -1,4 +1,4 @@
-//! `palinode train --resume`: a run goes on behind its newest checkpoint, with the settings and inputs that it began with.
+//! `palinode train --resume`: a run goes on from its newest checkpoint, with the settings and inputs that it began with.
 
 use std::{
     fs,
@@ -33,7 +33,7 @@ use super::{
     args::TrainArgs,
     begin::base_of,
     failure::{INPUT, USAGE},
-    plan,
+    plan, processor,
     settings::{apply, apply_machine, find_again},
     train::{Prepared, apply_keeping},
 };
@@ -62,6 +62,7 @@ pub(crate) fn resume(args: &TrainArgs) -> Result<Prepared, Failure> {
     let checkpoints = checkpoints(args, &path, &setup, &mut inputs)?;
     let mut notes = plan::notes(&run, &setup, &opened)?;
     notes.extend(inputs.note.take());
+    notes.extend(inputs.other_processor());
     let Behind { start, written, progress } = match checkpoints.exist() {
         true => newest(&checkpoints, &opened.device, &mut notes)?,
         false => beginning(args, &path, &mut setup, &mut inputs, &opened.device, &mut notes)?,
@@ -174,6 +175,13 @@ impl Compared {
         Ok(Self { changed: was.changed(&now), began, now, note: None })
     }
 
+    /// What a person should know of a run that another processor goes on with; that is no reason to refuse it.
+    fn other_processor(&self) -> Option<String> {
+        let (was, now) = (self.began.as_ref()?.processor()?, processor::name());
+        (was != now)
+            .then(|| format!("this run was computed on another processor so far ({was}) and goes on with this one ({now})"))
+    }
+
     /// Refuses to go on with changed inputs, unless somebody insists.
     fn require_the_same(&self, args: &TrainArgs, path: &Path) -> Result<(), Failure> {
         if self.changed.is_empty() || args.accept_changed_inputs {
@@ -190,10 +198,10 @@ impl Compared {
     /// Keeps in the run's folder what it goes on with, and returns what its log is to say.
     fn keep(self, path: &Path, written: Written, progress: &Progress, run: &RunConfig) -> Result<Vec<Event>, Failure> {
         let (now, told) = self.now.accept(self.began.as_ref(), self.changed, written.lines);
-        now.write(path)?;
+        now.computed_on(self.began.as_ref(), written.lines, &processor::name()).write(path)?;
         let stages = run.train.stages()?;
-        let behind = progress.stages.len().checked_sub(1);
-        let stage = behind.map_or(StageName::Base, |done| stages.get(done).or(stages.last()).map_or(StageName::Base, |s| s.name));
+        let done = progress.stages.len().checked_sub(1);
+        let stage = done.map_or(StageName::Base, |done| stages.get(done).or(stages.last()).map_or(StageName::Base, |s| s.name));
         let event = |changed| Event::Warning {
             kind: WarningKind::ChangedInputs,
             stage,
@@ -227,7 +235,7 @@ struct Behind {
 fn newest(checkpoints: &Checkpoints, device: &Device, notes: &mut Vec<String>) -> Result<Behind, Failure> {
     let Found { start, saved, path, skipped } = checkpoints.start(device)?;
     notes.extend(skipped.iter().map(|Skipped { path, reason }| format!("{}: skipped: {reason}", path.display())));
-    notes.push(format!("going on behind {}", path.display()));
+    notes.push(format!("going on from {}", path.display()));
     Ok(Behind { start, written: saved.written, progress: saved.progress })
 }
 

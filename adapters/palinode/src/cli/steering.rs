@@ -21,9 +21,9 @@ pub(crate) const AT_ONCE: u8 = 2;
 /// Wishes, set by whoever listens to the person and read by whoever trains.
 #[derive(Debug, Default)]
 pub(crate) struct Steering {
-    /// Wait behind the step under way for as long as this is set.
+    /// Wait after the step under way for as long as this is set.
     pub(crate) pause: AtomicBool,
-    /// Store a checkpoint behind the step under way, once.
+    /// Store a checkpoint after the step under way, once.
     pub(crate) checkpoint: AtomicBool,
     /// [`GO_ON`], [`FINISH`] or [`AT_ONCE`].
     pub(crate) stop: AtomicU8,
@@ -32,7 +32,7 @@ pub(crate) struct Steering {
 }
 
 impl Steering {
-    /// What is to happen behind a step.
+    /// What is to happen after a step.
     pub(crate) fn wish(&self) -> Wish {
         if self.is_to_stop() {
             Wish::Stop
@@ -43,7 +43,7 @@ impl Steering {
         }
     }
 
-    /// Whether the run is to stop behind the step under way.
+    /// Whether the run is to stop after the step under way.
     pub(crate) fn is_to_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed) != GO_ON || self.signal.load(Ordering::Relaxed)
     }

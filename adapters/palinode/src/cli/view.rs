@@ -71,7 +71,7 @@ impl Live {
         let mut past = Follow::open(run).map_err(|failure| failure.to_string())?;
         while past.poll(&mut |news| show(&mut view, news)).map_err(|failure| failure.to_string())? {}
         let tui = tty::enter().map_err(|error| format!("the terminal can't be taken over: {error}"))?;
-        let again = format!("`palinode train --resume --out {}` goes on behind the last checkpoint", run.display());
+        let again = format!("`palinode train --resume --out {}` goes on from the last checkpoint", run.display());
         let (sender, receiver) = mpsc::channel::<Event>();
         let thread = thread::spawn(move || {
             let mut heard = Instant::now();

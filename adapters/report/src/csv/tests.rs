@@ -30,7 +30,7 @@ fn run(metrics: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_row_holds_a_step_and_the_evaluation_behind_it() {
+fn a_row_holds_a_step_and_the_evaluation_after_it() {
     let run = run(METRICS);
     let expected = "\
 stage,step,rl_step,seconds,loss,reward_t1,reward_t2,verdicts_right,verdicts_wrong,verdicts_unparseable,\

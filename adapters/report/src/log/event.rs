@@ -12,7 +12,7 @@ use crate::{
 
 /// An event of a kind that a report shows.
 #[derive(Debug)]
-pub(crate) enum Known {
+pub(crate) enum Reported {
     Run(About),
     Stage(Reached),
     Step(Step),
@@ -31,7 +31,7 @@ pub(crate) struct Reached {
     pub(crate) rl_step: Num,
 }
 
-/// The `run` event: who trained what on which task. Fields are shown as they are.
+/// The `run` event: who trained what on which task. RawFields are shown as they are.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct About {

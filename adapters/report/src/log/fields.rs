@@ -18,9 +18,9 @@ const MAX_ATTEMPTS: usize = 255;
 const MAX_NAME: usize = 100;
 
 /// The fields of a JSON object, in its order.
-pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct RawFields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'a> Fields<'a> {
+impl<'a> RawFields<'a> {
     /// A field as text without quotes; empty where it is missing, null or no single value.
     pub(crate) fn text(&self, key: &str) -> String {
         self.get(key).and_then(scalar).unwrap_or_default()
@@ -32,7 +32,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that is a list of objects.
-    pub(crate) fn objects(&self, key: &str) -> Option<Vec<Fields<'a>>> {
+    pub(crate) fn objects(&self, key: &str) -> Option<Vec<RawFields<'a>>> {
         serde_json::from_str(self.get(key)?.get()).ok()
     }
 
@@ -61,24 +61,24 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for RawFields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
         struct InOrder;
         impl<'de> Visitor<'de> for InOrder {
-            type Value = Fields<'de>;
+            type Value = RawFields<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawFields<'de>, A::Error> {
                 let mut fields = Vec::new();
                 while let Some((Key(key), value)) = map.next_entry()? {
                     fields.push((key, value));
                 }
-                Ok(Fields(fields))
+                Ok(RawFields(fields))
             }
         }
         deserializer.deserialize_map(InOrder)
@@ -105,7 +105,7 @@ fn numbers<'a>(key: &str, raw: &'a RawValue) -> Vec<(String, &'a str)> {
 
 /// The numbers of an object by name.
 fn named<'a>(key: &str, raw: &'a RawValue) -> Vec<(String, &'a str)> {
-    let Fields(fields) = serde_json::from_str(raw.get()).unwrap_or(Fields(Vec::new()));
+    let RawFields(fields) = serde_json::from_str(raw.get()).unwrap_or(RawFields(Vec::new()));
     let named = fields.into_iter().filter(|(name, _)| name.len() <= MAX_NAME).take(MAX_ATTEMPTS);
     named.filter_map(|(name, entry)| number(format!("{key}_{name}"), entry)).collect()
 }

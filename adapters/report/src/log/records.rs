@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    fields::Fields,
+    fields::RawFields,
     lines::{Lines, Next},
 };
 use crate::{ReportError, text::clip};
@@ -27,7 +27,7 @@ pub(crate) struct Records {
 }
 
 /// What comes next in a file.
-pub(crate) enum Found<T> {
+pub(crate) enum NextRecord<T> {
     /// A record.
     Record(T),
     /// A line of a growing file that can't be read, and why. In a whole file that is an error.
@@ -59,15 +59,15 @@ impl Records {
     }
 
     /// The next one, which `read` makes out of its line, or says why it can't.
-    pub(crate) fn next<T>(&mut self, read: impl FnOnce(Line) -> Result<T, String>) -> Result<Found<T>, ReportError> {
-        let Some((text, ended)) = self.advance().map_err(|error| self.failure(error))? else { return Ok(Found::Nothing) };
+    pub(crate) fn next<T>(&mut self, read: impl FnOnce(LogLine) -> Result<T, String>) -> Result<NextRecord<T>, ReportError> {
+        let Some((text, ended)) = self.advance().map_err(|error| self.failure(error))? else { return Ok(NextRecord::Nothing) };
         let number = self.line;
         let Some(text) = text else { return self.refuse("longer than 4 MiB".to_owned()) };
-        match read(Line { number, text }) {
-            Ok(record) => Ok(Found::Record(record)),
+        match read(LogLine { number, text }) {
+            Ok(record) => Ok(NextRecord::Record(record)),
             Err(_) if !ended => {
                 self.cut = true;
-                Ok(Found::Nothing)
+                Ok(NextRecord::Nothing)
             }
             Err(reason) => self.refuse(reason),
         }
@@ -95,19 +95,19 @@ impl Records {
         }
     }
 
-    fn refuse<T>(&self, reason: String) -> Result<Found<T>, ReportError> {
+    fn refuse<T>(&self, reason: String) -> Result<NextRecord<T>, ReportError> {
         if self.whole {
             return Err(self.malformed(reason));
         }
         let name = self.path().file_name().unwrap_or_default().to_string_lossy();
-        Ok(Found::Unreadable(format!("{name}, line {} can't be read: {reason}", self.line)))
+        Ok(NextRecord::Unreadable(format!("{name}, line {} can't be read: {reason}", self.line)))
     }
 
     /// The same of a whole file, whose end is the end.
-    pub(crate) fn next_of_whole<T>(&mut self, read: impl FnOnce(Line) -> Result<T, String>) -> Result<Option<T>, ReportError> {
+    pub(crate) fn next_of_whole<T>(&mut self, read: impl FnOnce(LogLine) -> Result<T, String>) -> Result<Option<T>, ReportError> {
         Ok(match self.next(read)? {
-            Found::Record(record) => Some(record),
-            Found::Unreadable(_) | Found::Nothing => None,
+            NextRecord::Record(record) => Some(record),
+            NextRecord::Unreadable(_) | NextRecord::Nothing => None,
         })
     }
 
@@ -129,13 +129,13 @@ impl Records {
 
 /// A line that may be a record.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct LogLine {
     /// Where it stands, from 1.
     pub(crate) number: u64,
     text: Vec<u8>,
 }
 
-impl Line {
+impl LogLine {
     /// A line that stands in no file yet.
     pub(crate) fn of_text(text: Vec<u8>) -> Self {
         Self { number: 0, text }
@@ -143,7 +143,7 @@ impl Line {
 
     /// The line itself, if it holds an object.
     pub(crate) fn checked(self) -> Result<Self, String> {
-        self.read::<Fields<'_>>()?;
+        self.read::<RawFields<'_>>()?;
         Ok(self)
     }
 

@@ -40,13 +40,13 @@ fn eval() -> Event {
 #[test]
 fn what_a_report_shows_is_what_the_training_loop_wrote() {
     let num = |number| Num(Some(number));
-    let Known::Step(step) = written(&step()).known().unwrap() else { panic!() };
+    let Reported::Step(step) = written(&step()).reported().unwrap() else { panic!() };
     assert_eq!((step.stage.as_str(), step.rl_step, step.i_to_c, step.c_to_i), ("stage_two", num(105.0), num(0.75), num(0.375)));
     assert_eq!((step.reward, step.kl), (vec![num(0.25), num(0.5)], vec![num(0.125), num(0.0625)]));
     let counts = |verdicts: crate::verdicts::Verdicts| serde_json::to_value(verdicts.counts()).unwrap();
     assert_eq!(counts(step.verdicts), json!([{"right": 3, "wrong": 1}, {"right": 4}]));
 
-    let Known::Eval(eval) = written(&eval()).known().unwrap() else { panic!() };
+    let Reported::Eval(eval) = written(&eval()).reported().unwrap() else { panic!() };
     assert_eq!((eval.stage.as_str(), eval.rl_step, eval.last, eval.n), ("stage_one", num(7.0), true, num(2000.0)));
     assert_eq!((eval.acc, eval.acc_t1, eval.acc_t2, eval.delta), (vec![num(40.0), num(60.5)], num(40.0), num(60.5), num(20.5)));
     assert_eq!((eval.i_to_c, eval.c_to_i, eval.changed), (num(21.0), num(0.5), num(30.0)));
@@ -56,21 +56,21 @@ fn what_a_report_shows_is_what_the_training_loop_wrote() {
 
     let (kind, stage) = (WarningKind::Collapse, StageName::StageOne);
     let warning = Event::Warning { kind, stage, rl_step: 9, message: "words".into() };
-    let Known::Warning(warning) = written(&warning).known().unwrap() else { panic!() };
+    let Reported::Warning(warning) = written(&warning).reported().unwrap() else { panic!() };
     assert_eq!((warning.kind.as_str(), warning.stage.as_str(), warning.message.as_str()), ("collapse", "stage_one", "words"));
     assert_eq!(warning.step, num(9.0));
 
     let reached = Event::Stage { stage, phase: Phase::End, steps: 4, rl_step: 11 };
-    let Known::Stage(reached) = written(&reached).known().unwrap() else { panic!() };
+    let Reported::Stage(reached) = written(&reached).reported().unwrap() else { panic!() };
     assert_eq!((reached.stage.as_str(), reached.rl_step), ("stage_one", num(11.0)));
 
     let [version, task, arm] = ["1.2", "ledger", "score"].map(String::from);
     let run = Event::Run { version, task, arm, seed: 3, attempts: 2, parameters: 5, trainable: 5, steps: [1, 2] };
-    let Known::Run(about) = written(&run).known().unwrap() else { panic!() };
+    let Reported::Run(about) = written(&run).reported().unwrap() else { panic!() };
     let fields = [("task", "ledger"), ("arm", "score"), ("seed", "3"), ("parameters", "5"), ("palinode", "1.2")];
     assert_eq!(about.fields(), fields.map(|(name, value)| (name, value.to_owned())));
 
-    assert!(matches!(written(&Event::End { seconds: 1.0 }).known().unwrap(), Known::End));
+    assert!(matches!(written(&Event::End { seconds: 1.0 }).reported().unwrap(), Reported::End));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn an_episode_shown_is_the_one_that_was_kept() {
     (kept.prompt, kept.reference) = ("2+2".into(), "4".into());
     kept.attempts = vec![EpisodeAttempt::new("5", "wrong"), EpisodeAttempt::new("4", "right")];
     kept.attempts[0].why = "5 is not 4".into();
-    let line = Line::of_text(serde_json::to_vec(&kept).unwrap());
+    let line = LogLine::of_text(serde_json::to_vec(&kept).unwrap());
     let shown: Episode = line.read().unwrap();
     assert_eq!((shown.stage.as_str(), shown.rl_step, shown.problem()), ("stage_one", Num(Some(12.0)), Some("34".into())));
     assert_eq!((shown.prompt.as_deref(), shown.reference.as_deref()), (Some("2+2"), Some("4")));
@@ -119,7 +119,12 @@ fn events_have_the_times_of_their_lines_and_the_last_time_is_the_runs() {
     while let Some(logged) = log.next().unwrap() {
         seen.push((logged.line.number, logged.kind, logged.seconds));
     }
-    let expected = [(1, Kind::Warm, Some(0.5)), (3, Kind::Other, Some(1.5)), (4, Kind::Step, Some(7.0)), (5, Kind::End, None)];
+    let expected = [
+        (1, EventKind::Warm, Some(0.5)),
+        (3, EventKind::Other, Some(1.5)),
+        (4, EventKind::Step, Some(7.0)),
+        (5, EventKind::End, None),
+    ];
     assert_eq!(seen, expected);
     assert_eq!(log.last_time().unwrap(), Some(3.0));
     assert!(log.next().unwrap().is_none() && !log.metrics.is_cut());

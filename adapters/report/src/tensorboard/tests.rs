@@ -215,7 +215,7 @@ fn a_file_kept_live_is_the_one_that_is_written_afterwards() {
     log(run, &events);
     assert_eq!(whole, fs::read(EventFile::of_run(run, &run.join("after")).unwrap().path()).unwrap());
 
-    // The run goes on behind its fifth event: what came after it is dropped, and happens again.
+    // The run goes on after its fifth event: what came after it is dropped, and happens again.
     log(run, &events[..5]);
     let mut live = EventFile::of_run(run, &run.join("live")).unwrap();
     assert_eq!(read(live.path())["train/loss"].len(), 2);

@@ -102,7 +102,7 @@ fn zstd(bytes: &[u8], size: usize) -> Parse<Vec<u8>> {
     Ok(data)
 }
 
-/// Blocks behind their lengths, before and after compression, in big-endian; none where it is something else.
+/// Blocks after their lengths, before and after compression, in big-endian; none where it is something else.
 ///
 /// Older writers of Arrow put a bare block under the same number.
 fn lz4_hadoop(mut bytes: &[u8], size: usize) -> Option<Vec<u8>> {

@@ -156,7 +156,7 @@ impl Work {
         self
     }
 
-    /// Times everything `repeat` times, behind one repetition that does not count.
+    /// Times everything `repeat` times, after one repetition that does not count.
     ///
     /// # Errors
     /// [`SetupError::Train`] when a step fails.

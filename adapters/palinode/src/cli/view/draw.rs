@@ -154,8 +154,8 @@ fn draw_help(frame: &mut Frame, view: &View) {
     let keys: &[&str] = match view.mode {
         Mode::Watch => &["q         leave the view; the run goes on"],
         Mode::Train { .. } => &[
-            "p         pause behind the step under way, or go on",
-            "c         store a checkpoint behind the step under way",
+            "p         pause after the step under way, or go on",
+            "c         store a checkpoint after the step under way",
             "q         finish the step, store a checkpoint and quit;",
             "          a second q, or Ctrl-C, stops at once",
         ],

@@ -134,7 +134,7 @@ fn marked(text: &str, flags: &[bool], columns: usize, style: Style) -> Vec<Line<
     lines
 }
 
-/// Rows of characters, each with its flag, broken at line ends, else behind the last space that fits, else anywhere.
+/// Rows of characters, each with its flag, broken at line ends, else after the last space that fits, else anywhere.
 fn wrap(text: &str, flags: &[bool], columns: usize) -> Vec<Vec<(char, bool)>> {
     let mut rows = vec![Vec::new()];
     let mut used = 0;
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_break_behind_spaces_and_within_long_words() {
+    fn lines_break_after_spaces_and_within_long_words() {
         assert_eq!(rows("one two three", 8), ["one two ", "three"]);
         assert_eq!(rows("abcdefgh ij", 4), ["abcd", "efgh", " ij"]);
         assert_eq!(rows("a\n\nb", 4), ["a", "", "b"]);

@@ -234,7 +234,7 @@ impl View {
         }
     }
 
-    /// Goes to an older episode, or to a newer one; behind the newest, the view goes along with what comes.
+    /// Goes to an older episode, or to a newer one; after the newest, the view goes along with what comes.
     pub(super) fn turn(&mut self, older: bool) {
         let Some(index) = self.index() else { return };
         let index = if older { index.saturating_sub(1) } else { index + 1 };

@@ -9,7 +9,7 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// Adds a point. Those at its step or behind it are of a run that was taken back, and go.
+    /// Adds a point. Those at its step or after it are of a run that was taken back, and go.
     pub(super) fn push(&mut self, step: usize, value: f64) {
         let step = step as f64;
         while self.points.last().is_some_and(|(last, _)| *last >= step) {

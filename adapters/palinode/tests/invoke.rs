@@ -1,4 +1,4 @@
-//! What all tests of the binary take.
+//! How tests call the binary: its commands, what they are to answer, and a run that takes seconds.
 
 use std::{fs, path::Path};
 
