@@ -39,18 +39,21 @@ pub(crate) use failure::Failure;
 use init::{ConfigShowArgs, InitArgs};
 use shell::{CompletionsArgs, ManArgs};
 
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
 Exit codes:
   0    done
   1    a stated check failed (eval --min-delta)
   2    wrong usage or configuration
   3    an input can't be read, or an output written
   4    a numerical or device guard stopped the run
-  130  interrupted (train: after a step, its state stored)";
+  130  interrupted (train: after a step, its state stored)
+
+Environment:
+  PALINODE_ISA=scalar, neon, v3 or v4    no wider vectors than these; the same numbers, slower";
 
 /// Trains language models to take back a wrong first answer (SCoRe, arXiv 2409.12917).
 #[derive(Debug, Parser)]
-#[command(name = "palinode", version, after_help = EXIT_CODES, max_term_width = 110)]
+#[command(name = "palinode", version, after_help = AFTER_HELP, max_term_width = 110)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -200,7 +203,7 @@ Examples:
 pub(crate) fn main() -> ExitCode {
     output::expect_readers_to_leave();
     let cli = Cli::parse();
-    let done = match cli.command {
+    let done = processor::limit_as_asked().and_then(|()| match cli.command {
         Command::Train(args) => train::run(&args),
         Command::Watch(args) => view::watch(&args),
         Command::Data(args) => data::data(&args),
@@ -219,7 +222,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => shell::completions(&args, Cli::command()),
         Command::Man(args) => shell::man(&args, Cli::command()),
-    };
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -6,7 +6,10 @@ use std::{fs, path::Path};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::{common::{palinode, succeed}, padded_vocabulary::pad};
+use crate::{
+    invoke::{fail, json, palinode, succeed},
+    padded_vocabulary::pad,
+};
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");
 const SETTINGS: &str = include_str!("same_bits/small.toml");
@@ -23,7 +26,8 @@ fn a_short_run_leaves_the_recorded_bytes_with_every_instruction_set_and_number_o
     fs::write(at.path().join("small.toml"), SETTINGS).unwrap();
     // The widest vectors of this machine, and narrower ones.
     for (run, instructions, threads) in [("widest", None, "2"), ("v3", Some("v3"), "1"), ("scalar", Some("scalar"), "3")] {
-        let mut command = palinode(at.path(), &["train", "--quiet", "--config", "small.toml", "--threads", threads, "--out", run]);
+        let mut command =
+            palinode(at.path(), &["train", "--quiet", "--config", "small.toml", "--threads", threads, "--out", run]);
         command.env_remove("PALINODE_ISA").envs(instructions.map(|name| ("PALINODE_ISA", name)));
         succeed(command);
         for line in RECORDED.lines() {
@@ -31,6 +35,19 @@ fn a_short_run_leaves_the_recorded_bytes_with_every_instruction_set_and_number_o
             assert_eq!(sha256(&at.path().join(run).join(file)), recorded, "{run}: {file}");
         }
     }
+}
+
+#[test]
+fn an_instruction_set_that_nobody_knows_is_refused_and_the_one_in_use_is_told() {
+    let at = tempfile::tempdir().unwrap();
+    let doctor = |name: &str| {
+        let mut command = palinode(at.path(), &["doctor", "--json"]);
+        command.env("PALINODE_ISA", name);
+        command
+    };
+    let told = fail(doctor("avx9"), 2);
+    assert!(told.contains("PALINODE_ISA") && told.contains("`avx9`") && told.contains("scalar"), "{told}");
+    assert!(json(doctor("scalar"))["processor"].as_str().unwrap().ends_with(" scalar"));
 }
 
 /// Rows of an embedding that make it larger than 4 Mi numbers, at the model's width of 48.
@@ -50,7 +67,20 @@ fn three_ways(more: &[&str], trained: &str) {
 
     let at = tempfile::tempdir().unwrap();
     pad(at.path(), ROWS);
-    let settings = ["--steps-one", "2", "--steps-two", "2", "--problems", "3", "--samples", "3", "--eval-problems", "6", "--max-answer", "5"];
+    let settings = [
+        "--steps-one",
+        "2",
+        "--steps-two",
+        "2",
+        "--problems",
+        "3",
+        "--samples",
+        "3",
+        "--eval-problems",
+        "6",
+        "--max-answer",
+        "5",
+    ];
     let given = ["--model", "padded", "--data", DATA, "--learning-rate", "2e-3", "--quiet", "--checkpoint-every", "1"];
     let arguments = [&given[..], &settings, more].concat();
     for (run, threads) in [("straight", "2"), ("single", "1")] {
