@@ -49,21 +49,21 @@ impl TextVerifier for Pattern {
             let reference = reference.to_owned();
             return Box::new(move |answer| matches_reference(answer, &reference));
         };
-        let whole_or_found = |text: &str| last_match(&pattern, text).unwrap_or(text).to_owned();
-        let wanted = bounded(reference).map(whole_or_found);
-        if let Ok(wanted) = &wanted {
-            // A reference that the other verifier can't read is a failure, whatever is found in the answer.
-            let nothing = self.then.judge("", wanted);
-            if nothing.verdict == Verdict::Failed {
-                return always(nothing);
-            }
+        let wanted = match bounded(reference) {
+            Ok(text) => last_match(&pattern, text).unwrap_or(text),
+            Err(reason) => return always(Judgement::failed(format!("the reference: {reason}"))),
+        };
+        let then = self.then.by(wanted);
+        // A reference that the other verifier can't read is a failure, whatever is found in the answer.
+        let nothing = then("");
+        if nothing.verdict == Verdict::Failed {
+            return always(nothing);
         }
-        let read = |wanted: String| (self.then.by(&wanted), wanted);
         by_read(
-            "",
-            |_| wanted.map(read),
-            |(_, wanted)| wanted.clone(),
-            move |answer, (then, _)| {
+            wanted,
+            |wanted| Ok(wanted.to_owned()),
+            String::clone,
+            move |answer, _| {
                 let found = last_match(&pattern, answer).ok_or_else(|| format!("/{pattern}/ finds nothing"))?;
                 Ok(then(found))
             },
