@@ -3,7 +3,7 @@
 use crate::{
     attention::Attention,
     buffer::Buffer,
-    decoder::{Decoder, Rows},
+    decoder::{Passes, PackedRows},
     rows::gather,
     shape::Shape,
     simd::wide,
@@ -32,13 +32,13 @@ impl Cache {
     }
 }
 
-impl Decoder<'_> {
+impl Passes<'_> {
     /// Reads the prompts once each and opens `samples` rows for each, of at most `capacity` tokens; returns the states of their last tokens,
     /// `[P, width]`.
     ///
     /// No prompt is empty or longer than the capacity, which is within the rotary tables.
     pub fn prefill(&self, prompts: &[&[u32]], samples: usize, capacity: usize) -> (Cache, Buffer) {
-        let rows = Rows::new(prompts.iter().copied());
+        let rows = PackedRows::new(prompts.iter().copied());
         let last: Vec<usize> = rows.starts()[1..].iter().map(|end| end - 1).collect();
         // Whole vectors of columns.
         let capacity = capacity.next_multiple_of(8);

@@ -12,7 +12,7 @@ use crate::{
 
 /// A decoder whose numbers are borrowed.
 #[derive(Clone)]
-pub struct Decoder<'a> {
+pub struct Passes<'a> {
     pub(crate) shape: &'a Shape,
     pub(crate) weights: Parameters<&'a [f32]>,
     pub(crate) rotary: Rotary<'a>,
@@ -21,15 +21,15 @@ pub struct Decoder<'a> {
 
 /// Tokens of rows, one row behind another.
 #[derive(Debug, Clone, Default)]
-pub struct Rows {
+pub struct PackedRows {
     tokens: Vec<u32>,
     positions: Vec<usize>,
     /// Where each row begins, and the last ends.
     starts: Vec<usize>,
 }
 
-impl Rows {
-    /// Rows that need not be equally long.
+impl PackedRows {
+    /// PackedRows that need not be equally long.
     pub fn new<'t>(rows: impl IntoIterator<Item = &'t [u32]>) -> Self {
         let mut all = Self { starts: vec![0], ..Self::default() };
         for row in rows {
@@ -52,13 +52,13 @@ impl Rows {
 
 /// What the way back needs of a pass.
 pub struct Tape {
-    rows: Rows,
+    rows: PackedRows,
     chosen: Vec<usize>,
     blocks: Vec<BlockTape>,
 }
 
-impl<'a> Decoder<'a> {
-    /// A decoder of this shape.
+impl<'a> Passes<'a> {
+    /// The passes of a decoder of this shape.
     pub fn new(shape: &'a Shape, weights: Parameters<&'a [f32]>, rotary: Rotary<'a>) -> Self {
         Self { shape, weights, rotary, packed: None }
     }
@@ -71,17 +71,17 @@ impl<'a> Decoder<'a> {
     /// Hidden states of the chosen tokens, `[N, width]`; what the way back needs is handed to `keep`, block by block.
     ///
     /// Tokens are in the vocabulary, and rows no longer than the rotary tables.
-    pub fn states(&self, rows: &Rows, chosen: &[usize], mut keep: impl FnMut(Kept)) -> Buffer {
+    pub fn states(&self, rows: &PackedRows, chosen: &[usize], mut keep: impl FnMut(BlockRecord)) -> Buffer {
         let last = self.weights.blocks.len() - 1;
         (0..=last).fold(self.embed(&rows.tokens), |x, i| {
             let (x, tape) = self.block(i).forward(x, rows.places(), (i == last).then_some(chosen));
-            keep(Kept(tape));
+            keep(BlockRecord(tape));
             x
         })
     }
 
     /// Hidden states of the chosen tokens, and what the way back needs.
-    pub fn forward(&self, rows: Rows, chosen: Vec<usize>) -> (Buffer, Tape) {
+    pub fn forward(&self, rows: PackedRows, chosen: Vec<usize>) -> (Buffer, Tape) {
         let mut blocks = Vec::with_capacity(self.weights.blocks.len());
         let states = self.states(&rows, &chosen, |kept| blocks.push(kept.0));
         (states, Tape { rows, chosen, blocks })
@@ -129,9 +129,9 @@ impl<'a> Decoder<'a> {
 }
 
 /// What the way back needs of one block.
-pub struct Kept(BlockTape);
+pub struct BlockRecord(BlockTape);
 
-impl Kept {
+impl BlockRecord {
     /// Queries, keys and values of all tokens, turned to their positions.
     pub(crate) fn projected(&self) -> &[f32] {
         self.0.projected()

@@ -2,24 +2,24 @@
 
 use crate::{
     buffer::Buffer,
-    shape::Activation,
+    shape::Gate,
     simd::{exp, tanh, wide},
 };
 
 /// f(gate) ⊙ up, of `[N, 2·inner]` with the gate first; returns `[N, inner]`.
 ///
 /// Shazeer 2020, arXiv 2002.05202.
-pub(crate) fn forward(gate_up: &[f32], inner: usize, activation: Activation) -> Buffer {
+pub(crate) fn forward(gate_up: &[f32], inner: usize, activation: Gate) -> Buffer {
     let mut out = Buffer::any(gate_up.len() / 2);
     all_through(gate_up, &mut out, inner, activation);
     out
 }
 
 wide! {
-    fn all_through<'a>(gate_up: &'a [f32], out: &'a mut [f32], inner: usize, activation: Activation) -> () {
+    fn all_through<'a>(gate_up: &'a [f32], out: &'a mut [f32], inner: usize, activation: Gate) -> () {
         match activation {
-            Activation::Silu => through(gate_up, out, inner, silu),
-            Activation::GeluTanh => through(gate_up, out, inner, gelu),
+            Gate::Silu => through(gate_up, out, inner, silu),
+            Gate::GeluTanh => through(gate_up, out, inner, gelu),
         }
     }
 }
@@ -27,10 +27,10 @@ wide! {
 wide! {
     /// Turns `gate_up` into its own gradient from that of the output, and the output's gradient `d_out` into the output itself, which is asked for
     /// again on the way back.
-    pub(crate) fn backward<'a>(gate_up: &'a mut [f32], d_out: &'a mut [f32], inner: usize, activation: Activation) -> () {
+    pub(crate) fn backward<'a>(gate_up: &'a mut [f32], d_out: &'a mut [f32], inner: usize, activation: Gate) -> () {
         match activation {
-            Activation::Silu => back(gate_up, d_out, inner, silu),
-            Activation::GeluTanh => back(gate_up, d_out, inner, gelu),
+            Gate::Silu => back(gate_up, d_out, inner, silu),
+            Gate::GeluTanh => back(gate_up, d_out, inner, gelu),
         }
     }
 }

@@ -4,7 +4,7 @@ use palinode_core::kl::Divergence;
 
 use crate::{
     buffer::Buffer,
-    decoder::Decoder,
+    decoder::Passes,
     matmul::{Into, Matrix, MatrixMut, product, product_packed, product_transposed, transposed_product},
     norm::Norm,
     packed::PackedDecoder,
@@ -53,7 +53,7 @@ impl Distribution {
     }
 }
 
-impl Decoder<'_> {
+impl Passes<'_> {
     /// The distribution over the token that follows each state, at a temperature.
     pub fn distribution(&self, states: &[f32], temperature: f32) -> Distribution {
         let (normed, scales) = self.last_norm().forward(states);

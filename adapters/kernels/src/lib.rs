@@ -44,11 +44,11 @@ mod simd;
 
 pub use buffer::Buffer;
 pub use cache::Cache;
-pub use decoder::{Decoder, Kept, Rows, Tape};
+pub use decoder::{BlockRecord, PackedRows, Passes, Tape};
 pub use head::{Distribution, Diverging};
 pub use isa::{Isa, UnknownIsa, isa, limit};
 pub use numbers::Numbers;
 pub use packed::PackedDecoder;
 pub use parameters::{BlockParameters, Parameters, Projection};
 pub use rotary::Rotary;
-pub use shape::{Activation, Shape};
+pub use shape::{Gate, Shape};

@@ -223,7 +223,7 @@ impl WithSimd for Product<'_> {
                 for (p, right) in panels.chunks_exact((to - from) * panel).take(columns.div_ceil(panel)).enumerate() {
                     let (right, _) = S::as_simd_f32s(right);
                     for (row, left) in (band..band_end).step_by(ROWS).zip(band_room.chunks_exact((to - from) * ROWS)) {
-                        let place = Place { row, column: p * panel, keep };
+                        let place = TilePlace { row, column: p * panel, keep };
                         match band_end - row {
                             1 => self.tile::<S, 1>(simd, left, right, place),
                             2 => self.tile::<S, 2>(simd, left, right, place),
@@ -241,7 +241,7 @@ impl WithSimd for Product<'_> {
 
 /// Where a tile stands in the result.
 #[derive(Clone, Copy)]
-struct Place {
+struct TilePlace {
     row: usize,
     column: usize,
     /// Whether the result is added to.
@@ -250,7 +250,7 @@ struct Place {
 
 impl Product<'_> {
     #[inline(always)]
-    fn tile<S: Simd, const R: usize>(&mut self, simd: S, left: &[f32], right: &[S::f32s], place: Place) {
+    fn tile<S: Simd, const R: usize>(&mut self, simd: S, left: &[f32], right: &[S::f32s], place: TilePlace) {
         let mut sums = [[simd.splat_f32s(0.0); 2]; R];
         let ((left, _), (right, _)) = (left.as_chunks::<ROWS>(), right.as_chunks::<2>());
         for (left, right) in left.iter().zip(right) {

@@ -1,13 +1,13 @@
 //! A decoder's matrices, packed once for all products with few rows.
 
 use crate::{
-    decoder::Decoder,
+    decoder::Passes,
     matmul::{Matrix, Packed},
     parameters::{BlockParameters, Projection},
     shape::Shape,
 };
 
-/// The matrices of one version of a decoder's weights, laid out for products: about as many numbers again ([`Decoder::pack`]).
+/// The matrices of one version of a decoder's weights, laid out for products: about as many numbers again ([`Passes::pack`]).
 #[derive(Debug, Clone)]
 pub struct PackedDecoder {
     blocks: Vec<PackedBlock>,
@@ -48,7 +48,7 @@ impl PackedBlock {
     }
 }
 
-impl<'a> Decoder<'a> {
+impl<'a> Passes<'a> {
     /// This decoder's matrices, packed: worth it before many passes over few rows, as decoding is.
     pub fn pack(&self) -> PackedDecoder {
         let output = match self.weights.output {
@@ -58,7 +58,7 @@ impl<'a> Decoder<'a> {
         PackedDecoder { blocks: self.weights.blocks.iter().map(|block| PackedBlock::new(self.shape, block)).collect(), output }
     }
 
-    /// The same decoder, which gives the same numbers, by matrices that [`Decoder::pack`] made of the same weights: whoever keeps them sees to that.
+    /// The same decoder, which gives the same numbers, by matrices that [`Passes::pack`] made of the same weights: whoever keeps them sees to that.
     pub fn with_packed(self, packed: &'a PackedDecoder) -> Self {
         Self { packed: Some(packed), ..self }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// The function on the gate of the feed-forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
+pub enum Gate {
     /// x·σ(x)
     Silu,
     /// The tangent approximation of GELU.
@@ -35,7 +35,7 @@ pub struct Shape {
     /// Whether logits are taken with the embedding.
     pub tied: bool,
     /// Function on the gate.
-    pub activation: Activation,
+    pub activation: Gate,
     /// Bias of queries, keys and values.
     pub qkv_bias: bool,
     /// Bias behind attention.

@@ -102,14 +102,14 @@ impl Part {
 /// The KV cache of a batch of episodes.
 #[derive(Debug, Clone)]
 pub struct KvCache {
-    pub(crate) kept: Kept,
+    pub(crate) kept: Storage,
     capacity: usize,
     tokens_read: u64,
 }
 
 /// Where keys and values are.
 #[derive(Debug, Clone)]
-pub(crate) enum Kept {
+pub(crate) enum Storage {
     /// In tensors.
     Tensors(Parts),
     /// In the slices of `palinode_kernels`, with the weights that they come from.
@@ -117,7 +117,7 @@ pub(crate) enum Kept {
 }
 
 impl KvCache {
-    pub(crate) fn new(kept: Kept, capacity: usize, tokens_read: u64) -> Self {
+    pub(crate) fn new(kept: Storage, capacity: usize, tokens_read: u64) -> Self {
         Self { kept, capacity, tokens_read }
     }
 

@@ -10,7 +10,7 @@ use palinode_core::{
 };
 
 use crate::{
-    cache::{Kept, KvCache, LayerCache, Part, Parts},
+    cache::{KvCache, LayerCache, Part, Parts, Storage},
     decoder::Decoder,
     mask::{Masks, additive, visible},
 };
@@ -34,7 +34,7 @@ impl Decode for Decoder {
             let logits = passes.logits(&states);
             let of_rows = logits.chunks_exact(self.config().vocabulary).flat_map(|row| core::iter::repeat_n(row, samples));
             let logits = self.logits_tensor(of_rows.flatten().copied().collect());
-            return Ok((KvCache::new(Kept::Slices(cache, ready.clone()), capacity, read), logits));
+            return Ok((KvCache::new(Storage::Slices(cache, ready.clone()), capacity, read), logits));
         }
         let device = self.device();
         let padded = prompts.iter().flat_map(|p| p.iter().copied().chain(core::iter::repeat_n(0, columns - p.len())));
@@ -64,7 +64,7 @@ impl Decode for Decoder {
             lengths: per_row().collect(),
             holds: per_row().map(|length| (0..columns).map(|column| column < length).collect()).collect(),
         };
-        Ok((KvCache::new(Kept::Tensors(Parts::new(part)), capacity, read), logits))
+        Ok((KvCache::new(Storage::Tensors(Parts::new(part)), capacity, read), logits))
     }
 
     /// # Panics
@@ -74,8 +74,8 @@ impl Decode for Decoder {
         let capacity = cache.capacity();
         let device = self.device();
         let parts = match &mut cache.kept {
-            Kept::Tensors(parts) => parts,
-            Kept::Slices(slices, ready) => {
+            Storage::Tensors(parts) => parts,
+            Storage::Slices(slices, ready) => {
                 let longest = rows.iter().map(|&row| slices.lengths()[row] + new).max().unwrap_or(0);
                 assert!(longest <= capacity, "{longest} tokens exceed the cache's capacity of {capacity}");
                 let passes = ready.decoder();

@@ -5,7 +5,7 @@ use burn::{
     tensor::{DType, Tensor, TensorData},
 };
 use burn_optim::GradientsParams;
-use palinode_kernels::{Decoder as Passes, Numbers, Parameters, Shape};
+use palinode_kernels::{Numbers, Parameters, Passes, Shape};
 
 use crate::{config::Activation, decoder::Decoder};
 
@@ -151,8 +151,8 @@ fn shape(model: &Decoder) -> Shape {
         norm_offset: if config.norm_offset { 1.0 } else { 0.0 },
         tied: config.tied,
         activation: match config.activation {
-            Activation::Silu => palinode_kernels::Activation::Silu,
-            Activation::GeluTanh => palinode_kernels::Activation::GeluTanh,
+            Activation::Silu => palinode_kernels::Gate::Silu,
+            Activation::GeluTanh => palinode_kernels::Gate::GeluTanh,
         },
         qkv_bias: config.qkv_bias,
         output_bias: config.output_bias,

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use palinode_kernels::{Decoder as Passes, PackedDecoder};
+use palinode_kernels::{PackedDecoder, Passes};
 
 use crate::{decoder::Decoder, kernels::Kernels};
 

@@ -7,13 +7,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    decoder::{Decoder, Rows},
+    decoder::{Passes, PackedRows},
     head::Diverging,
     matmul::{Into, Matrix, MatrixMut, Packed, product, product_packed, product_transposed, transposed_product},
     parameters::Parameters,
     rotary::Rotary,
     rows::add,
-    shape::{Activation, Shape},
+    shape::{Gate, Shape},
     simd::{add_scaled, wide_dot},
 };
 
@@ -164,7 +164,7 @@ fn kind() -> impl Strategy<Value = Shape> {
             norm_epsilon: 1e-6,
             norm_offset: if offset { 1.0 } else { 0.0 },
             tied,
-            activation: if gelu { Activation::GeluTanh } else { Activation::Silu },
+            activation: if gelu { Gate::GeluTanh } else { Gate::Silu },
             qkv_bias,
             output_bias,
             mlp_bias,
@@ -192,7 +192,7 @@ fn of_decoder(shape: &Shape, seed: u64, lengths: [usize; 2]) -> Vec<Vec<f32>> {
     let [cos, sin] = [3, 4].map(|table| numbers(seed ^ table, POSITIONS * half));
     let mut left = weights.iter().map(Vec::as_slice);
     let borrowed = Parameters::collect(shape, &mut |_| left.next().ok_or(())).unwrap();
-    let decoder = Decoder::new(shape, borrowed, Rotary::new(&cos, &sin, half));
+    let decoder = Passes::new(shape, borrowed, Rotary::new(&cos, &sin, half));
 
     let ids = |seed: u64, length: usize| -> Vec<u32> {
         let id = |i: usize| (seed.wrapping_add(i as u64 * 7919) % shape.vocabulary as u64) as u32;
@@ -200,7 +200,7 @@ fn of_decoder(shape: &Shape, seed: u64, lengths: [usize; 2]) -> Vec<Vec<f32>> {
         (0..length).map(id).map(|id| if id == 1 { 0 } else { id }).collect()
     };
     let tokens = lengths.map(|length| ids(seed ^ length as u64, length));
-    let rows = Rows::new(tokens.iter().map(Vec::as_slice));
+    let rows = PackedRows::new(tokens.iter().map(Vec::as_slice));
     let chosen: Vec<usize> = (0..lengths.iter().sum()).step_by(2).collect();
     let targets = ids(seed ^ 9, chosen.len());
     let mut given = Vec::new();

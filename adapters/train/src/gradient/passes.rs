@@ -9,7 +9,7 @@ use palinode_core::{
     kl::{Divergence, KlEstimator},
     scoring::{Scoring, TokenScores},
 };
-use palinode_kernels::{Distribution, Diverging, Rows};
+use palinode_kernels::{Distribution, Diverging, PackedRows};
 use palinode_lm::Decoder;
 
 use crate::gradient::learner::{Loss, Slope};
@@ -150,13 +150,13 @@ impl Leaves {
 }
 
 /// A batch without what stands behind the last scored position of a row; and the scored positions in it.
-fn packed(batch: &TokenBatch) -> (Rows, Vec<usize>) {
+fn packed(batch: &TokenBatch) -> (PackedRows, Vec<usize>) {
     // A row of which nothing is asked still has its first token: rows are never empty.
     let mut lengths = vec![1; batch.rows().len()];
     for &(row, at) in batch.places() {
         lengths[row] = lengths[row].max(at + 1);
     }
-    let packed = Rows::new(batch.rows().iter().zip(&lengths).map(|(row, &length)| &row[..length]));
+    let packed = PackedRows::new(batch.rows().iter().zip(&lengths).map(|(row, &length)| &row[..length]));
     let positions = batch.places().iter().map(|&(row, at)| packed.starts()[row] + at).collect();
     (packed, positions)
 }
