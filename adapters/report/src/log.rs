@@ -33,6 +33,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub use self::lines::MAX_LINE;
+use self::records::reason;
 pub(crate) use self::{
     episode::{Attempt, Episode},
     event::{About, Eval, Reached, Reported, Step, Warning},
@@ -201,10 +202,10 @@ impl Logged {
 
     /// The event that the training loop wrote; `None` for one of a kind, or of a stage, that this program does not know.
     pub(crate) fn event(&self) -> Result<Option<Event>, String> {
-        match self.line.read() {
+        match self.line.parse() {
             Ok(event) => Ok(Some(event)),
-            Err(reason) if reason.split_once(": ").is_some_and(|(_, what)| what.starts_with("unknown variant")) => Ok(None),
-            Err(reason) => Err(reason),
+            Err(error) if error.to_string().starts_with("unknown variant") => Ok(None),
+            Err(error) => Err(reason(&error)),
         }
     }
 

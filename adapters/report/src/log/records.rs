@@ -156,11 +156,21 @@ impl LogLine {
 
     /// What it says, or why that can't be read.
     pub(crate) fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, String> {
-        serde_json::from_slice(&self.text).map_err(|error| {
-            // The line is the file's, which serde can't know.
-            let whole = error.to_string();
-            let what = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(what, _)| what);
-            format!("column {}: {}", error.column(), clip(what, 200))
-        })
+        self.parse().map_err(|error| reason(&error))
+    }
+
+    /// The same, as JSON's own reader has it.
+    pub(crate) fn parse<'a, T: Deserialize<'a>>(&'a self) -> serde_json::Result<T> {
+        serde_json::from_slice(&self.text)
+    }
+}
+
+/// States why a line can't be read, with the column where it is known; the line is the file's, which serde can't know.
+pub(crate) fn reason(error: &serde_json::Error) -> String {
+    let whole = error.to_string();
+    let what = clip(whole.rsplit_once(" at line ").map_or(whole.as_str(), |(what, _)| what), 200);
+    match error.column() {
+        0 => what,
+        column => format!("column {column}: {what}"),
     }
 }

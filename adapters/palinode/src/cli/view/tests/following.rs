@@ -143,7 +143,7 @@ fn lines_that_can_not_be_read_are_told_of_and_passed_over() {
         [1, 2, 5, 6, 7].map(|n| format!("metrics.jsonl, line {n} "))
     );
     assert!(told.iter().all(|why| why.len() < 300 && !on_one_line(why).contains(['\u{1b}', '\u{202e}'])), "{told:?}");
-    assert!(told[0].ends_with("can't be read: expected value"), "{told:?}");
+    assert!(told[0].ends_with("can't be read: column 1: expected value"), "{told:?}");
     assert_eq!(news.last(), Some(&News::Event(Box::new(warning(1, "w")), None)));
 }
 
