@@ -6,11 +6,13 @@
 
 use std::ops::Range;
 
+use palinode_core::numbers::{exp, largest, ln, tanh};
+
 use crate::{
     buffer::Buffer,
     matmul::{Into, Matrix, MatrixMut, product, product_transposed, transposed_product},
     shape::Shape,
-    simd::{exp, exp_and_sum, largest, ln, tanh, wide, wide_dot},
+    simd::{exp_and_sum, wide, wide_dot},
 };
 
 /// Queries that are looked at together: their keys end where the last of them stands.

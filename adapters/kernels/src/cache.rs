@@ -3,7 +3,7 @@
 use crate::{
     attention::Attention,
     buffer::Buffer,
-    decoder::{Passes, PackedRows},
+    decoder::{PackedRows, Passes},
     rows::gather,
     shape::Shape,
     simd::wide,

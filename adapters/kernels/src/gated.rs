@@ -1,10 +1,8 @@
 //! The gated feed-forward's inner function.
 
-use crate::{
-    buffer::Buffer,
-    shape::Gate,
-    simd::{exp, tanh, wide},
-};
+use palinode_core::numbers::{exp, tanh};
+
+use crate::{buffer::Buffer, shape::Gate, simd::wide};
 
 /// f(gate) ⊙ up, of `[N, 2·inner]` with the gate first; returns `[N, inner]`.
 ///

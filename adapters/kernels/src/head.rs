@@ -2,6 +2,8 @@
 
 use palinode_core::kl::Divergence;
 
+use palinode_core::numbers::{exp, largest, ln, sum_of, tanh};
+
 use crate::{
     buffer::Buffer,
     decoder::Passes,
@@ -9,7 +11,7 @@ use crate::{
     norm::Norm,
     packed::PackedDecoder,
     parameters::Parameters,
-    simd::{exp, largest, ln, sum_of, tanh, wide},
+    simd::wide,
 };
 
 /// log softmax(logits / temperature) of some states, and what the way back needs.

@@ -1,7 +1,9 @@
 //! Root-mean-square norms.
 
 use crate::buffer::Buffer;
-use crate::simd::{dot, wide};
+use palinode_core::numbers::dot;
+
+use crate::simd::wide;
 
 /// y = x · s · w with s = 1/√(mean x² + ε), over rows of the weight's length.
 ///

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    decoder::{Passes, PackedRows},
+    decoder::{PackedRows, Passes},
     head::Diverging,
     matmul::{Into, Matrix, MatrixMut, Packed, product, product_packed, product_transposed, transposed_product},
     parameters::Parameters,

@@ -87,7 +87,7 @@ pub(crate) fn logprobs(model: &Decoder, batch: &TokenBatch, scoring: &Scoring) -
 }
 
 /// Tokens of the longest row.
-fn longest(rows: &Rows) -> usize {
+fn longest(rows: &PackedRows) -> usize {
     rows.starts().windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0)
 }
 
