@@ -159,7 +159,7 @@ mod tests {
             assert_eq!(Host::of(&part).unwrap().as_slice(), expected);
             assert!((squares(part) - expected.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>()).abs() < 1e-9);
         }
-        let turned = whole.clone().transpose().slice([5..6]);
+        let turned = whole.clone().transpose().narrow(0, 5, 1);
         assert_eq!(Host::of(&turned).unwrap().as_slice(), [5, 1029, 2053, 3077].map(|i| all[i]));
     }
 

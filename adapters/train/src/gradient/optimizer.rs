@@ -125,7 +125,7 @@ struct Moments {
 /// Numbers where the parameter is: on the host, or on another device.
 enum Moment {
     Host(Vec<f32>),
-    Device(Tensor<1>),
+    Device(Box<Tensor<1>>),
 }
 
 impl Moment {
@@ -149,7 +149,7 @@ impl Moment {
                 let length = [numbers.len()];
                 Tensor::from_data(TensorData::new(numbers, length), (device, DType::F32))
             }
-            Self::Device(tensor) => tensor,
+            Self::Device(tensor) => *tensor,
         }
     }
 }
@@ -296,7 +296,7 @@ fn by_rule<const D: usize>(
     });
     let (tensor, state) = rule.step(learning_rate, tensor, gradient, state);
     let moments = state.map(|AdamWState { momentum }| {
-        let row = |moment: Tensor<D>| Moment::Device(moment.reshape([shape.iter().product::<usize>()]));
+        let row = |moment: Tensor<D>| Moment::Device(Box::new(moment.reshape([shape.iter().product::<usize>()])));
         Moments { steps: momentum.time, first: row(momentum.moment_1), second: row(momentum.moment_2) }
     });
     (tensor, moments)
@@ -327,7 +327,7 @@ impl Restore<'_> {
         }
         let numbers = |bytes: Vec<u8>| {
             let numbers = Moment::Host(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect());
-            if on_host { numbers } else { Moment::Device(numbers.into_tensor(device)) }
+            if on_host { numbers } else { Moment::Device(Box::new(numbers.into_tensor(device))) }
         };
         let steps = tensor("steps", Dtype::U64, 1)?;
         let steps = steps.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
