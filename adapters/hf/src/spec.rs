@@ -110,7 +110,7 @@ fn decoder(family: &str, fields: &Fields<'_>) -> Result<DecoderConfig, HfError> 
         post_norms: gemma,
         norm_offset: gemma,
         embedding_scale: gemma.then(|| (width as f64).sqrt()),
-        attention_scale: query_scalar.map(|scalar| scalar.powf(-0.5)),
+        attention_scale: query_scalar.map(|scalar| scalar.sqrt().recip()),
         attention_cap: capped("attn_logit_softcapping", 50.0)?,
         logit_cap: capped("final_logit_softcapping", 30.0)?,
         windows: windows(family, layers, fields)?,

@@ -1,8 +1,9 @@
 //! From hidden states to the distribution over the next token, and back.
 
-use palinode_core::kl::Divergence;
-
-use palinode_core::numbers::{exp, largest, ln, sum_of, tanh};
+use palinode_core::{
+    kl::Divergence,
+    numbers::{self, exp, sum_of, tanh},
+};
 
 use crate::{
     buffer::Buffer,
@@ -63,7 +64,7 @@ impl Passes<'_> {
         let vocabulary = self.shape.vocabulary;
         let mut logarithms = Buffer::any(scales.len());
         for (row, logarithm) in logprobs.chunks_exact_mut(vocabulary).zip(logarithms.iter_mut()) {
-            *logarithm = log_softmax(row, temperature);
+            *logarithm = log_softmax(row, temperature.recip());
         }
         Distribution { logprobs, logarithms, normed, scales, vocabulary, temperature }
     }
@@ -200,18 +201,9 @@ fn slope(logprob: f32, cap: Option<(f32, f32)>, temperature: f32) -> f32 {
 }
 
 wide! {
-    /// Turns logits into log softmax(logits / temperature); returns log Σ e^(logit / temperature).
-    fn log_softmax<'a>(row: &'a mut [f32], temperature: f32) -> f32 {
-        let inverse = temperature.recip();
-        for x in row.iter_mut() {
-            *x *= inverse;
-        }
-        let shift = largest(row);
-        let logarithm = shift + ln(sum_of(row, row, |x, _| exp(x - shift)));
-        for x in row.iter_mut() {
-            *x -= logarithm;
-        }
-        logarithm
+    /// As [`palinode_core::numbers::log_softmax`]: the tokens' choice takes the same formula, so that both have the same bits.
+    fn log_softmax<'a>(row: &'a mut [f32], scale: f32) -> f32 {
+        numbers::log_softmax(row, scale)
     }
 }
 

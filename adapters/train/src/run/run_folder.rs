@@ -1,7 +1,7 @@
 //! The folder a run leaves: `config.toml`, `inputs.json`, `metrics.jsonl`, `episodes.jsonl`, `times.jsonl`, `checkpoints/`, `lock`, and
 //! later `report.html`. What else lies in it is never touched.
 //!
-//! `metrics.jsonl` and `episodes.jsonl` are the same bytes whenever the same run is repeated on the same CPU. Wall-clock time is not, and has a file of its
+//! `metrics.jsonl` and `episodes.jsonl` are the same bytes whenever the same run is repeated on a CPU. Wall-clock time is not, and has a file of its
 //! own: for each event that has a time, its line in `metrics.jsonl` (from 1) and the seconds since the start of the run.
 
 use std::{
