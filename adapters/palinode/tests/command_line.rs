@@ -38,7 +38,8 @@ fn every_command_has_examples_and_every_exit_code_is_told() {
         assert!(examples.contains(&format!("palinode {}", command.join(" "))), "{examples}");
     }
     let help = succeed(palinode(folder.path(), &["--help"]));
-    let (_, codes) = help.split_once("Exit codes:").unwrap();
+    let (codes, variables) = help.split_once("Exit codes:").unwrap().1.split_once("Environment:").unwrap();
+    assert!(variables.contains("PALINODE_ISA"), "{variables}");
     let codes: Vec<&str> = codes.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(codes, ["0", "1", "2", "3", "4", "130"]);
 }
