@@ -5,6 +5,7 @@ use super::{
     log::{Num, Step},
     run::Run,
     stats::{smooth, wilson, window},
+    table,
     text::{clip, count, percent, plain, signed, stage_name},
 };
 
@@ -27,8 +28,8 @@ pub(super) fn effect(run: &Run) -> Chart {
         }
     }
     band.retain(|piece| piece.len() > 1);
-    let ends = |points: &[Point]| points.last().and_then(|point| point.1);
-    let delta = ends(&last).zip(ends(&first)).map(|(last, first)| last - first);
+    // As the cards have it: a difference made anew may round to another tenth.
+    let delta = run.evals.iter().last().and_then(|(_, eval)| table::delta(eval));
     Chart {
         label: effect_label(&lines, &first, &last),
         band,
