@@ -25,8 +25,9 @@ pub fn ordered_sum(x: Tensor<1>) -> Tensor<1> {
         return sum;
     }
     let value: f64 = x.detach().into_data().iter::<f64>().sum();
-    // ∞ − ∞ would be no number, and what is not finite has no last bit.
-    if value.is_finite() { (sum.clone() - sum.detach()).add_scalar(value) } else { sum }
+    // ∞ − ∞ would be no number, and what is not finite has no last bit. burn's sum may overflow where this one does not.
+    let finite = value.is_finite() && sum.clone().detach().into_scalar::<f64>().is_finite();
+    if finite { (sum.clone() - sum.detach()).add_scalar(value) } else { sum }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// One problem: the prompt's token ids and the reference answer, which only a verifier may read. Copies share all of it.
 ///
-/// Two problems are equal when their ids, prompts and references are; what they carry for a verifier follows from these.
+/// Two problems are equal when their ids, prompts and references are; what they carry for a verifier ([`Problem::with_solution`]) is made of these by the task that they belong to.
 #[derive(Clone)]
 pub struct Problem {
     id: u32,

@@ -1,4 +1,4 @@
-//! One block: attention and a gated feed-forward, each behind a norm (and, in some families, in front of another) and around a residual.
+//! One block: attention and a gated feed-forward, each after a norm (and, in some families, before another) and around a residual.
 
 use crate::{
     attention::Attention,
@@ -192,7 +192,7 @@ impl Block<'_> {
         }
     }
 
-    /// The gradient behind the first residual from that of the output.
+    /// The gradient after the first residual from that of the output.
     fn feed_forward_back(&self, tape: &BlockTape, mut d_out: Buffer, gradients: &mut BlockParameters<Vec<f32>>) -> Buffer {
         let after = (self.weights.after_mlp_norm, &tape.after_mlp, &mut gradients.after_mlp_norm);
         let d_projection = self.after_norm_back(after, &d_out);
@@ -210,7 +210,7 @@ impl Block<'_> {
         d_out
     }
 
-    /// The gradient of what a norm behind a projection saw, where the family has one: its weight, what it saw with its factors, its weight's gradient.
+    /// The gradient of what a norm after a projection saw, where the family has one: its weight, what it saw with its factors, its weight's gradient.
     fn after_norm_back(&self, (weight, seen, dw): AfterNorm<'_>, dy: &[f32]) -> Option<Buffer> {
         let ((x, scales), dw) = (seen.as_ref()?, dw.as_mut()?);
         let mut dx = Buffer::zeros(x.len());
@@ -266,7 +266,7 @@ impl Block<'_> {
 
 type AfterNorm<'a> = (Option<&'a [f32]>, &'a Option<(Buffer, Buffer)>, &'a mut Option<Vec<f32>>);
 
-/// What a block made of its tokens behind attention.
+/// What a block made of its tokens after attention.
 pub(crate) struct Finished {
     pub(crate) out: Buffer,
     after_attention: Option<(Buffer, Buffer)>,

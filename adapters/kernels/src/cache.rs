@@ -50,7 +50,7 @@ impl Passes<'_> {
         (Cache { layers, lengths, capacity }, states)
     }
 
-    /// Appends `new` tokens to each of the named rows, given one row behind another; returns the states of the last of each, `[R, width]`.
+    /// Appends `new` tokens to each of the named rows, given one row after another; returns the states of the last of each, `[R, width]`.
     ///
     /// No row grows beyond the capacity, and the decoder is the one that began the cache.
     pub fn extend(&self, cache: &mut Cache, rows: &[usize], tokens: &[u32]) -> Buffer {
@@ -112,7 +112,7 @@ impl Layer {
 }
 
 wide! {
-    /// Puts a row's new tokens behind the `filled` columns of its cache, and gives what their heads make of it, but for tokens before `from`.
+    /// Puts a row's new tokens after the `filled` columns of its cache, and gives what their heads make of it, but for tokens before `from`.
     fn read<'a>(attention: Attention<'a>, projected: &'a [f32], attended: &'a mut [f32], room: [&'a mut [f32]; 3], places: [usize; 2]) -> () {
         let [keys, values, scores] = room;
         let [filled, from] = places;

@@ -19,7 +19,7 @@ pub struct Passes<'a> {
     pub(crate) packed: Option<&'a PackedDecoder>,
 }
 
-/// Tokens of rows, one row behind another.
+/// Tokens of rows, one row after another.
 #[derive(Debug, Clone, Default)]
 pub struct PackedRows {
     tokens: Vec<u32>,
@@ -29,7 +29,7 @@ pub struct PackedRows {
 }
 
 impl PackedRows {
-    /// PackedRows that need not be equally long.
+    /// Rows, which need not be equally long.
     pub fn new<'t>(rows: impl IntoIterator<Item = &'t [u32]>) -> Self {
         let mut all = Self { starts: vec![0], ..Self::default() };
         for row in rows {

@@ -21,7 +21,7 @@ pub struct Distribution {
     logprobs: Buffer,
     /// For each state log Σ e^(logit / temperature).
     logarithms: Buffer,
-    /// The states behind the last norm, and its factors.
+    /// The states after the last norm, and its factors.
     normed: Buffer,
     scales: Buffer,
     vocabulary: usize,

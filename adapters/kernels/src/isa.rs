@@ -72,7 +72,8 @@ impl FromStr for Isa {
 /// The widest that may be used.
 static MOST: AtomicU8 = AtomicU8::new(Isa::V4 as u8);
 
-/// Keeps all passes of this process, from now on, to instruction sets that are no wider than `most`; returns the one that they run on then.
+/// Keeps all passes of this process, from now on, to instruction sets that are no wider than `most`; returns the one that they run on then. What was
+/// packed before goes on with the vectors that it was packed for: call this first.
 ///
 /// For tests and comparisons between machines: results do not change by it, speed does.
 pub fn limit(most: Isa) -> Isa {

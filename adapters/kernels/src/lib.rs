@@ -6,7 +6,7 @@
 //!
 //! Tensor operations read and write whole tensors one after another, keep all of them for automatic differentiation, and cost some time each. For a model
 //! of a few million parameters on a few cores that is most of the time. Here the passes of `palinode_lm::Decoder` are loops over slices instead: matrix
-//! products by `matmul`, everything between two products in one loop, gradients by hand, rows of any length one behind another without padding.
+//! products by `matmul`, everything between two products in one loop, gradients by hand, rows of any length one after another without padding.
 //!
 //! | file | what |
 //! |---|---|

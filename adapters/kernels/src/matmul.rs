@@ -29,7 +29,7 @@ const STEPS: usize = 8;
 /// Rows that are multiplied with one piece of the right matrix before the next are looked at.
 const BAND: usize = 40 * ROWS;
 
-/// A matrix of rows in a slice: `rows × columns`, each row `stride` numbers behind the one before.
+/// A matrix of rows in a slice: `rows × columns`, each row `stride` numbers after the one before.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a> {
     numbers: &'a [f32],
@@ -39,7 +39,7 @@ pub(crate) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Rows that lie one behind another.
+    /// Rows that lie one after another.
     pub(crate) fn new(numbers: &'a [f32], columns: usize) -> Self {
         Self { numbers, rows: numbers.len() / columns.max(1), columns, stride: columns }
     }
@@ -59,7 +59,7 @@ pub(crate) struct MatrixMut<'a> {
 }
 
 impl<'a> MatrixMut<'a> {
-    /// Rows that lie one behind another.
+    /// Rows that lie one after another.
     pub(crate) fn new(numbers: &'a mut [f32], columns: usize) -> Self {
         Self { rows: numbers.len() / columns.max(1), numbers, columns, stride: columns }
     }
@@ -323,7 +323,7 @@ fn pack<S: Simd>(right: Side<'_>, [from, to]: [usize; 2], packed: &mut [f32]) {
 }
 
 /// Copies rows `first..end` of the left factor, between `from` and `to` of the inner dimension, into blocks `[rows / ROWS, to − from, ROWS]`. What
-/// stands behind the last row is not looked at.
+/// stands after the last row is not looked at.
 #[inline(always)]
 fn pack_left(left: Side<'_>, [first, end]: [usize; 2], [from, to]: [usize; 2], packed: &mut [f32]) {
     let (Matrix { numbers, stride, .. }, depth) = (left.matrix, to - from);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{buffer::Buffer, simd::wide};
 
-/// The chosen rows, one behind another.
+/// The chosen rows, one after another.
 pub(crate) fn gather(x: &[f32], width: usize, chosen: &[usize]) -> Buffer {
     let mut out = Buffer::any(chosen.len() * width);
     let rows = out.chunks_exact_mut(width).zip(chosen);

@@ -38,13 +38,13 @@ pub struct Shape {
     pub activation: Gate,
     /// Bias of queries, keys and values.
     pub qkv_bias: bool,
-    /// Bias behind attention.
+    /// Bias after attention.
     pub output_bias: bool,
     /// Biases of the feed-forward.
     pub mlp_bias: bool,
     /// Norms on queries and keys.
     pub qk_norm: bool,
-    /// Norms behind attention and feed-forward.
+    /// Norms after attention and feed-forward.
     pub post_norms: bool,
     /// Factor on embeddings.
     pub embedding_scale: f32,

@@ -32,7 +32,7 @@ impl LayerCache {
         Self { key: repeat(self.key), value: repeat(self.value) }
     }
 
-    /// Writes new columns behind the first `columns` and returns all that are now filled.
+    /// Writes new columns after the first `columns` and returns all that are now filled.
     pub(crate) fn append(&mut self, key: Tensor<4>, value: Tensor<4>, columns: usize) -> (Tensor<4>, Tensor<4>) {
         let [rows, heads, new, width] = key.dims();
         let ranges = [0..rows, 0..heads, columns..columns + new, 0..width];

@@ -49,7 +49,7 @@ pub struct DecoderConfig {
     /// RMSNorm of each query and key head (Qwen 3).
     #[serde(default)]
     pub qk_norm: bool,
-    /// RMSNorm behind attention and feed-forward too (Gemma 2).
+    /// RMSNorm after attention and feed-forward too (Gemma 2).
     #[serde(default)]
     pub post_norms: bool,
     /// Norm weights are stored as their distance from 1 (Gemma 2).

@@ -21,7 +21,7 @@ use crate::{
     source::{Parameter, Random, Recorder, WeightSource},
 };
 
-/// One block: attention and a gated feed-forward, each behind a norm (and, in some families, in front of another) and around a residual.
+/// One block: attention and a gated feed-forward, each after a norm (and, in some families, before another) and around a residual.
 #[derive(Module, Debug)]
 pub(crate) struct Block {
     pub(crate) attention_norm: RmsNorm,

@@ -22,7 +22,7 @@ pub struct PretrainedConfig {
     /// The type that weights are held in.
     #[serde(default)]
     pub dtype: WeightType,
-    /// Whether activations are computed again on the way back instead of being held: less memory, more time, the same numbers.
+    /// Whether activations are computed again on the way back instead of being held: less memory, more time, the same numbers up to rounding.
     #[serde(default)]
     pub gradient_checkpointing: bool,
     /// Low-rank adapters to be trained instead of the weights.

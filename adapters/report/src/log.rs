@@ -126,9 +126,10 @@ fn time_of(times: &mut Records, ahead: &mut Option<Time>, last: &mut Option<f64>
         match *ahead {
             Some(time) if time.line == line => return Ok(Some(time.seconds)),
             Some(time) if time.line > line => return Ok(None),
-            _ => match times.next(|line| line.read::<Time>())? {
-                NextRecord::Record(time) => (*ahead, *last) = (Some(time), Some(time.seconds)),
-                NextRecord::Unreadable(_) => {}
+            _ => match times.next(|line| Ok(line.read::<Time>().ok()))? {
+                NextRecord::Record(Some(time)) => (*ahead, *last) = (Some(time), Some(time.seconds)),
+                // A time that can't be read is one that was not kept.
+                NextRecord::Record(None) | NextRecord::Unreadable(_) => {}
                 NextRecord::Nothing => return Ok(None),
             },
         }
@@ -178,6 +179,7 @@ impl Logged {
     /// What a line of `metrics.jsonl` is, or why it is no event.
     fn read(line: LogLine) -> Result<Self, String> {
         #[derive(Deserialize)]
+        #[serde(expecting = "an object")]
         struct Head<'a> {
             #[serde(borrow)]
             event: Cow<'a, str>,

@@ -124,7 +124,7 @@ fn an_end_is_never_a_part_of_a_reference() {
     assert_eq!(task.shown().show_answer(asked(&task, "0?").reference()), "7");
     let unjudged: Vec<(&str, &str)> = task.unjudged().iter().map(|d| (d.reference.as_str(), d.because.as_str())).collect();
     let empty = "the reference: it is empty, and to say nothing would be right";
-    assert_eq!(unjudged, [("<end>", empty), ("7<end>8", "the reference: it goes on behind `<end>`, and no answer does")]);
+    assert_eq!(unjudged, [("<end>", empty), ("7<end>8", "the reference: it goes on after `<end>`, and no answer does")]);
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn config() -> TrainConfig {
     config
 }
 
-/// Goes on with a run, or begins it; it is stopped behind its `stop`-th step.
+/// Goes on with a run, or begins it; it is stopped after its `stop`-th step.
 fn run(path: &Path, stop: usize) -> Result<Outcome<Bigrams>, TrainError> {
     let device = palinode_flex::device();
     let checkpoints = Checkpoints::<Bigrams>::of(path);

@@ -1,4 +1,4 @@
-//! A run that was cut off goes on behind its last checkpoint, and ends as if it had never stopped: to the byte, in weights and in what it wrote.
+//! A run that was cut off goes on after its last checkpoint, and ends as if it had never stopped: to the byte, in weights and in what it wrote.
 
 use std::{
     fs,
@@ -247,7 +247,7 @@ fn a_run_that_is_asked_to_stop_behind_every_single_step_still_comes_to_the_same_
             (how.resume, stops) = (true, stops + 1);
             assert!(stops < 100);
         }
-        // Behind each of 6 + 3 + 4 steps, and behind each stage.
+        // After each of 6 + 3 + 4 steps, and after each stage.
         assert_eq!(stops, 13 + 1 + attempts);
         same(&path, &straight, &format!("{attempts} attempts"));
     }

@@ -12,7 +12,7 @@ use crate::{
     policy::{Decode, Policy},
 };
 
-/// TokenRows of tokens to score or to decode together.
+/// Rows of tokens to score or to decode together.
 type TokenRows = Vec<Vec<u32>>;
 
 impl Laws {

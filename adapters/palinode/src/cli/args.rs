@@ -43,7 +43,7 @@ pub(crate) struct SettingsArgs {
     /// Episodes a problem [default: 8]
     #[arg(long, value_name = "N")]
     pub(crate) samples: Option<usize>,
-    /// Episodes scored together: less memory, the same result [default: 64; with --model 4]
+    /// Episodes scored together: fewer need less memory, and round sums a little differently [default: 64; with --model 4]
     #[arg(long, value_name = "N")]
     pub(crate) micro_batch: Option<usize>,
     /// Held-out problems at the end of each stage [default: 2000, or all there are]
@@ -144,7 +144,7 @@ pub(crate) struct LoraArgs {
     /// Projections with adapters, such as q_proj,v_proj [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) lora_targets: Vec<String>,
-    /// Compute activations again instead of holding them: less memory, the same result
+    /// Compute activations again instead of holding them: less memory, more time, the same up to rounding
     #[arg(long)]
     pub(crate) gradient_checkpointing: bool,
 }

@@ -17,6 +17,8 @@ pub(super) fn name() -> String {
 /// Keeps this process to the instruction set that the environment names, if it names one.
 pub(super) fn limit_as_asked() -> Result<(), Failure> {
     match var(LIMIT) {
+        // As with a variable that is not set.
+        Ok(name) if name.is_empty() => Ok(()),
         Ok(name) => {
             let most: Isa = name.parse().map_err(|error: UnknownIsa| Failure::new(USAGE, format!("{LIMIT}: {error}")))?;
             limit(most);

@@ -63,7 +63,7 @@ pub(crate) fn resume(args: &TrainArgs) -> Result<Prepared, Failure> {
     let mut notes = plan::notes(&run, &setup, &opened)?;
     notes.extend(inputs.note.take());
     notes.extend(inputs.other_processor());
-    let Behind { start, written, progress } = match checkpoints.exist() {
+    let GoingOn { start, written, progress } = match checkpoints.exist() {
         true => newest(&checkpoints, &opened.device, &mut notes)?,
         false => beginning(args, &path, &mut setup, &mut inputs, &opened.device, &mut notes)?,
     };
@@ -226,17 +226,17 @@ fn checkpoints(args: &TrainArgs, path: &Path, setup: &Setup, inputs: &mut Compar
 }
 
 /// Where a run goes on.
-struct Behind {
+struct GoingOn {
     start: Start<Decoder>,
     written: Written,
     progress: Progress,
 }
 
-fn newest(checkpoints: &Checkpoints, device: &Device, notes: &mut Vec<String>) -> Result<Behind, Failure> {
+fn newest(checkpoints: &Checkpoints, device: &Device, notes: &mut Vec<String>) -> Result<GoingOn, Failure> {
     let Found { start, saved, path, skipped } = checkpoints.start(device)?;
     notes.extend(skipped.iter().map(|Skipped { path, reason }| format!("{}: skipped: {reason}", path.display())));
     notes.push(format!("going on from {}", path.display()));
-    Ok(Behind { start, written: saved.written, progress: saved.progress })
+    Ok(GoingOn { start, written: saved.written, progress: saved.progress })
 }
 
 /// The very beginning, from the model that the run began with.
@@ -247,7 +247,7 @@ fn beginning(
     inputs: &mut Compared,
     device: &Device,
     notes: &mut Vec<String>,
-) -> Result<Behind, Failure> {
+) -> Result<GoingOn, Failure> {
     notes.push("this run was stopped before its first checkpoint: it begins again".into());
     let model = match inputs.now.base().cloned() {
         None => setup.model()?.0,
@@ -260,5 +260,5 @@ fn beginning(
             model
         }
     };
-    Ok(Behind { start: Start::fresh(model), written: Written::default(), progress: Progress::default() })
+    Ok(GoingOn { start: Start::fresh(model), written: Written::default(), progress: Progress::default() })
 }

@@ -124,7 +124,7 @@ const PRETRAINED: &[Key] = &[
     key("source", "Where the folder came from, on the Hugging Face Hub: fetched from there when it is missing (builds with `--features hub`).")
         .such_as("\"owner/name@commit\""),
     key("dtype", "Type that weights are held in: `f32`, `bf16`, or `auto` for bf16 on a GPU that computes with it and f32 elsewhere."),
-    key("gradient_checkpointing", "Whether activations are computed again instead of held: less memory, more time, the same numbers."),
+    key("gradient_checkpointing", "Whether activations are computed again instead of held: less memory, more time, the same up to rounding."),
 ];
 
 const LORA: &[Key] = &[

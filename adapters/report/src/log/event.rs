@@ -31,7 +31,7 @@ pub(crate) struct Reached {
     pub(crate) rl_step: Num,
 }
 
-/// The `run` event: who trained what on which task. RawFields are shown as they are.
+/// The `run` event: who trained what on which task. Its fields are shown as they are.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct About {

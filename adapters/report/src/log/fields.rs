@@ -12,9 +12,9 @@ use serde_json::value::RawValue;
 /// Keys that say what an event is and when it happened, and examples; all others are what it measured.
 const AXES: [&str; 8] = ["event", "stage", "phase", "step", "rl_step", "final", "seconds", "examples"];
 
-/// What no run comes near, so that no file can exhaust memory: figures of an event, attempts, and the length of a name.
+/// What no run comes near, so that no file can exhaust memory: figures of an event, entries of a list, and the length of a name.
 const MAX_FIGURES: usize = 1024;
-const MAX_ATTEMPTS: usize = 255;
+const MAX_ENTRIES: usize = 255;
 const MAX_NAME: usize = 100;
 
 /// The fields of a JSON object, in its order.
@@ -91,7 +91,7 @@ fn numbers<'a>(key: &str, raw: &'a RawValue) -> Vec<(String, &'a str)> {
         Some(b'-' | b'0'..=b'9') => vec![(key.to_owned(), raw.get())],
         Some(b'[') => {
             let entries: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-            let attempts = entries.into_iter().take(MAX_ATTEMPTS).enumerate();
+            let attempts = entries.into_iter().take(MAX_ENTRIES).enumerate();
             let of_attempt = |(k, entry): (usize, &'a RawValue)| match entry.get().starts_with('{') {
                 true => named(key, entry).into_iter().map(|(name, number)| (format!("{name}_t{}", k + 1), number)).collect(),
                 false => Vec::from_iter(number(format!("{key}_t{}", k + 1), entry)),
@@ -106,7 +106,7 @@ fn numbers<'a>(key: &str, raw: &'a RawValue) -> Vec<(String, &'a str)> {
 /// The numbers of an object by name.
 fn named<'a>(key: &str, raw: &'a RawValue) -> Vec<(String, &'a str)> {
     let RawFields(fields) = serde_json::from_str(raw.get()).unwrap_or(RawFields(Vec::new()));
-    let named = fields.into_iter().filter(|(name, _)| name.len() <= MAX_NAME).take(MAX_ATTEMPTS);
+    let named = fields.into_iter().filter(|(name, _)| name.len() <= MAX_NAME).take(MAX_ENTRIES);
     named.filter_map(|(name, entry)| number(format!("{key}_{name}"), entry)).collect()
 }
 

@@ -54,7 +54,7 @@ impl<R: Read> Reader<R> {
                 self.source.consume(1);
                 return match self.skip(u8::is_ascii_whitespace)? {
                     None => Ok(false),
-                    Some(_) => wrong(self.line, "there is more behind the array that the file is"),
+                    Some(_) => wrong(self.line, "there is more after the array that the file is"),
                 };
             }
             Some(b'{') => {}

@@ -77,7 +77,7 @@ fn an_array_of_objects_is_read_over_whatever_lines() {
         ("[{\"a\": 1},\n{\"a\": 2}", 2, "does not end; is it cut off?"),
         ("[{\"a\": 1},\n{\"a\": [", 2, "an object that starts here does not end"),
         ("[{\"a\": 1},\n2]", 2, "is no object"),
-        ("[{\"a\": 1}]\n{}", 2, "there is more behind the array"),
+        ("[{\"a\": 1}]\n{}", 2, "there is more after the array"),
         ("[{\"a\": 1},\n{\"a\": }]", 2, "not JSON: "),
         ("[{\"a\"]: 1}", 1, "not JSON: "),
     ] {

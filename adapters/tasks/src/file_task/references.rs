@@ -11,7 +11,7 @@ pub(super) fn without_end(mut reference: Vec<u32>, dialogue: &dyn Dialogue) -> R
         let behind: Vec<u32> = reference[at..].iter().copied().filter(|id| !ends.contains(id)).collect();
         if !tokenizer.decode_all(&behind).trim().is_empty() {
             let end = tokenizer.decode_all(&reference[at..=at]);
-            return Err(format!("the reference: it goes on behind `{end}`, and no answer does"));
+            return Err(format!("the reference: it goes on after `{end}`, and no answer does"));
         }
         reference.truncate(at);
     }

@@ -31,7 +31,7 @@ fn final_number(text: &str) -> Result<Number, String> {
     match text.rsplit_once(MARKER) {
         Some((_, behind)) => {
             let line = behind.trim_start().lines().next().unwrap_or_default();
-            Number::read(undressed(line)).map_err(|reason| format!("behind {MARKER}: {reason}"))
+            Number::read(undressed(line)).map_err(|reason| format!("after {MARKER}: {reason}"))
         }
         None => Number::last(&text),
     }

@@ -149,7 +149,7 @@ impl Leaves {
     }
 }
 
-/// A batch without what stands behind the last scored position of a row; and the scored positions in it.
+/// A batch without what stands after the last scored position of a row; and the scored positions in it.
 fn packed(batch: &TokenBatch) -> (PackedRows, Vec<usize>) {
     // A row of which nothing is asked still has its first token: rows are never empty.
     let mut lengths = vec![1; batch.rows().len()];

@@ -60,7 +60,7 @@ impl Schedule {
         if step < rise {
             return peak * ((step + 1) as f64 / rise as f64);
         }
-        // The share of the fall that lies behind: 0 at the peak.
+        // The share of the fall that is over: 0 at the peak.
         let past = ((step - rise) as f64 / steps.saturating_sub(rise).max(1) as f64).min(1.0);
         let left = match decay {
             Decay::Constant => return peak,

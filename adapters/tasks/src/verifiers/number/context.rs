@@ -83,7 +83,7 @@ const BEFORE: [&str; 30] = [
     "factorial",
     "half",
 ];
-/// Words of which the number behind them is a name, as in `10 is the answer to question 3`.
+/// Words of which the number after them is a name, as in `10 is the answer to question 3`.
 const NAMED: [&str; 5] = ["question", "problem", "exercise", "equation", "example"];
 /// Words that make a bound or a guess of the number after them, where nothing but an announcement stands before.
 const BOUNDS: [&str; 22] = [
