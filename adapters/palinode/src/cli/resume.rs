@@ -198,9 +198,12 @@ impl Compared {
     /// Keeps in the run's folder what it goes on with, and returns what its log is to say.
     fn keep(self, path: &Path, written: Written, progress: &Progress, run: &RunConfig) -> Result<Vec<Event>, Failure> {
         let (now, told) = self.now.accept(self.began.as_ref(), self.changed, written.lines);
-        now.computed_on(self.began.as_ref(), written.lines, &processor::name()).write(path)?;
         let stages = run.train.stages()?;
         let done = progress.stages.len().checked_sub(1);
+        // Of a run that is over nothing more is computed.
+        let over = done.is_some_and(|done| done >= stages.len());
+        let by = self.began.as_ref().and_then(Inputs::processor).filter(|_| over).map_or_else(processor::name, str::to_owned);
+        now.computed_on(self.began.as_ref(), written.lines, &by).write(path)?;
         let stage = done.map_or(StageName::Base, |done| stages.get(done).or(stages.last()).map_or(StageName::Base, |s| s.name));
         let event = |changed| Event::Warning {
             kind: WarningKind::ChangedInputs,
