@@ -44,9 +44,9 @@ impl Scoring {
         Self { kl, ..self }
     }
 
-    /// With so many tokens at once.
+    /// With so many tokens at once; one at least.
     pub fn in_chunks(self, chunk: usize) -> Self {
-        Self { chunk, ..self }
+        Self { chunk: chunk.max(1), ..self }
     }
 }
 
