@@ -29,8 +29,7 @@ pub struct Scoring {
     pub temperature: Temperature,
     /// The estimator of KL(π‖π_ref).
     pub kl: KlEstimator,
-    /// Tokens whose logits exist at once; the largest intermediate is `[chunk, V]` where no gradient is taken, or where it is taken chunk by chunk.
-    pub chunk: usize,
+    chunk: usize,
 }
 
 impl Scoring {
@@ -47,6 +46,12 @@ impl Scoring {
     /// With so many tokens at once; one at least.
     pub fn in_chunks(self, chunk: usize) -> Self {
         Self { chunk: chunk.max(1), ..self }
+    }
+
+    /// Tokens whose logits exist at once, at least one; the largest intermediate is `[chunk, V]` where no gradient is taken, or where it is taken chunk by
+    /// chunk.
+    pub fn chunk(&self) -> usize {
+        self.chunk
     }
 }
 
@@ -77,7 +82,7 @@ pub fn score_states<P: Policy, R: Policy>(
 
 /// Scores every policy-written token of a batch under the policy, and its KL to the reference.
 ///
-/// Logits are made for these tokens only, `scoring.chunk` at a time. The reference sees the same tokens at the same temperature; when its
+/// Logits are made for these tokens only, [`Scoring::chunk`] at a time. The reference sees the same tokens at the same temperature; when its
 /// parameters carry no gradient, none flows.
 ///
 /// # Shapes
@@ -91,7 +96,7 @@ pub fn score_tokens<P: Policy, R: Policy>(
     let (tokens, positions, all_targets) = (batch.tokens(), batch.positions(), batch.targets());
     let states = policy.states(tokens.clone(), positions.clone());
     let reference = reference.map(|model| (model, model.states(tokens, positions)));
-    let chunk = scoring.chunk.max(1);
+    let chunk = scoring.chunk();
     let (mut logprobs, mut kls) = (Vec::new(), Vec::new());
     let mut start = 0;
     while start < batch.scored() {

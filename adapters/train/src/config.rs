@@ -258,10 +258,8 @@ impl TrainConfig {
             ("evaluation.every", self.evaluation.every, 1, usize::MAX),
         ];
         for (name, value, low, high) in counts {
-            if !(low..=high).contains(&value) {
-                let expected = if high == usize::MAX { format!("at least {low}") } else { format!("within {low}..={high}") };
-                return Err(TrainError::Config { name, expected, got: value.to_string() });
-            }
+            let expected = if high == usize::MAX { format!("at least {low}") } else { format!("within {low}..={high}") };
+            TrainError::require((low..=high).contains(&value), name, expected, value)?;
         }
         let fractions = [
             ("warm.target_accuracy", self.warm.target_accuracy, 0.0, 1.0),
@@ -278,9 +276,8 @@ impl TrainConfig {
             ("reinforce.max_failed", self.reinforce.max_failed, 0.0, 1.0),
         ];
         for (name, value, low, high) in fractions {
-            if !(value.is_finite() && (low..=high).contains(&value)) {
-                return Err(TrainError::Config { name, expected: format!("within [{low}, {high}]"), got: value.to_string() });
-            }
+            let allowed = value.is_finite() && (low..=high).contains(&value);
+            TrainError::require(allowed, name, format!("within [{low}, {high}]"), value)?;
         }
         palinode_core::sampling::Sampling::temperature(self.reinforce.temperature)?;
         self.stages().map(drop)

@@ -158,6 +158,16 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// Refuses a number that is not allowed, by its name.
+    pub(crate) fn require(
+        allowed: bool,
+        name: &'static str,
+        expected: impl Into<String>,
+        got: impl ToString,
+    ) -> Result<(), Self> {
+        if allowed { Ok(()) } else { Err(Self::Config { name, expected: expected.into(), got: got.to_string() }) }
+    }
+
     /// A checkpoint that speaks of a place where its run can't be.
     pub(crate) fn misplaced(place: &str) -> Self {
         Self::Damaged { path: "state.json".into(), reason: format!("it stopped inside {place}") }

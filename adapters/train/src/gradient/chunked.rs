@@ -25,14 +25,14 @@ const LOGITS: usize = 1 << 24;
 
 /// Tokens of one chunk for a vocabulary of this size.
 pub fn chunk_of(vocabulary: usize) -> usize {
-    (LOGITS / vocabulary.max(1)).clamp(16, Scoring::default().chunk)
+    (LOGITS / vocabulary.max(1)).clamp(16, Scoring::default().chunk())
 }
 
 /// The gradient of a loss that is a sum over the policy-written tokens of a batch, and the scores without theirs.
 ///
 /// `loss` gets the scores of a range of those tokens, and returns their part of the loss; `kl` in them is the divergence that was asked for: the reverse
 /// one by the estimator of [`Scoring`], the forward one over the whole vocabulary. Peak memory
-/// grows with `scoring.chunk` · V, not with the number of tokens times V. A batch of one chunk takes the direct way, and a model that has passes of
+/// grows with [`Scoring::chunk`] · V, not with the number of tokens times V. A batch of one chunk takes the direct way, and a model that has passes of
 /// its own ([`Trainable::own_passes`]) takes those.
 pub fn differentiate<M: Trainable>(
     model: &M,
@@ -54,7 +54,7 @@ fn automatically<M: Trainable>(
     scoring: &Scoring,
     loss: impl Fn(&TokenScores, Range<usize>) -> Tensor<1>,
 ) -> (Slope, TokenScores) {
-    let (count, chunk) = (batch.scored(), scoring.chunk.max(1));
+    let (count, chunk) = (batch.scored(), scoring.chunk());
     if count <= chunk && !model.recomputes() {
         let states = |model: &M| model.states(batch.tokens(), batch.positions());
         let frozen = reference.map(|(model, divergence)| (model, states(model), divergence));

@@ -79,9 +79,7 @@ impl AdamW {
             ("weight decay", "at least 0", f64::from(weight_decay), weight_decay.is_finite() && weight_decay >= 0.0),
             ("the largest norm of a gradient", "above 0", clip, clip > 0.0),
         ] {
-            if !allowed {
-                return Err(TrainError::Config { name, expected: expected.into(), got: value.to_string() });
-            }
+            TrainError::require(allowed, name, expected, value)?;
         }
         Ok(Self { betas, weight_decay, clip })
     }

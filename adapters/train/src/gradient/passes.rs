@@ -45,8 +45,8 @@ pub(crate) fn differentiate(
     let mut gradients = model.no_gradients();
     let mut d_states = Vec::with_capacity(states.len());
     let (mut total, mut logprobs, mut divergences) = (0.0, Vec::new(), Vec::new());
-    for start in (0..targets.len()).step_by(scoring.chunk.max(1)) {
-        let tokens = start..targets.len().min(start + scoring.chunk.max(1));
+    for start in (0..targets.len()).step_by(scoring.chunk()) {
+        let tokens = start..targets.len().min(start + scoring.chunk());
         let of_chunk = tokens.start * width..tokens.end * width;
         let temperature = scoring.temperature.value() as f32;
         let (states, targets) = (&states[of_chunk.clone()], &targets[tokens.clone()]);
@@ -81,7 +81,7 @@ pub(crate) fn logprobs(model: &Decoder, batch: &TokenBatch, scoring: &Scoring) -
     let passes = model.decoder();
     let states = passes.states(&rows, &positions, drop);
     let targets: Vec<u32> = batch.target_ids().collect();
-    let (chunk, temperature) = (scoring.chunk.max(1), scoring.temperature.value() as f32);
+    let (chunk, temperature) = (scoring.chunk(), scoring.temperature.value() as f32);
     let chunks = states.chunks(chunk * passes.width()).zip(targets.chunks(chunk));
     Some(chunks.flat_map(|(states, targets)| passes.distribution(states, temperature).of(targets)).collect())
 }

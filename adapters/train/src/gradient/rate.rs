@@ -36,7 +36,7 @@ impl Schedule {
     /// # Errors
     /// [`TrainError::Config`] for a rate that is negative or not finite.
     pub fn constant(peak: f64) -> Result<Self, TrainError> {
-        checked("learning rate", peak, f64::MAX)?;
+        TrainError::require((0.0..=f64::MAX).contains(&peak), "learning rate", "a finite number of at least 0", peak)?;
         Ok(Self { peak, rise: 0, decay: Decay::Constant, floor: 0.0 })
     }
 
@@ -50,7 +50,7 @@ impl Schedule {
     /// # Errors
     /// [`TrainError::Config`] for a share outside of `[0, 1]`.
     pub fn falling(self, decay: Decay, floor: f64) -> Result<Self, TrainError> {
-        checked("the floor of a learning rate", floor, 1.0)?;
+        TrainError::require((0.0..=1.0).contains(&floor), "the floor of a learning rate", "within [0, 1]", floor)?;
         Ok(Self { decay, floor, ..self })
     }
 
@@ -69,14 +69,6 @@ impl Schedule {
         };
         peak * (floor + (1.0 - floor) * left)
     }
-}
-
-fn checked(name: &'static str, value: f64, high: f64) -> Result<(), TrainError> {
-    if (0.0..=high).contains(&value) {
-        return Ok(());
-    }
-    let expected = if high == f64::MAX { "a finite number of at least 0".into() } else { format!("within [0, {high}]") };
-    Err(TrainError::Config { name, expected, got: value.to_string() })
 }
 
 #[cfg(test)]
