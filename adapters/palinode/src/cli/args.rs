@@ -337,7 +337,7 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Work to time: ledger, small or qwen2-0.5b; may be given several times [default: ledger and small]
+    /// Work to time: ledger, small, smollm2-135m or qwen2-0.5b; may be given several times [default: ledger and small]
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Vec<String>,
     /// Episodes of a step
@@ -346,6 +346,9 @@ pub(crate) struct BenchArgs {
     /// Repetitions, of which the median counts
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) repeat: u16,
+    /// Train low-rank adapters of this rank on all projections, and leave the weights as they are [default: train all weights]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) lora_rank: Option<u32>,
     /// Episodes scored together [default: 64 for ledger, else 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) micro_batch: Option<u32>,
