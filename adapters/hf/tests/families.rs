@@ -12,8 +12,24 @@ use palinode_hf::Folder;
 use palinode_lm::Decoder;
 use serde::Deserialize;
 
-const MODELS: [&str; 10] =
-    ["llama2", "llama3", "llama-linear", "llama-dynamic", "smollm2", "mistral", "qwen2", "qwen2-windows", "qwen3", "gemma2"];
+const MODELS: [&str; 16] = [
+    "llama2",
+    "llama3",
+    "llama-linear",
+    "llama-dynamic",
+    "smollm2",
+    "mistral",
+    "qwen2",
+    "qwen2-windows",
+    "qwen3",
+    "gemma2",
+    "gemma3",
+    "gemma3-linear",
+    "smollm3",
+    "smollm3-windows",
+    "olmo2",
+    "olmo3",
+];
 
 #[derive(Deserialize)]
 struct Expected {
