@@ -33,7 +33,8 @@ pub(crate) fn ropes(family: &str, fields: &Fields<'_>, context: usize) -> Result
                 None => Ok(Rope { base, scaling: RopeScaling::None }),
             };
             if !holds_kinds {
-                let reason = "has neither \"full_attention\" nor \"sliding_attention\", which this family has: transformers 5 would not read it either";
+                let reason = "has neither \"full_attention\" nor \"sliding_attention\": this family has rotary positions for each kind of layer, and \
+                    transformers 5.24 passes over what stands here";
                 return Err(fields.wrong("rope_parameters", reason));
             }
             Ropes { global: of(GLOBAL, base)?, local: Some(of(LOCAL, if family == "gemma3_text" { 10_000.0 } else { base })?) }
