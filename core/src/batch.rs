@@ -65,7 +65,7 @@ impl TokenBatch {
     }
 
     /// Padded length T: the last token of a row is predicted but predicts nothing.
-    fn width(&self) -> usize {
+    pub fn width(&self) -> usize {
         self.rows.iter().map(Vec::len).max().unwrap_or(1).saturating_sub(1).max(1)
     }
 

@@ -54,6 +54,7 @@ impl RandomKey {
     }
 
     /// Four independent words, a pure function of the key.
+    #[inline]
     pub fn words(self) -> [u32; 4] {
         let tag = u32::from(self.stream as u8) | u32::from(self.attempt) << 8 | u32::from(self.sample) << 16;
         let seed = [self.seed as u32, (self.seed >> 32) as u32];
@@ -93,6 +94,7 @@ impl RandomKey {
 }
 
 /// Ten rounds of Philox4x32 over a 128-bit counter and a 64-bit key.
+#[inline]
 fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let a = u64::from(counter[0]) * 0xD251_1F53;

@@ -36,9 +36,11 @@ enum Way {
     Again,
     /// By the passes that are written out.
     Kernels,
+    /// By those, with activations computed again.
+    KernelsAgain,
 }
 
-const WAYS: [Way; 3] = [Way::Kept, Way::Again, Way::Kernels];
+const WAYS: [Way; 4] = [Way::Kept, Way::Again, Way::Kernels, Way::KernelsAgain];
 
 fn main() -> Result<()> {
     let arguments: Vec<usize> = env::args().skip(1).map(|text| text.parse()).collect::<std::result::Result<_, _>>()?;
@@ -51,10 +53,10 @@ fn main() -> Result<()> {
         }
         [tokens, layers, way] => {
             let sizes = DecoderConfig::small(100, 64, layers, 4, 2 * tokens);
-            println!("{}", measure(tokens, 4096, &sizes, WAYS[way.min(2)])?);
+            println!("{}", measure(tokens, 4096, &sizes, WAYS[way.min(3)])?);
             Ok(())
         }
-        _ => Err("give no arguments, or TOKENS CHUNK, or TOKENS BLOCKS WAY (0 tensor operations, 1 the same computed again, 2 kernels)".into()),
+        _ => Err("give no arguments, or TOKENS CHUNK, or TOKENS BLOCKS WAY (0 tensor operations, 2 kernels; 1 and 3 the same computed again)".into()),
     }
 }
 
@@ -69,12 +71,12 @@ fn table() -> Result<()> {
         println!("{tokens:>8} {:>8} {peak:>10.0}", if chunk >= tokens { "all".into() } else { chunk.to_string() });
     }
     println!(
-        "\nvocabulary 100, width 64, 512 tokens; tensor operations with activations kept, or computed again; passes written out\n"
+        "\nvocabulary 100, width 64, 512 tokens; tensor operations with activations kept, or computed again; passes written out likewise\n"
     );
-    println!("{:>8} {:>10} {:>10} {:>12}", "blocks", "kept MiB", "again MiB", "kernels MiB");
+    println!("{:>8} {:>10} {:>10} {:>12} {:>10}", "blocks", "kept MiB", "again MiB", "kernels MiB", "again MiB");
     for blocks in [2, 4, 8, 16] {
         let peak = |way| elsewhere(&[512, blocks, way]);
-        println!("{blocks:>8} {:>10.0} {:>10.0} {:>12.0}", peak(0)?, peak(1)?, peak(2)?);
+        println!("{blocks:>8} {:>10.0} {:>10.0} {:>12.0} {:>10.0}", peak(0)?, peak(1)?, peak(2)?, peak(3)?);
     }
     Ok(())
 }
@@ -89,8 +91,10 @@ fn elsewhere(arguments: &[usize]) -> Result<f64> {
 /// The peak of one gradient over this many scored tokens, in MiB above what the model takes.
 fn measure(tokens: usize, chunk: usize, sizes: &DecoderConfig, way: Way) -> Result<f64> {
     let device = device::open("flex")?.device;
-    let new = |seed| Ok::<_, Box<dyn Error>>(Decoder::new(sizes, seed, &device)?.with_kernels(way == Way::Kernels));
-    let (model, reference) = (new(1)?.with_recomputation(way == Way::Again), new(2)?);
+    let new = |seed| {
+        Ok::<_, Box<dyn Error>>(Decoder::new(sizes, seed, &device)?.with_kernels(matches!(way, Way::Kernels | Way::KernelsAgain)))
+    };
+    let (model, reference) = (new(1)?.with_recomputation(matches!(way, Way::Again | Way::KernelsAgain)), new(2)?);
     let attempt = || {
         let ids = (0..tokens as u32 / 2).map(|i| i * 37 % sizes.vocabulary as u32).collect();
         Attempt::new(ids, vec![0.0; tokens / 2], StopReason::FixedLength, Verdict::Wrong)

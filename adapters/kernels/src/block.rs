@@ -4,13 +4,15 @@ use crate::{
     attention::Attention,
     buffer::Buffer,
     gated,
-    matmul::Packed,
+    low_rank::{Drawn, Inner},
     norm::Norm,
-    packed::PackedBlock,
-    parameters::{BlockParameters, Projection},
+    packed::{PackedBlock, PackedBlockAdapters},
+    parameters::BlockParameters,
+    projection::Linear,
     rotary::Rotary,
     rows::{add, cut, gather, paste, scatter},
     shape::Shape,
+    stored::Stored,
 };
 
 /// A block's numbers and what it needs to know.
@@ -19,9 +21,10 @@ pub(crate) struct Block<'a> {
     pub(crate) window: Option<usize>,
     /// What turns queries and keys, where something does.
     pub(crate) rotary: Option<Rotary<'a>>,
-    pub(crate) weights: &'a BlockParameters<&'a [f32]>,
+    pub(crate) weights: &'a BlockParameters<Stored<'a>>,
     /// The same matrices, packed for few rows at a time.
     pub(crate) packed: Option<&'a PackedBlock>,
+    pub(crate) adapters: Option<&'a PackedBlockAdapters>,
 }
 
 /// What the way back needs to know of the way there: everything else is computed again.
@@ -43,6 +46,16 @@ pub(crate) struct BlockTape {
     middle_scales: Option<Buffer>,
     gate_up: Buffer,
     after_mlp: Option<(Buffer, Buffer)>,
+    /// What adapters have between A and B.
+    inner: BlockInner,
+}
+
+/// What the adapters beside each projection have between A and B.
+struct BlockInner {
+    query_key_value: Inner,
+    output: Inner,
+    gate_up: Inner,
+    down: Inner,
 }
 
 impl BlockTape {
@@ -62,25 +75,39 @@ pub(crate) struct Projected {
     pub(crate) numbers: Buffer,
     scales: Option<Buffer>,
     heads: Option<HeadNorms>,
+    inner: Inner,
 }
 
-/// Where tokens stand: `starts` of rows among all tokens, and each token's position within its row.
+/// Where tokens stand: `starts` of rows among all tokens, each token's position within its row, and its place where dropout counts.
 #[derive(Clone, Copy)]
 pub(crate) struct Places<'a> {
     pub(crate) starts: &'a [usize],
     pub(crate) positions: &'a [usize],
+    pub(crate) drawn: Drawn<'a>,
+}
+
+impl<'a> Places<'a> {
+    /// Where dropout counts behind the attention of a block that only some tokens leave: those alone.
+    fn drawn_behind(&self, chosen: Option<&[usize]>) -> Drawn<'a> {
+        if chosen.is_some() { Drawn(None) } else { self.drawn }
+    }
 }
 
 impl Block<'_> {
     /// From `[M, width]` to the same, or to the chosen tokens of it, with what the way back needs.
     pub(crate) fn forward(&self, x: Buffer, places: Places<'_>, chosen: Option<&[usize]>) -> (Buffer, BlockTape) {
-        let Projected { numbers: projected, scales, heads } = self.project(&x, places.positions);
+        let Projected { numbers: projected, scales, heads, inner: of_query_key_value } =
+            self.project(&x, places.positions, places.drawn);
         let (attended, logarithms) = self.attention().forward(&projected, places.starts);
+        let drawn = places.drawn_behind(chosen);
         let finished = match chosen {
-            None => self.finish(Buffer::of(&x), &attended),
-            Some(chosen) => self.finish(gather(&x, self.shape.width, chosen), &gather(&attended, self.shape.attended(), chosen)),
+            None => self.finish(Buffer::of(&x), &attended, drawn),
+            Some(chosen) => {
+                self.finish(gather(&x, self.shape.width, chosen), &gather(&attended, self.shape.attended(), chosen), drawn)
+            }
         };
-        let Finished { out, after_attention, middle, middle_scales, gate_up, after_mlp } = finished;
+        let Finished { out, after_attention, middle, middle_scales, gate_up, after_mlp, inner: [output, of_gate_up, down] } =
+            finished;
         let tape = BlockTape {
             x,
             scales,
@@ -93,11 +120,13 @@ impl Block<'_> {
             middle_scales,
             gate_up,
             after_mlp,
+            inner: BlockInner { query_key_value: of_query_key_value, output, gate_up: of_gate_up, down },
         };
         (out, tape)
     }
 
-    /// The gradient of the block's input from that of its output; adds to those of its parameters.
+    /// The gradient of the block's input from that of its output, where something `below` needs it; adds to those of its parameters that are asked
+    /// for.
     pub(crate) fn backward(
         &self,
         tape: BlockTape,
@@ -105,7 +134,8 @@ impl Block<'_> {
         places: Places<'_>,
         chosen: Option<&[usize]>,
         gradients: &mut BlockParameters<Vec<f32>>,
-    ) -> Buffer {
+        below: bool,
+    ) -> Option<Buffer> {
         let (width, attended_width) = (self.shape.width, self.shape.attended());
         let mut d_middle = self.feed_forward_back(&tape, d_out, gradients);
 
@@ -117,8 +147,11 @@ impl Block<'_> {
         let d_projection = self.after_norm_back(after, &d_middle);
         let flow = d_projection.as_deref().unwrap_or(&d_middle);
         let attended = attended.as_deref().unwrap_or(&tape.attended);
-        gradients.output.add_outer(attended, flow, attended_width);
-        let mut d_attended = self.weights.output.input_gradient(flow, attended_width);
+        let output = self.output();
+        let d_inner = output.inner_gradient(flow);
+        let inner = (&tape.inner.output, &d_inner);
+        gradients.output.add_outer(attended, flow, inner, attended_width);
+        let mut d_attended = output.input_gradient(flow, inner);
         if let Some(chosen) = chosen {
             let tokens = places.positions.len();
             d_attended = scatter(&d_attended, attended_width, chosen, tokens);
@@ -131,67 +164,98 @@ impl Block<'_> {
 
         let norm = self.norm_of(self.weights.attention_norm);
         let normed = again(norm, &tape.x, &tape.scales);
-        gradients.query_key_value.add_outer(normed.as_deref().unwrap_or(&tape.x), &d_projected, width);
-        let d_normed = self.weights.query_key_value.input_gradient(&d_projected, width);
+        let query_key_value = self.query_key_value();
+        let d_inner = query_key_value.inner_gradient(&d_projected);
+        let inner = (&tape.inner.query_key_value, &d_inner);
+        gradients.query_key_value.add_outer(normed.as_deref().unwrap_or(&tape.x), &d_projected, inner, width);
+        if !below && gradients.attention_norm.as_ref().is_none_or(Vec::is_empty) {
+            return None;
+        }
+        let d_normed = query_key_value.input_gradient(&d_projected, inner);
         before_norm_back(norm, &d_normed, (&tape.x, &tape.scales), &mut d_middle, &mut gradients.attention_norm);
-        d_middle
+        Some(d_middle)
     }
 
     /// Queries, keys and values of tokens at their positions.
-    pub(crate) fn project(&self, x: &[f32], positions: &[usize]) -> Projected {
+    pub(crate) fn project(&self, x: &[f32], positions: &[usize], drawn: Drawn<'_>) -> Projected {
         let (normed, scales) = self.norm_of(self.weights.attention_norm).map(|norm| norm.forward(x)).unzip();
-        let seen = normed.as_deref().unwrap_or(x);
-        let mut numbers =
-            self.weights.query_key_value.forward(seen, self.shape.width, self.packed.map(|packed| &packed.query_key_value));
+        let (mut numbers, inner) = self.query_key_value().forward(normed.as_deref().unwrap_or(x), drawn);
         let heads = self.head_norms(&mut numbers);
         self.rotate(&mut numbers, positions, 1.0);
-        Projected { numbers, scales, heads }
+        Projected { numbers, scales, heads, inner }
     }
 
     /// What follows attention: output projection, residual, feed-forward, residual.
-    pub(crate) fn finish(&self, x: Buffer, attended: &[f32]) -> Finished {
-        let (middle, after_attention) = self.residual(
-            x,
-            (&self.weights.output, self.packed.map(|packed| &packed.output)),
-            attended,
-            self.norm_of(self.weights.after_attention_norm),
-        );
+    pub(crate) fn finish(&self, x: Buffer, attended: &[f32], drawn: Drawn<'_>) -> Finished {
+        let after = self.norm_of(self.weights.after_attention_norm);
+        let (middle, after_attention, of_output) = self.residual(x, &self.output(), attended, after, drawn);
         let (normed, middle_scales) = self.norm_of(self.weights.mlp_norm).map(|norm| norm.forward(&middle)).unzip();
-        let seen = normed.as_deref().unwrap_or(&middle);
-        let gate_up = self.weights.gate_up.forward(seen, self.shape.width, self.packed.map(|packed| &packed.gate_up));
+        let (gate_up, of_gate_up) = self.gate_up().forward(normed.as_deref().unwrap_or(&middle), drawn);
         let inner = gated::forward(&gate_up, self.shape.inner, self.shape.activation);
-        let (out, after_mlp) = self.residual(
-            Buffer::of(&middle),
-            (&self.weights.down, self.packed.map(|packed| &packed.down)),
-            &inner,
-            self.norm_of(self.weights.after_mlp_norm),
-        );
-        Finished { out, after_attention, middle, middle_scales, gate_up, after_mlp }
+        let after = self.norm_of(self.weights.after_mlp_norm);
+        let (out, after_mlp, of_down) = self.residual(Buffer::of(&middle), &self.down(), &inner, after, drawn);
+        Finished { out, after_attention, middle, middle_scales, gate_up, after_mlp, inner: [of_output, of_gate_up, of_down] }
     }
 
     pub(crate) fn attention(&self) -> Attention<'_> {
         Attention { shape: self.shape, window: self.window }
     }
 
-    /// x + projection of y, by way of a norm where there is one; then also what the norm saw, and its factors.
+    fn query_key_value(&self) -> Linear<'_> {
+        Linear {
+            weights: &self.weights.query_key_value,
+            inputs: self.shape.width,
+            packed: self.packed.map(|packed| &packed.query_key_value),
+            low_rank: self.adapters.map(|adapters| &adapters.query_key_value),
+        }
+    }
+
+    fn output(&self) -> Linear<'_> {
+        Linear {
+            weights: &self.weights.output,
+            inputs: self.shape.attended(),
+            packed: self.packed.map(|packed| &packed.output),
+            low_rank: self.adapters.map(|adapters| &adapters.output),
+        }
+    }
+
+    fn gate_up(&self) -> Linear<'_> {
+        Linear {
+            weights: &self.weights.gate_up,
+            inputs: self.shape.width,
+            packed: self.packed.map(|packed| &packed.gate_up),
+            low_rank: self.adapters.map(|adapters| &adapters.gate_up),
+        }
+    }
+
+    fn down(&self) -> Linear<'_> {
+        Linear {
+            weights: &self.weights.down,
+            inputs: self.shape.inner,
+            packed: self.packed.map(|packed| &packed.down),
+            low_rank: self.adapters.map(|adapters| &adapters.down),
+        }
+    }
+
+    /// x + projection of y, by way of a norm where there is one; then also what the norm saw, and its factors; and what adapters have inside.
     fn residual(
         &self,
         mut x: Buffer,
-        (projection, packed): (&Projection<&[f32]>, Option<&Packed>),
+        projection: &Linear<'_>,
         y: &[f32],
         norm: Option<Norm<'_>>,
-    ) -> (Buffer, Option<(Buffer, Buffer)>) {
-        let inputs = projection.weight.len() / self.shape.width;
+        drawn: Drawn<'_>,
+    ) -> (Buffer, Option<(Buffer, Buffer)>, Inner) {
         match norm {
             None => {
-                projection.add_to(&mut x, y, inputs, packed);
-                (x, None)
+                let inner = projection.add_to(&mut x, y, drawn);
+                (x, None, inner)
             }
             Some(norm) => {
-                let projected = projection.forward(y, inputs, packed);
+                let (projected, inner) = projection.forward(y, drawn);
                 let (normed, scales) = norm.forward(&projected);
                 add(&mut x, &normed);
-                (x, Some((projected, scales)))
+                (x, Some((projected, scales)), inner)
             }
         }
     }
@@ -201,15 +265,21 @@ impl Block<'_> {
         let after = (self.weights.after_mlp_norm, &tape.after_mlp, &mut gradients.after_mlp_norm);
         let d_projection = self.after_norm_back(after, &d_out);
         let flow = d_projection.as_deref().unwrap_or(&d_out);
-        let mut inner = self.weights.down.input_gradient(flow, self.shape.inner);
+        let down = self.down();
+        let d_inner = down.inner_gradient(flow);
+        let of_down = (&tape.inner.down, &d_inner);
+        let mut inner = down.input_gradient(flow, of_down);
         let mut gate_up = Buffer::of(&tape.gate_up);
         gated::backward(&mut gate_up, &mut inner, self.shape.inner, self.shape.activation);
-        gradients.down.add_outer(&inner, flow, self.shape.inner);
+        gradients.down.add_outer(&inner, flow, of_down, self.shape.inner);
 
         let norm = self.norm_of(self.weights.mlp_norm);
         let normed = again(norm, &tape.middle, &tape.middle_scales);
-        gradients.gate_up.add_outer(normed.as_deref().unwrap_or(&tape.middle), &gate_up, self.shape.width);
-        let d_normed = self.weights.gate_up.input_gradient(&gate_up, self.shape.width);
+        let of_gate_up = self.gate_up();
+        let d_inner = of_gate_up.inner_gradient(&gate_up);
+        let inner = (&tape.inner.gate_up, &d_inner);
+        gradients.gate_up.add_outer(normed.as_deref().unwrap_or(&tape.middle), &gate_up, inner, self.shape.width);
+        let d_normed = of_gate_up.input_gradient(&gate_up, inner);
         before_norm_back(norm, &d_normed, (&tape.middle, &tape.middle_scales), &mut d_out, &mut gradients.mlp_norm);
         d_out
     }
@@ -261,8 +331,8 @@ impl Block<'_> {
         }
     }
 
-    fn norm_of<'w>(&self, weight: Option<&'w [f32]>) -> Option<Norm<'w>> {
-        weight.map(|weight| Norm { weight, epsilon: self.shape.norm_epsilon, offset: self.shape.norm_offset })
+    fn norm_of<'w>(&self, weight: Option<Stored<'w>>) -> Option<Norm<'w>> {
+        weight.map(|weight| Norm { weight: weight.plain(), epsilon: self.shape.norm_epsilon, offset: self.shape.norm_offset })
     }
 }
 
@@ -285,7 +355,7 @@ fn before_norm_back(
     }
 }
 
-type AfterNorm<'a> = (Option<&'a [f32]>, &'a Option<(Buffer, Buffer)>, &'a mut Option<Vec<f32>>);
+type AfterNorm<'a> = (Option<Stored<'a>>, &'a Option<(Buffer, Buffer)>, &'a mut Option<Vec<f32>>);
 
 /// What a block made of its tokens after attention.
 pub(crate) struct Finished {
@@ -295,4 +365,6 @@ pub(crate) struct Finished {
     middle_scales: Option<Buffer>,
     gate_up: Buffer,
     after_mlp: Option<(Buffer, Buffer)>,
+    /// What the adapters of output, gate and up, and down have between A and B.
+    inner: [Inner; 3],
 }

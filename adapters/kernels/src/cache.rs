@@ -4,6 +4,7 @@ use crate::{
     attention::Attention,
     buffer::Buffer,
     decoder::{PackedRows, Passes},
+    low_rank::Drawn,
     rows::gather,
     shape::Shape,
     simd::wide,
@@ -62,7 +63,7 @@ impl Passes<'_> {
         let stride = self.shape.projected();
         for (i, layer) in cache.layers.iter_mut().enumerate() {
             let block = self.block(i);
-            let projected = block.project(&x, &positions).numbers;
+            let projected = block.project(&x, &positions, Drawn(None)).numbers;
             let only_last = i + 1 == self.weights.blocks.len() && new > 1;
             let mut attended = Buffer::any(rows.len() * new * attended_width);
             let attention = block.attention();
@@ -73,9 +74,9 @@ impl Passes<'_> {
                 read(attention, projected, attended, [keys, values, &mut scores], [cache.lengths[row], from]);
             }
             x = if only_last {
-                block.finish(gather(&x, self.shape.width, &last), &gather(&attended, attended_width, &last)).out
+                block.finish(gather(&x, self.shape.width, &last), &gather(&attended, attended_width, &last), Drawn(None)).out
             } else {
-                block.finish(x, &attended).out
+                block.finish(x, &attended, Drawn(None)).out
             };
         }
         rows.iter().for_each(|&row| cache.lengths[row] += new);

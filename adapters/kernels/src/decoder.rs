@@ -3,21 +3,25 @@
 use crate::{
     block::{Block, BlockTape, Places},
     buffer::Buffer,
-    packed::PackedDecoder,
+    low_rank::Drawn,
+    packed::{PackedAdapters, PackedDecoder},
     parameters::Parameters,
     rotary::Rotary,
     shape::Shape,
     simd::add_scaled,
+    stored::Stored,
 };
 
 /// A decoder whose numbers are borrowed.
 #[derive(Clone)]
 pub struct Passes<'a> {
     pub(crate) shape: &'a Shape,
-    pub(crate) weights: Parameters<&'a [f32]>,
+    pub(crate) weights: Parameters<Stored<'a>>,
     /// Those that the shape's `ropes` count.
     pub(crate) rotaries: Vec<Rotary<'a>>,
     pub(crate) packed: Option<&'a PackedDecoder>,
+    pub(crate) adapters: Option<&'a PackedAdapters>,
+    pub(crate) recompute: bool,
 }
 
 /// Tokens of rows, one row after another.
@@ -27,6 +31,8 @@ pub struct PackedRows {
     positions: Vec<usize>,
     /// Where each row begins, and the last ends.
     starts: Vec<usize>,
+    /// Where each token would stand among all if rows were padded to one length: there dropout counts.
+    padded: Vec<usize>,
 }
 
 impl PackedRows {
@@ -38,7 +44,22 @@ impl PackedRows {
             all.positions.extend(0..row.len());
             all.starts.push(all.tokens.len());
         }
-        all
+        let longest = all.longest();
+        all.padded_to(longest)
+    }
+
+    /// The same rows, of which adapters drop what they would in rows that are padded to this length.
+    pub fn padded_to(mut self, length: usize) -> Self {
+        self.padded.clear();
+        for (row, ends) in self.starts.windows(2).enumerate() {
+            self.padded.extend((0..ends[1] - ends[0]).map(|position| row * length + position));
+        }
+        self
+    }
+
+    /// Tokens of the longest row.
+    pub fn longest(&self) -> usize {
+        self.starts.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0)
     }
 
     /// Where each row begins among all tokens, and where the last ends.
@@ -47,7 +68,21 @@ impl PackedRows {
     }
 
     fn places(&self) -> Places<'_> {
-        Places { starts: &self.starts, positions: &self.positions }
+        Places { starts: &self.starts, positions: &self.positions, drawn: Drawn(Some(&self.padded)) }
+    }
+}
+
+/// What the first blocks of a decoder made of rows.
+#[derive(Debug, Clone)]
+pub struct Lower {
+    x: Buffer,
+    blocks: usize,
+}
+
+impl Lower {
+    /// How many blocks.
+    pub fn blocks(&self) -> usize {
+        self.blocks
     }
 }
 
@@ -55,13 +90,29 @@ impl PackedRows {
 pub struct Tape {
     rows: PackedRows,
     chosen: Vec<usize>,
-    blocks: Vec<BlockTape>,
+    /// Blocks below those, through which there is no way back.
+    below: usize,
+    blocks: Vec<Kept>,
+}
+
+/// What the way back needs of a block.
+enum Kept {
+    Tape(BlockTape),
+    /// Its input, of which everything else is computed again.
+    Input(Buffer),
 }
 
 impl<'a> Passes<'a> {
-    /// The passes of a decoder of this shape, with the rotary tables that its layers name.
-    pub fn new(shape: &'a Shape, weights: Parameters<&'a [f32]>, rotaries: Vec<Rotary<'a>>) -> Self {
-        Self { shape, weights, rotaries, packed: None }
+    /// The passes of a decoder of this shape, with the rotary tables that its layers name. Matrices may be in half precision, but for those of adapters.
+    pub fn new(shape: &'a Shape, weights: Parameters<Stored<'a>>, rotaries: Vec<Rotary<'a>>) -> Self {
+        Self { shape, weights, rotaries, packed: None, adapters: None, recompute: false }
+    }
+
+    /// The same passes, which keep of every block only its input on the way there, and compute the rest again on the way back.
+    ///
+    /// Chen et al. 2016, arXiv 1604.06174, with one segment a block. It costs a forward pass more, and changes no bit.
+    pub fn with_recomputation(self, recompute: bool) -> Self {
+        Self { recompute, ..self }
     }
 
     /// Numbers of a hidden state.
@@ -69,13 +120,26 @@ impl<'a> Passes<'a> {
         self.shape.width
     }
 
-    /// Hidden states of the chosen tokens, `[N, width]`; what the way back needs is handed to `keep`, block by block.
+    /// What the first blocks make of rows; at least one block is left.
     ///
     /// Tokens are in the vocabulary, and rows no longer than the rotary tables.
-    pub fn states(&self, rows: &PackedRows, chosen: &[usize], mut keep: impl FnMut(BlockRecord)) -> Buffer {
-        let last = self.weights.blocks.len() - 1;
-        (0..=last).fold(self.embed(&rows.tokens), |x, i| {
-            let (x, tape) = self.block(i).forward(x, rows.places(), (i == last).then_some(chosen));
+    pub fn lower(&self, rows: &PackedRows, blocks: usize) -> Lower {
+        let blocks = blocks.min(self.last());
+        let x = (0..blocks).fold(self.embed(&rows.tokens), |x, i| self.block(i).forward(x, rows.places(), None).0);
+        Lower { x, blocks }
+    }
+
+    /// Hidden states of the chosen tokens, `[N, width]`; what the way back needs is handed to `keep`, block by block.
+    ///
+    /// Tokens and rows are as in [`Passes::lower`].
+    pub fn states(&self, rows: &PackedRows, chosen: &[usize], keep: impl FnMut(BlockRecord)) -> Buffer {
+        self.states_above(self.lower(rows, 0), rows, chosen, keep)
+    }
+
+    /// The same, where some blocks were passed already.
+    pub fn states_above(&self, lower: Lower, rows: &PackedRows, chosen: &[usize], mut keep: impl FnMut(BlockRecord)) -> Buffer {
+        (lower.blocks..=self.last()).fold(lower.x, |x, i| {
+            let (x, tape) = self.block(i).forward(x, rows.places(), self.only(i, chosen));
             keep(BlockRecord(tape));
             x
         })
@@ -83,20 +147,48 @@ impl<'a> Passes<'a> {
 
     /// Hidden states of the chosen tokens, and what the way back needs.
     pub fn forward(&self, rows: PackedRows, chosen: Vec<usize>) -> (Buffer, Tape) {
-        let mut blocks = Vec::with_capacity(self.weights.blocks.len());
-        let states = self.states(&rows, &chosen, |kept| blocks.push(kept.0));
-        (states, Tape { rows, chosen, blocks })
+        self.forward_above(self.lower(&rows, 0), rows, chosen)
     }
 
-    /// Adds what flows from the states' gradient into every parameter.
+    /// The same, where some blocks were passed already: the way back ends above them.
+    pub fn forward_above(&self, lower: Lower, rows: PackedRows, chosen: Vec<usize>) -> (Buffer, Tape) {
+        let (mut x, below) = (lower.x, lower.blocks);
+        let mut blocks = Vec::with_capacity(self.weights.blocks.len() - below);
+        for i in below..=self.last() {
+            let input = self.recompute.then(|| Buffer::of(&x));
+            let (out, tape) = self.block(i).forward(x, rows.places(), self.only(i, &chosen));
+            blocks.push(input.map_or(Kept::Tape(tape), Kept::Input));
+            x = out;
+        }
+        (x, Tape { rows, chosen, below, blocks })
+    }
+
+    /// Adds what flows from the states' gradient into every parameter that a gradient is asked for.
+    ///
+    /// None is asked for in or below the blocks that [`Passes::forward_above`] left out.
     pub fn backward(&self, tape: Tape, d_states: &[f32], gradients: &mut Parameters<Vec<f32>>) {
-        let Tape { rows, chosen, mut blocks } = tape;
-        let last = self.weights.blocks.len() - 1;
+        let Tape { rows, chosen, below, mut blocks } = tape;
+        let frozen = gradients.frozen_blocks().max(below);
+        let embedded = below == 0 && !gradients.embedding.is_empty();
         let mut flow = Buffer::of(d_states);
-        while let Some(tape) = blocks.pop() {
-            let i = blocks.len();
-            let chosen = (i == last).then_some(chosen.as_slice());
-            flow = self.block(i).backward(tape, flow, rows.places(), chosen, &mut gradients.blocks[i]);
+        while let Some(kept) = blocks.pop() {
+            let i = below + blocks.len();
+            if i < frozen {
+                return;
+            }
+            let (block, chosen) = (self.block(i), self.only(i, &chosen));
+            let tape = match kept {
+                Kept::Tape(tape) => tape,
+                Kept::Input(x) => block.forward(x, rows.places(), chosen).1,
+            };
+            let needed = i > frozen || embedded;
+            match block.backward(tape, flow, rows.places(), chosen, &mut gradients.blocks[i], needed) {
+                Some(further) => flow = further,
+                None => return,
+            }
+        }
+        if !embedded {
+            return;
         }
         let width = self.shape.width;
         let scale = self.shape.embedding_scale;
@@ -106,6 +198,31 @@ impl<'a> Passes<'a> {
         }
     }
 
+    /// Whether another decoder's first blocks give the very same numbers: they are the same numbers in memory, in a decoder of the same kind.
+    pub fn begins_as(&self, other: &Passes<'_>, blocks: usize) -> bool {
+        let kind = |shape: &Shape| Shape { adapters: Vec::new(), tied: false, unused: [].into(), ..shape.clone() };
+        let same_adapters = (0..blocks).all(|i| self.shape.adapters(i) == other.shape.adapters(i));
+        let lists = |i: usize| [self.weights.blocks[i].numbers(), other.weights.blocks[i].numbers()];
+        let same = |[one, other]: [Vec<Stored<'_>>; 2]| {
+            one.len() == other.len() && one.iter().zip(&other).all(|(one, other)| one.is_same(other))
+        };
+        same([vec![self.weights.embedding], vec![other.weights.embedding]])
+            && kind(self.shape) == kind(other.shape)
+            && self.rotaries.len() == other.rotaries.len()
+            && self.rotaries.iter().zip(&other.rotaries).all(|(one, other)| one.is_same(other))
+            && same_adapters
+            && (0..blocks).map(lists).all(same)
+    }
+
+    fn last(&self) -> usize {
+        self.weights.blocks.len() - 1
+    }
+
+    /// Behind the last attention, tokens that are not asked for have no further use.
+    fn only<'c>(&self, block: usize, chosen: &'c [usize]) -> Option<&'c [usize]> {
+        (block == self.last()).then_some(chosen)
+    }
+
     pub(crate) fn block(&self, i: usize) -> Block<'_> {
         Block {
             shape: self.shape,
@@ -113,6 +230,7 @@ impl<'a> Passes<'a> {
             rotary: self.shape.ropes[i].map(|rope| self.rotaries[rope]),
             weights: &self.weights.blocks[i],
             packed: self.packed.map(|packed| packed.block(i)),
+            adapters: self.adapters.map(|adapters| adapters.block(i)),
         }
     }
 
@@ -122,8 +240,9 @@ impl<'a> Passes<'a> {
         let mut x = Buffer::any(tokens.len() * width);
         let scale = self.shape.embedding_scale;
         for (x, &token) in x.chunks_exact_mut(width).zip(tokens) {
-            let row = &self.weights.embedding[token as usize * width..][..width];
-            x.iter_mut().zip(row).for_each(|(x, &number)| *x = number * scale);
+            let first = token as usize * width;
+            self.weights.embedding.read(first..first + width, x);
+            x.iter_mut().for_each(|x| *x *= scale);
         }
         x
     }

@@ -8,7 +8,7 @@ use palinode_core::{
 use crate::{
     buffer::Buffer,
     decoder::Passes,
-    matmul::{Into, Matrix, MatrixMut, product, product_packed, product_transposed, transposed_product},
+    matmul::{Into, Matrix, MatrixMut, product_packed, product_stored, product_stored_transposed, transposed_product},
     norm::Norm,
     packed::PackedDecoder,
     parameters::Parameters,
@@ -69,7 +69,8 @@ impl Passes<'_> {
         Distribution { logprobs, logarithms, normed, scales, vocabulary, temperature }
     }
 
-    /// The gradient of the states from that of their tokens' log-probabilities and divergences; adds to that of the parameters.
+    /// The gradient of the states from that of their tokens' log-probabilities and divergences; adds to that of the parameters,
+    /// where it is asked for.
     ///
     /// With p = π(v), q = π_ref(v), d = log p − log q, and g and h the two gradients, that of a logit is (g·(1[v = token] − p) + h·c) / temperature,
     /// where c = p·(d − KL) for the reverse divergence, and p − q for the forward one. Logits of −∞ are constants: nothing flows into them.
@@ -106,14 +107,18 @@ impl Passes<'_> {
         let d_out = MatrixMut::new(&mut d_normed, width);
         match (self.weights.output, &mut gradients.output) {
             (Some(output), Some(gradient)) => {
-                let into = MatrixMut::new(gradient, vocabulary);
-                transposed_product(Matrix::new(&normed, width), flow, 1.0, into, Into::Add);
-                product_transposed(flow, Matrix::new(output, vocabulary), 1.0, d_out, Into::Replace);
+                if !gradient.is_empty() {
+                    let into = MatrixMut::new(gradient, vocabulary);
+                    transposed_product(Matrix::new(&normed, width), flow, 1.0, into, Into::Add);
+                }
+                product_stored_transposed(flow, output, d_out, Into::Replace);
             }
             _ => {
-                let into = MatrixMut::new(&mut gradients.embedding, width);
-                transposed_product(flow, Matrix::new(&normed, width), 1.0, into, Into::Add);
-                product(flow, Matrix::new(self.weights.embedding, width), 1.0, d_out, Into::Replace);
+                if !gradients.embedding.is_empty() {
+                    let into = MatrixMut::new(&mut gradients.embedding, width);
+                    transposed_product(flow, Matrix::new(&normed, width), 1.0, into, Into::Add);
+                }
+                product_stored(flow, self.weights.embedding, d_out, Into::Replace);
             }
         }
         let mut d_states = Buffer::zeros(states.len());
@@ -127,7 +132,7 @@ impl Passes<'_> {
     }
 
     fn last_norm(&self) -> Norm<'_> {
-        Norm { weight: self.weights.norm, epsilon: self.shape.norm_epsilon, offset: self.shape.norm_offset }
+        Norm { weight: self.weights.norm.plain(), epsilon: self.shape.norm_epsilon, offset: self.shape.norm_offset }
     }
 
     fn capped_logits(&self, normed: &[f32]) -> Buffer {
@@ -135,9 +140,9 @@ impl Passes<'_> {
         let mut logits = Buffer::any(normed.len() / width * vocabulary);
         let (normed, out) = (Matrix::new(normed, width), MatrixMut::new(&mut logits, vocabulary));
         match (self.packed.map(PackedDecoder::output), self.weights.output) {
-            (Some(packed), _) => product_packed(normed, packed, out, Into::Replace),
-            (None, Some(output)) => product(normed, Matrix::new(output, vocabulary), 1.0, out, Into::Replace),
-            (None, None) => product_transposed(normed, Matrix::new(self.weights.embedding, width), 1.0, out, Into::Replace),
+            (Some(packed), _) => product_packed(normed, packed, 1.0, out, Into::Replace),
+            (None, Some(output)) => product_stored(normed, output, out, Into::Replace),
+            (None, None) => product_stored_transposed(normed, self.weights.embedding, out, Into::Replace),
         }
         if let Some(limit) = self.shape.logit_cap {
             cap_each(&mut logits, limit);

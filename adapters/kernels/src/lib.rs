@@ -12,16 +12,16 @@
 //! |---|---|
 //! | `decoder` | embedding and blocks, forward and backward |
 //! | `block` | one block |
-//! | `attention`, `gated`, `norm`, `rotary`, `projection` | its parts |
+//! | `attention`, `gated`, `norm`, `rotary`, `projection`, `low_rank` | its parts |
 //! | `head` | logits, log-probabilities, exact KL, and their gradient |
 //! | `cache`, `packed` | prefill, and decoding on top of it; matrices packed for it |
 //! | `matmul`, `simd`, `rows`, `buffer` | what all of them are made of |
-//! | `numbers` | the bridge to burn's tensors |
+//! | `numbers`, `stored` | the bridge to burn's tensors; numbers of 32 bits and of 16 |
 //! | `isa` | the instruction set that all of it runs on |
 //!
-//! Everything is f32 and runs on the calling thread; results depend on nothing but the numbers given, to the bit: not on the instruction set
+//! Everything is computed in f32, also where matrices are stored in half precision, and runs on the calling thread; results depend on nothing but the numbers given, to the bit: not on the instruction set
 //! ([`isa()`]), caches or the system's mathematics library. Callers see to it that tokens are in the vocabulary
-//! and rows within the rotary tables; slices of other lengths than the shape says are a panic.
+//! and rows within the rotary tables; slices of other lengths than the shape says, and norms, biases or adapters in half precision, are a panic.
 
 mod attention;
 mod block;
@@ -31,6 +31,7 @@ mod decoder;
 mod gated;
 mod head;
 mod isa;
+mod low_rank;
 mod matmul;
 mod norm;
 mod numbers;
@@ -41,14 +42,17 @@ mod rotary;
 mod rows;
 mod shape;
 mod simd;
+mod stored;
 
 pub use buffer::Buffer;
 pub use cache::Cache;
-pub use decoder::{BlockRecord, PackedRows, Passes, Tape};
+pub use decoder::{BlockRecord, Lower, PackedRows, Passes, Tape};
 pub use head::{Distribution, Diverging};
 pub use isa::{Isa, UnknownIsa, isa, limit};
+pub use low_rank::{Adapter, Dropout, LowRank};
 pub use numbers::Numbers;
-pub use packed::PackedDecoder;
+pub use packed::{PackedAdapters, PackedDecoder};
 pub use parameters::{BlockParameters, Parameters, Projection};
 pub use rotary::Rotary;
 pub use shape::{Gate, Shape};
+pub use stored::Stored;

@@ -10,11 +10,13 @@
 
 use core::array;
 
+use half::{bf16, f16};
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::{
     buffer::Buffer,
     isa::{chosen, dispatch},
+    stored::{Narrow, Stored, widen},
 };
 
 /// Rows of a tile.
@@ -23,7 +25,7 @@ const ROWS: usize = 6;
 /// Inner dimension of a piece.
 const DEPTH: usize = 256;
 
-/// Places of the inner dimension that are looked up together.
+/// Places of the inner dimension, and rows or columns, that are looked up together.
 const STEPS: usize = 8;
 
 /// Rows that are multiplied with one piece of the right matrix before the next are looked at.
@@ -31,21 +33,21 @@ const BAND: usize = 40 * ROWS;
 
 /// A matrix of rows in a slice: `rows × columns`, each row `stride` numbers after the one before.
 #[derive(Clone, Copy)]
-pub(crate) struct Matrix<'a> {
-    numbers: &'a [f32],
+pub(crate) struct Matrix<'a, N = f32> {
+    numbers: &'a [N],
     rows: usize,
     columns: usize,
     stride: usize,
 }
 
-impl<'a> Matrix<'a> {
+impl<'a, N> Matrix<'a, N> {
     /// Rows that lie one after another.
-    pub(crate) fn new(numbers: &'a [f32], columns: usize) -> Self {
+    pub(crate) fn new(numbers: &'a [N], columns: usize) -> Self {
         Self { numbers, rows: numbers.len() / columns.max(1), columns, stride: columns }
     }
 
     /// `rows × columns` out of longer rows, from the first of `numbers`.
-    pub(crate) fn within(numbers: &'a [f32], [rows, columns]: [usize; 2], stride: usize) -> Self {
+    pub(crate) fn within(numbers: &'a [N], [rows, columns]: [usize; 2], stride: usize) -> Self {
         Self { numbers, rows, columns, stride }
     }
 }
@@ -85,9 +87,21 @@ pub(crate) fn product(a: Matrix<'_>, b: Matrix<'_>, factor: f32, out: MatrixMut<
     multiply(Side { matrix: a, transposed: false }, right, factor, out, into);
 }
 
-/// a·b, where b was packed before.
-pub(crate) fn product_packed(a: Matrix<'_>, b: &Packed, out: MatrixMut<'_>, into: Into) {
-    multiply(Side { matrix: a, transposed: false }, Right::Packed(b), 1.0, out, into);
+/// a·b, where b is as a model keeps it, rows after rows.
+pub(crate) fn product_stored(a: Matrix<'_>, b: Stored<'_>, out: MatrixMut<'_>, into: Into) {
+    let right = Right::stored(b, out.columns, false);
+    multiply(Side { matrix: a, transposed: false }, right, 1.0, out, into);
+}
+
+/// a·bᵀ, where b is as a model keeps it, rows after rows.
+pub(crate) fn product_stored_transposed(a: Matrix<'_>, b: Stored<'_>, out: MatrixMut<'_>, into: Into) {
+    let right = Right::stored(b, a.columns, true);
+    multiply(Side { matrix: a, transposed: false }, right, 1.0, out, into);
+}
+
+/// factor · a·b, where b was packed before.
+pub(crate) fn product_packed(a: Matrix<'_>, b: &Packed, factor: f32, out: MatrixMut<'_>, into: Into) {
+    multiply(Side { matrix: a, transposed: false }, Right::Packed(b), factor, out, into);
 }
 
 /// factor · a·bᵀ.
@@ -107,19 +121,19 @@ fn multiply(left: Side<'_>, right: Right<'_>, factor: f32, out: MatrixMut<'_>, i
     assert!(depth == inner && rows == out.rows && columns == out.columns, "{rows}×{depth} by {inner}×{columns}");
     let product = Product { left, right, factor, out, into };
     match right {
-        Right::Loose(_) => dispatch(product),
         Right::Packed(packed) => packed.arch.dispatch(product),
+        _ => dispatch(product),
     }
 }
 
 /// One factor, perhaps transposed.
 #[derive(Clone, Copy)]
-struct Side<'a> {
-    matrix: Matrix<'a>,
+struct Side<'a, N = f32> {
+    matrix: Matrix<'a, N>,
     transposed: bool,
 }
 
-impl Side<'_> {
+impl<N> Side<'_, N> {
     fn dims(&self) -> [usize; 2] {
         let Matrix { rows, columns, .. } = self.matrix;
         if self.transposed { [columns, rows] } else { [rows, columns] }
@@ -130,13 +144,42 @@ impl Side<'_> {
 #[derive(Clone, Copy)]
 enum Right<'a> {
     Loose(Side<'a>),
+    LooseBf16(Side<'a, bf16>),
+    LooseF16(Side<'a, f16>),
     Packed(&'a Packed),
 }
 
-impl Right<'_> {
+impl<'a> Right<'a> {
+    /// Stored numbers in rows of so many columns.
+    fn stored(numbers: Stored<'a>, columns: usize, transposed: bool) -> Self {
+        match numbers {
+            Stored::F32(numbers) => Self::Loose(Side { matrix: Matrix::new(numbers, columns), transposed }),
+            Stored::Bf16(numbers) => Self::LooseBf16(Side { matrix: Matrix::new(numbers, columns), transposed }),
+            Stored::F16(numbers) => Self::LooseF16(Side { matrix: Matrix::new(numbers, columns), transposed }),
+        }
+    }
+
+    /// The `p`-th panel of a piece that begins at `piece` among all packed ones; or among those of `room`, where the piece was packed just now.
+    #[inline(always)]
+    fn panel<'r>(&self, room: &'r mut [f32], piece: usize, p: usize, numbers: usize) -> &'r [f32]
+    where
+        'a: 'r,
+    {
+        let Self::Packed(packed) = *self else { return &room[p * numbers..(p + 1) * numbers] };
+        let own = piece + p * numbers..piece + (p + 1) * numbers;
+        match &packed.panels {
+            Panels::F32(panels) => return &panels[own],
+            Panels::Bf16(panels) => widen(&panels[own], room),
+            Panels::F16(panels) => widen(&panels[own], room),
+        }
+        &room[..numbers]
+    }
+
     fn dims(&self) -> [usize; 2] {
         match self {
             Self::Loose(side) => side.dims(),
+            Self::LooseBf16(side) => side.dims(),
+            Self::LooseF16(side) => side.dims(),
             Self::Packed(packed) => [packed.depth, packed.columns],
         }
     }
@@ -146,38 +189,57 @@ impl Right<'_> {
 #[derive(Debug, Clone)]
 pub(crate) struct Packed {
     /// Piece after piece of the inner dimension.
-    panels: Vec<f32>,
+    panels: Panels,
     depth: usize,
     columns: usize,
     /// The instruction set whose vectors the panels are as wide as.
     arch: Arch,
 }
 
+/// In the type that the matrix is kept in.
+#[derive(Debug, Clone)]
+enum Panels {
+    F32(Vec<f32>),
+    Bf16(Vec<bf16>),
+    F16(Vec<f16>),
+}
+
 impl Packed {
     /// Of `[depth, columns]` or, transposed, of `[columns, depth]`.
     pub(crate) fn new(matrix: Matrix<'_>, transposed: bool) -> Self {
-        let side = Side { matrix, transposed };
-        let [depth, columns] = side.dims();
-        let arch = chosen();
-        Self { panels: arch.dispatch(Pack { side }), depth, columns, arch }
+        Self::of(Side { matrix, transposed }, Panels::F32)
+    }
+
+    /// The same of numbers as a model keeps them, in rows of so many columns: those of half the size take half the memory.
+    pub(crate) fn stored(numbers: Stored<'_>, columns: usize, transposed: bool) -> Self {
+        match numbers {
+            Stored::F32(numbers) => Self::new(Matrix::new(numbers, columns), transposed),
+            Stored::Bf16(numbers) => Self::of(Side { matrix: Matrix::new(numbers, columns), transposed }, Panels::Bf16),
+            Stored::F16(numbers) => Self::of(Side { matrix: Matrix::new(numbers, columns), transposed }, Panels::F16),
+        }
+    }
+
+    fn of<N: Narrow>(side: Side<'_, N>, panels: impl Fn(Vec<N>) -> Panels) -> Self {
+        let ([depth, columns], arch) = (side.dims(), chosen());
+        Self { panels: panels(arch.dispatch(Pack { side })), depth, columns, arch }
     }
 }
 
-struct Pack<'a> {
-    side: Side<'a>,
+struct Pack<'a, N> {
+    side: Side<'a, N>,
 }
 
-impl WithSimd for Pack<'_> {
-    type Output = Vec<f32>;
+impl<N: Narrow> WithSimd for Pack<'_, N> {
+    type Output = Vec<N>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
+    fn with_simd<S: Simd>(self, _: S) -> Vec<N> {
         let ([depth, columns], panel) = (self.side.dims(), 2 * S::F32_LANES);
         let padded = columns.next_multiple_of(panel);
-        let mut panels = vec![0.0; padded * depth];
+        let mut panels = vec![N::default(); padded * depth];
         for from in (0..depth).step_by(DEPTH) {
             let to = depth.min(from + DEPTH);
-            pack::<S>(self.side, [from, to], &mut panels[from * padded..to * padded]);
+            pack::<S, N, N>(self.side, [from, to], &mut panels[from * padded..to * padded], |number| number);
         }
         panels
     }
@@ -202,25 +264,28 @@ impl WithSimd for Product<'_> {
         if depth == 0 && self.into == Into::Replace {
             (0..rows).for_each(|row| self.out.numbers[row * self.out.stride..][..columns].fill(0.0));
         }
+        // For all panels of a piece, or for one at a time where they are packed in half precision.
         let mut room = match self.right {
-            Right::Loose(_) => Buffer::any(padded * depth.min(DEPTH)),
-            Right::Packed(_) => Buffer::default(),
+            Right::Packed(Packed { panels: Panels::F32(_), .. }) => Buffer::default(),
+            Right::Packed(_) => Buffer::any(panel * depth.min(DEPTH)),
+            _ => Buffer::any(padded * depth.min(DEPTH)),
         };
         let mut band_room = Buffer::any(rows.min(BAND).next_multiple_of(ROWS) * depth.min(DEPTH));
         for from in (0..depth).step_by(DEPTH) {
             let to = depth.min(from + DEPTH);
-            let panels = match self.right {
-                Right::Loose(side) => {
-                    pack::<S>(side, [from, to], &mut room);
-                    &room[..]
-                }
-                Right::Packed(packed) => &packed.panels[from * padded..to * padded],
-            };
+            match self.right {
+                Right::Loose(side) => pack::<S, _, _>(side, [from, to], &mut room, Narrow::wide),
+                Right::LooseBf16(side) => pack::<S, _, _>(side, [from, to], &mut room, Narrow::wide),
+                Right::LooseF16(side) => pack::<S, _, _>(side, [from, to], &mut room, Narrow::wide),
+                Right::Packed(_) => {}
+            }
             let keep = from > 0 || self.into == Into::Add;
             for band in (0..rows).step_by(BAND) {
                 let band_end = rows.min(band + BAND);
                 pack_left(self.left, [band, band_end], [from, to], &mut band_room);
-                for (p, right) in panels.chunks_exact((to - from) * panel).take(columns.div_ceil(panel)).enumerate() {
+                for p in 0..columns.div_ceil(panel) {
+                    let numbers = (to - from) * panel;
+                    let right = self.right.panel(&mut room, from * padded, p, numbers);
                     let (right, _) = S::as_simd_f32s(right);
                     for (row, left) in (band..band_end).step_by(ROWS).zip(band_room.chunks_exact((to - from) * ROWS)) {
                         let place = TilePlace { row, column: p * panel, keep };
@@ -294,31 +359,60 @@ fn numbers_of<S: Simd>(vectors: &[S::f32s; 2]) -> &[f32] {
 
 /// Copies rows `from..to` of the right factor into panels of two vectors, `[columns / panel, to − from, panel]`, the last filled up with zeros.
 #[inline(always)]
-fn pack<S: Simd>(right: Side<'_>, [from, to]: [usize; 2], packed: &mut [f32]) {
+fn pack<S: Simd, N: Narrow, P: Narrow>(right: Side<'_, N>, [from, to]: [usize; 2], packed: &mut [P], into: impl Fn(N) -> P) {
     let Matrix { numbers, stride, .. } = right.matrix;
     let (columns, panel) = (right.dims()[1], 2 * S::F32_LANES);
     for (p, packed) in packed.chunks_exact_mut((to - from) * panel).take(columns.div_ceil(panel)).enumerate() {
         let first = p * panel;
         let width = (columns - first).min(panel);
         if width < panel {
-            packed.fill(0.0);
+            packed.fill(P::default());
         }
         if right.transposed {
-            for column in 0..width {
+            let whole = width - width % STEPS;
+            for column in (0..whole).step_by(STEPS) {
+                turn::<N, P>(right.matrix, [first + column, from, to], &mut packed[column..], panel, &into);
+            }
+            for column in whole..width {
                 let source = &numbers[(first + column) * stride + from..][..to - from];
-                packed[column..].iter_mut().step_by(panel).zip(source).for_each(|(packed, &number)| *packed = number);
+                packed[column..].iter_mut().step_by(panel).zip(source).for_each(|(packed, &number)| *packed = into(number));
             }
         } else if width == panel {
-            let (packed, _) = S::as_mut_simd_f32s(packed);
-            for (packed, row) in packed.as_chunks_mut::<2>().0.iter_mut().zip(from..to) {
-                let (source, _) = S::as_simd_f32s(&numbers[row * stride + first..][..panel]);
-                packed.copy_from_slice(source);
+            // The compiler knows how many they are.
+            for (packed, row) in packed.chunks_exact_mut(panel).zip(from..to) {
+                let source = &numbers[row * stride + first..][..panel];
+                packed.iter_mut().zip(source).for_each(|(packed, &number)| *packed = into(number));
             }
         } else {
             for (packed, row) in packed.chunks_exact_mut(panel).zip(from..to) {
-                packed[..width].copy_from_slice(&numbers[row * stride + first..][..width]);
+                let source = &numbers[row * stride + first..][..width];
+                packed.iter_mut().zip(source).for_each(|(packed, &number)| *packed = into(number));
             }
         }
+    }
+}
+
+/// Copies [`STEPS`] rows of a matrix from `row` on, between two columns, into as many columns of a panel: block by block, so that both sides are read and
+/// written in order.
+#[inline(always)]
+fn turn<N: Narrow, P: Narrow>(
+    matrix: Matrix<'_, N>,
+    [row, from, to]: [usize; 3],
+    packed: &mut [P],
+    panel: usize,
+    into: &impl Fn(N) -> P,
+) {
+    let row = |r: usize| matrix.numbers[(row + r) * matrix.stride + from..][..to - from].as_chunks::<STEPS>();
+    let rows: [(&[[N; STEPS]], &[N]); STEPS] = array::from_fn(row);
+    let mut places = packed.chunks_mut(panel).filter_map(|place| place.first_chunk_mut::<STEPS>());
+    for s in 0..rows[0].0.len() {
+        let block: [&[N; STEPS]; STEPS] = array::from_fn(|r| &rows[r].0[s]);
+        for (k, place) in (0..STEPS).zip(&mut places) {
+            *place = array::from_fn(|r| into(block[r][k]));
+        }
+    }
+    for (k, place) in (0..rows[0].1.len()).zip(&mut places) {
+        *place = array::from_fn(|r| into(rows[r].1[k]));
     }
 }
 
@@ -358,66 +452,4 @@ fn pack_left(left: Side<'_>, [first, end]: [usize; 2], [from, to]: [usize; 2], p
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// All three products against sums by the definition, for sizes around the tiles' and pieces' edges.
-    #[test]
-    fn products_are_sums() {
-        let value = |i: usize| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0;
-        for (rows, depth, columns) in
-            [(1, 1, 1), (6, 8, 16), (7, 3, 17), (5, 256, 33), (13, 257, 8), (241, 20, 31), (12, 513, 40), (3, 0, 2)]
-        {
-            let a: Vec<f32> = (0..rows * depth).map(value).collect();
-            let b: Vec<f32> = (0..depth * columns).map(|i| value(i + 5)).collect();
-            let a_transposed: Vec<f32> = (0..depth * rows).map(|i| a[i % rows * depth + i / rows]).collect();
-            let b_transposed: Vec<f32> = (0..columns * depth).map(|i| b[i % depth * columns + i / depth]).collect();
-            // The result stands within longer rows, and what is around it stays.
-            let stride = columns + 3;
-            let start: Vec<f32> = (0..rows * stride).map(|i| value(i + 9)).collect();
-            for into in [Into::Replace, Into::Add] {
-                let expected: Vec<f64> = (0..rows * stride)
-                    .map(|i| {
-                        let (row, column) = (i / stride, i % stride);
-                        let sum: f64 = (0..depth)
-                            .map(|k| {
-                                f64::from(a[row * depth + k]) * f64::from(b.get(k * columns + column).copied().unwrap_or(0.0))
-                            })
-                            .sum();
-                        let before = f64::from(start[i]);
-                        if column >= columns { before } else { 0.5 * sum + if into == Into::Add { before } else { 0.0 } }
-                    })
-                    .collect();
-                for way in 0..5 {
-                    let mut out = start.clone();
-                    let into_out = MatrixMut::within(&mut out, [rows, columns], stride);
-                    let a = Matrix::within(&a, [rows, depth], depth);
-                    let b = Matrix::within(&b, [depth, columns], columns);
-                    match way {
-                        0 => product(a, b, 0.5, into_out, into),
-                        1 => product_transposed(a, Matrix::within(&b_transposed, [columns, depth], depth), 0.5, into_out, into),
-                        2 => product_packed_by_half(a, &Packed::new(b, false), into_out, into),
-                        3 => {
-                            let b = Matrix::within(&b_transposed, [columns, depth], depth);
-                            product_packed_by_half(a, &Packed::new(b, true), into_out, into);
-                        }
-                        _ => transposed_product(Matrix::within(&a_transposed, [depth, rows], rows), b, 0.5, into_out, into),
-                    }
-                    let close = out.iter().zip(&expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4);
-                    assert!(close, "{rows}×{depth}×{columns}, way {way}: {out:?} {expected:?}");
-                }
-            }
-        }
-    }
-
-    fn product_packed_by_half(a: Matrix<'_>, b: &Packed, out: MatrixMut<'_>, into: Into) {
-        let half: Vec<f32> = a.numbers.iter().map(|x| 0.5 * x).collect();
-        product_packed(Matrix { numbers: &half, ..a }, b, out, into);
-    }
-
-    #[test]
-    #[should_panic(expected = "2×3 by 4×1")]
-    fn shapes_must_fit() {
-        product(Matrix::new(&[0.0; 6], 3), Matrix::new(&[0.0; 4], 1), 1.0, MatrixMut::new(&mut [0.0; 2], 1), Into::Replace);
-    }
-}
+mod tests;

@@ -23,6 +23,11 @@ impl<'a> Rotary<'a> {
         self.cos.len() / self.half
     }
 
+    /// Whether the tables are the same, at the same places in memory.
+    pub(crate) fn is_same(&self, other: &Rotary<'_>) -> bool {
+        core::ptr::eq(self.cos, other.cos) && core::ptr::eq(self.sin, other.sin)
+    }
+
     /// Turns the first `heads` heads of each token, `direction` 1, or back, −1.
     ///
     /// `x: [tokens, stride]`; `positions`: one a token.

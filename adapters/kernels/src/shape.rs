@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::low_rank::Adapter;
+
 /// The function on the gate of the feed-forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
@@ -62,6 +64,9 @@ pub struct Shape {
     pub logit_cap: Option<f32>,
     /// Ids that no token has: their logits are −∞.
     pub unused: Arc<[u32]>,
+    /// For each layer the adapters beside its projections: of queries, keys and values; of attention's output; of gate and up; and of down. Layers after
+    /// the last that is named have none.
+    pub adapters: Vec<[Vec<Adapter>; 4]>,
 }
 
 impl Shape {
@@ -78,6 +83,11 @@ impl Shape {
     /// Numbers that a norm of queries or keys sees at once, of a token with so many heads.
     pub(crate) fn normed(&self, heads: usize) -> usize {
         if self.wide_qk_norm { heads * self.head } else { self.head }
+    }
+
+    /// Adapters beside a layer's projections.
+    pub(crate) fn adapters(&self, layer: usize) -> [&[Adapter]; 4] {
+        self.adapters.get(layer).map_or([&[]; 4], |projections| projections.each_ref().map(Vec::as_slice))
     }
 
     /// Query heads that share a key and value head.

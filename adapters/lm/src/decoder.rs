@@ -13,6 +13,7 @@ use crate::{
     cap::cap,
     config::DecoderConfig,
     error::LmError,
+    linear::Linear,
     mask::{Masks, additive, visible},
     mlp::Gated,
     norm::RmsNorm,
@@ -51,6 +52,11 @@ impl Block {
     /// What attention sees of the block's input.
     pub(crate) fn attention_input(&self, x: &Tensor<2>) -> Tensor<2> {
         normed(&self.attention_norm, x.clone())
+    }
+
+    /// Its projections, in the order of its parameters.
+    pub(crate) fn projections(&self) -> [&Linear; 4] {
+        [&self.attention.query_key_value, &self.attention.output, &self.mlp.gate_up, &self.mlp.down]
     }
 
     /// What follows attention: output projection, residual, feed-forward, residual. Rows are independent here.

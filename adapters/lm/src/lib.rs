@@ -34,7 +34,7 @@ pub use cache::KvCache;
 pub use config::{Activation, DecoderConfig, LayerRope, Rope, RopeScaling};
 pub use decoder::Decoder;
 pub use error::LmError;
-pub use kernels::Kernels;
+pub use kernels::{Kernels, WhyTensors};
 pub use lora_layers::LoraLayers;
 pub use low_rank::LoraTarget;
 pub use recompute::BlockInputs;

@@ -5,6 +5,7 @@ use burn::{
     tensor::{Tensor, TensorData},
 };
 use palinode_core::rng::RandomKey;
+use palinode_kernels::{Adapter, Dropout};
 use serde::{Deserialize, Serialize};
 
 use crate::config::DecoderConfig;
@@ -89,11 +90,17 @@ impl LowRank {
     /// Inputs with some set to zero, and the others made larger, so that their mean stays.
     pub(crate) fn drop_some(&self, x: Tensor<2>, key: RandomKey) -> Tensor<2> {
         let [rows, inputs] = x.dims();
-        let kept = (1.0 / (1.0 - self.dropout)) as f32;
-        let factor = |i: usize| if f64::from(RandomKey { token: i as u32, ..key }.uniform()) < self.dropout { 0.0 } else { kept };
-        let factors: Vec<f32> = (0..rows * inputs).map(factor).collect();
+        let mut factors = vec![0.0; rows * inputs];
+        Dropout { share: self.dropout, key }.factors(0, &mut factors);
         let options = (&x.device().without_autodiff(), x.dtype());
         x * Tensor::<2>::from_data(TensorData::new(factors, [rows, inputs]), options)
+    }
+
+    /// What `palinode_kernels` needs to know of it.
+    pub(crate) fn shape(&self) -> Adapter {
+        let dropout = self.noise.map(|key| Dropout { share: self.dropout, key });
+        let (rank, outputs) = (self.a.dims()[1], self.outputs());
+        Adapter { rank, at: self.at, outputs, scale: self.scale as f32, dropout }
     }
 
     fn outputs(&self) -> usize {

@@ -1,29 +1,56 @@
-//! One version of a decoder's weights, ready to decode: its matrices are packed once, however many rollouts and threads play it.
+//! One version of a decoder's weights, ready to decode: its matrices are packed once, however many rollouts and threads play it, and for all versions
+//! of adapters beside them.
 
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use palinode_kernels::{PackedDecoder, Passes};
+use palinode_kernels::{Numbers, PackedAdapters, PackedDecoder, Passes};
 
 use crate::{decoder::Decoder, kernels::Kernels};
 
-/// Weights, and the same packed. It holds both, so neither can change under it.
-pub(crate) struct Ready {
-    kernels: Kernels,
+/// A decoder's matrices, and the same packed. It holds both, so neither can change under it.
+pub(crate) struct Matrices {
+    numbers: Vec<Numbers>,
     packed: PackedDecoder,
 }
 
+impl Matrices {
+    fn new(kernels: &Kernels) -> Self {
+        Self { numbers: kernels.matrices().cloned().collect(), packed: kernels.decoder().pack() }
+    }
+
+    pub(crate) fn packed(&self) -> &PackedDecoder {
+        &self.packed
+    }
+
+    /// Whether they are the very numbers in memory that a decoder has. They are still held, so that nobody can have written to them since, nor put others in
+    /// their place.
+    fn are_of(&self, kernels: &Kernels) -> bool {
+        self.numbers.iter().map(Some).chain([None]).zip(kernels.matrices().map(Some).chain([None])).all(|pair| match pair {
+            (Some(one), Some(other)) => one.is_same(other),
+            (one, other) => one.is_none() && other.is_none(),
+        })
+    }
+}
+
+/// Weights, and the same packed.
+pub(crate) struct Ready {
+    kernels: Kernels,
+    matrices: Arc<Matrices>,
+    adapters: PackedAdapters,
+}
+
 impl Ready {
-    fn new(kernels: Kernels) -> Self {
-        let packed = kernels.decoder().pack();
-        Self { kernels, packed }
+    fn new(kernels: Kernels, matrices: Arc<Matrices>) -> Self {
+        let adapters = kernels.decoder().pack_adapters();
+        Self { kernels, matrices, adapters }
     }
 
     /// The decoder whose passes are to be run.
     pub(crate) fn decoder(&self) -> Passes<'_> {
-        self.kernels.decoder().with_packed(&self.packed)
+        self.kernels.decoder().with_packed(&self.matrices.packed).with_packed_adapters(&self.adapters)
     }
 }
 
@@ -44,18 +71,22 @@ impl fmt::Debug for LastReady {
 }
 
 impl LastReady {
-    /// These weights, ready; packed anew unless they are the very numbers in memory that were packed last. Those are still held, so that nobody can have
-    /// written to them since, nor put others in their place.
+    /// These weights, ready; packed anew unless they are the very numbers in memory that were packed last.
     fn of(&self, kernels: Kernels) -> Arc<Ready> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some(ready) if ready.kernels.is_same(&kernels) => ready.clone(),
-            _ => {
-                // What is no longer needed makes room first.
-                *last = None;
-                last.insert(Arc::new(Ready::new(kernels))).clone()
-            }
+        if let Some(ready) = last.as_ref().filter(|ready| ready.kernels.is_same(&kernels)) {
+            return ready.clone();
         }
+        // What is no longer needed makes room first.
+        let kept = last.take().map(|ready| ready.matrices.clone()).filter(|matrices| matrices.are_of(&kernels));
+        let matrices = kept.unwrap_or_else(|| Arc::new(Matrices::new(&kernels)));
+        last.insert(Arc::new(Ready::new(kernels, matrices))).clone()
+    }
+
+    /// The matrices of a decoder, if they are those that were packed last.
+    pub(crate) fn matrices_of(&self, kernels: &Kernels) -> Option<Arc<Matrices>> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().map(|ready| &ready.matrices).filter(|matrices| matrices.are_of(kernels)).cloned()
     }
 
     /// Lets it go, but for caches that still need it.
@@ -67,8 +98,7 @@ impl LastReady {
 impl Decoder {
     /// This model, ready to decode by the passes of `palinode_kernels`, where it has them for rows of this capacity.
     pub(crate) fn ready(&self, capacity: usize) -> Option<Arc<Ready>> {
-        let kernels = self.kernels_to_decode().filter(|kernels| capacity <= kernels.context())?;
-        Some(self.ready.of(kernels))
+        Some(self.ready.of(self.kernels_to_decode(capacity)?))
     }
 }
 
@@ -149,7 +179,9 @@ mod tests {
             [ready(), ready()].map(|thread| thread.join().unwrap())
         });
         assert!(threads.iter().all(|ready| Arc::ptr_eq(ready, &first)));
-        drop((threads, model.kernels()));
+        drop((threads, model.kernels(12)));
+        assert_eq!(Arc::strong_count(&first), 2, "no gradients follow");
+        drop(model.clone().train().kernels(12));
         assert_eq!(Arc::strong_count(&first), 1, "gradients follow, and then other weights");
         assert!(model.ready(25).is_none());
     }

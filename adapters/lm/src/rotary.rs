@@ -1,15 +1,14 @@
 //! Rotary positions.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use palinode_core::precision::widen;
 
 use crate::config::{DecoderConfig, Rope, RopeScaling};
 
-/// Positions whose cosines and sines are kept; those of later ones are computed when they are asked for. The passes of `palinode_kernels` take rows up to
-/// this long ([`crate::Decoder::kernels`]), and longer ones go by tensor operations.
-pub(crate) const KEPT: usize = 4096;
+/// Positions whose cosines and sines are made with a model; those of later ones when a longer row is first asked for.
+const KEPT: usize = 4096;
 
 /// The rotary positions of all layers: one for each of [`DecoderConfig::ropes`].
 #[derive(Debug, Clone)]
@@ -24,19 +23,9 @@ impl Rotaries {
         Self(config.ropes().map(|rope| Rotary::new(rope, config.head_width() / 2, config.context)).collect())
     }
 
-    /// What is kept, for `palinode_kernels`.
-    pub(crate) fn tables(&self) -> Vec<palinode_kernels::Rotary<'_>> {
-        self.0.iter().map(Rotary::tables).collect()
-    }
-
-    /// Positions that are kept.
-    pub(crate) fn kept(&self) -> usize {
-        self.0.iter().map(|rotary| rotary.tables().positions()).min().unwrap_or(0)
-    }
-
-    /// Whether the tables are the same, at the same places in memory.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(one, other)| one.is_same(other))
+    /// Tables of so many positions at least, for `palinode_kernels`.
+    pub(crate) fn tables(&self, positions: usize) -> Vec<Arc<Tables>> {
+        self.0.iter().map(|rotary| rotary.tables(positions)).collect()
     }
 
     /// Positions `0..tokens` for every row.
@@ -65,8 +54,32 @@ struct Rotary {
     frequencies: Arc<[f64]>,
     /// What cosines and sines are multiplied with.
     magnitude: f64,
-    cos: Arc<[f32]>,
-    sin: Arc<[f32]>,
+    /// The longest that were made, for a model and all its clones.
+    tables: Arc<Mutex<Arc<Tables>>>,
+}
+
+/// Cosines and sines of the first positions, `[positions, half]` each.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    cos: Vec<f32>,
+    sin: Vec<f32>,
+    half: usize,
+}
+
+impl Tables {
+    fn new(frequencies: &[f64], magnitude: f64, positions: usize) -> Self {
+        let table = |f: fn(f64) -> f64| (0..positions).flat_map(|position| turned(frequencies, magnitude, position, f)).collect();
+        Self { cos: table(libm::cos), sin: table(libm::sin), half: frequencies.len() }
+    }
+
+    /// Positions that they hold.
+    pub(crate) fn positions(&self) -> usize {
+        self.cos.len() / self.half
+    }
+
+    pub(crate) fn borrowed(&self) -> palinode_kernels::Rotary<'_> {
+        palinode_kernels::Rotary::new(&self.cos, &self.sin, self.half)
+    }
 }
 
 /// The cosines and sines of the positions of a batch, `[R or 1, T, 1, half]` each.
@@ -82,23 +95,23 @@ impl Rotary {
         let frequency = |i: usize| stretched(libm::pow(rope.base, -(i as f64) / half as f64), rope, i, half);
         let frequencies: Arc<[f64]> = (0..half).map(frequency).collect();
         let magnitude = if let RopeScaling::Yarn { magnitude, .. } = rope.scaling { magnitude } else { 1.0 };
-        let table = |f: fn(f64) -> f64| -> Arc<[f32]> {
-            (0..context.min(KEPT)).flat_map(|position| turned(&frequencies, magnitude, position, f)).collect()
-        };
-        Self { cos: table(libm::cos), sin: table(libm::sin), magnitude, frequencies: frequencies.clone() }
+        let tables = Tables::new(&frequencies, magnitude, context.min(KEPT));
+        Self { frequencies, magnitude, tables: Arc::new(Mutex::new(Arc::new(tables))) }
     }
 
-    fn tables(&self) -> palinode_kernels::Rotary<'_> {
-        palinode_kernels::Rotary::new(&self.cos, &self.sin, self.frequencies.len())
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.cos, &other.cos) && Arc::ptr_eq(&self.sin, &other.sin)
+    /// Tables of so many positions at least. Longer ones than any before are made by doubling, and kept.
+    fn tables(&self, positions: usize) -> Arc<Tables> {
+        let mut kept = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.positions() < positions {
+            *kept = Arc::new(Tables::new(&self.frequencies, self.magnitude, positions.next_power_of_two()));
+        }
+        kept.clone()
     }
 
     fn rows(&self, starts: &[usize], tokens: usize, device: &Device) -> Rotation {
         let half = self.frequencies.len();
         let shape = [starts.len(), tokens, 1, half];
+        let tables = self.tables(0);
         let gather = |table: &[f32], f: fn(f64) -> f64| {
             let mut values: Vec<f32> = Vec::with_capacity(starts.len() * tokens * half);
             for position in starts.iter().flat_map(|&start| start..start + tokens) {
@@ -109,7 +122,7 @@ impl Rotary {
             }
             Tensor::<4>::from_data(TensorData::new(values, shape), (device, DType::F32))
         };
-        Rotation { cos: gather(&self.cos, libm::cos), sin: gather(&self.sin, libm::sin) }
+        Rotation { cos: gather(&tables.cos, libm::cos), sin: gather(&tables.sin, libm::sin) }
     }
 }
 
@@ -172,6 +185,11 @@ mod tests {
             .flat_map(|&position| turned(&rotary.frequencies, 1.0, position, libm::cos))
             .collect();
         assert_eq!(cos, expected);
+        let (before, clone) = (rotary.tables(1), rotary.clone());
+        assert_eq!([before.positions(), rotary.tables(KEPT + 1).positions()], [KEPT, 2 * KEPT]);
+        let tables = clone.tables(1);
+        assert_eq!((&tables.cos[..before.cos.len()], &tables.sin[..before.sin.len()]), (&before.cos[..], &before.sin[..]));
+        assert_eq!(tables.cos[KEPT * 4..][..4], expected[4..8]);
     }
 
     #[test]
@@ -195,8 +213,9 @@ mod tests {
         for (i, expected) in YARN {
             assert!((rotary.frequencies[i] / expected - 1.0).abs() < 1e-5, "{i}: {} {expected}", rotary.frequencies[i]);
         }
-        assert_eq!(rotary.cos[0], 1.2);
-        assert!((f64::from(rotary.sin[64]) - 1.2 * 1.0f64.sin()).abs() < 1e-7);
+        let tables = rotary.tables(2);
+        assert_eq!(tables.cos[0], 1.2);
+        assert!((f64::from(tables.sin[64]) - 1.2 * 1.0f64.sin()).abs() < 1e-7);
     }
 
     /// Features before, on and behind the ramp from 18 to 35.

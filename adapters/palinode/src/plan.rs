@@ -7,7 +7,8 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, FloatDType, Tensor};
-use palinode_lm::{Decoder, DecoderConfig, Kernels, LmError};
+use palinode_core::backend::computes_on_host;
+use palinode_lm::{Decoder, DecoderConfig, LmError, WhyTensors};
 use palinode_train::{
     gradient::{chunked::chunk_of, workers::Workers},
     play,
@@ -57,8 +58,8 @@ pub struct Plan {
     pub micro_batches: usize,
     /// Threads that each work on one of them.
     pub threads: usize,
-    /// Whether playing, and scoring, are passes that are written out for the CPU.
-    pub written_out: [bool; 2],
+    /// Whether playing and scoring are passes that are written out for the CPU.
+    pub written_out: bool,
     /// Bytes held throughout.
     pub held: Vec<(&'static str, u64)>,
     /// Bytes held in turn; only the largest counts.
@@ -93,7 +94,7 @@ impl Plan {
         let micro_batches = episodes.div_ceil(rl.micro_batch);
         let threads = workers.threads();
 
-        let written_out = Passes::of(config, setup, opened, episode);
+        let written_out = why_tensors(config, setup, opened).is_none();
         let work = Work { bytes, answer, episode, episodes, micro_batches, threads, recompute, adapters: lora.is_some() };
         let (held, in_turn) = work.memory(config, setup, workers, &counted, [parameters, trained], written_out);
 
@@ -113,7 +114,7 @@ impl Plan {
             episodes,
             micro_batches,
             threads,
-            written_out: [written_out.playing, written_out.scoring],
+            written_out,
             held,
             in_turn,
             available: opened.backend.capabilities(&opened.device).memory,
@@ -164,7 +165,7 @@ impl Work {
         workers: &Workers,
         counted: &Counted,
         [parameters, trained]: [u64; 2],
-        written_out: Passes,
+        written_out: bool,
     ) -> (Shares, Shares) {
         let (sizes, bytes) = (&setup.sizes, self.bytes);
         let mut held = vec![("weights", parameters * bytes)];
@@ -176,20 +177,20 @@ impl Work {
         held.push(("gradients", trained * 4 * (parallel + 1)));
 
         let together = workers.decode_batch().clamp(config.train.reinforce.samples, self.episodes) as f64;
-        let cached = (2 * sizes.kv_heads * sizes.head_width() * sizes.layers) as f64 * bytes as f64;
+        let cached = (2 * sizes.kv_heads * sizes.head_width() * sizes.layers) as f64 * self.computed(written_out);
         let cache = together * self.episode as f64 * cached;
         let playing = self.threads.min(self.episodes.div_ceil(together as usize)) as f64;
         // AdamW's moments as one file's bytes; weights and f32 copies are smaller, and written one after another.
         let mut in_turn = vec![("storing a checkpoint (moments as bytes)", trained * 8 + counted.largest * 8)];
-        if written_out.playing {
+        if written_out {
             // Each thread keeps its cache's memory for the next time, and all read the same packed weights, which may stand beside a checkpoint.
-            held.push(("KV cache, packed weights", (cache * playing) as u64 + counted.multiplied * 4));
+            held.push(("KV cache, packed weights", (cache * playing) as u64 + counted.multiplied * bytes));
         } else {
             in_turn.push(("playing (KV cache)", (OF_CACHE * cache * playing) as u64));
         }
-        let scoring = ("scoring (activations, logits)", (self.scoring(config, setup) * parallel as f64) as u64);
+        let scoring = ("scoring (activations, logits)", (self.scoring(config, setup, written_out) * parallel as f64) as u64);
         // The passes that are written out keep their memory for the next time.
-        if written_out.scoring {
+        if written_out {
             held.push(scoring)
         } else {
             in_turn.push(scoring)
@@ -200,62 +201,34 @@ impl Work {
         (held, in_turn)
     }
 
+    /// Bytes of a number that is computed: the passes that are written out compute in f32 whatever the weights are.
+    fn computed(&self, written_out: bool) -> f64 {
+        if written_out { 4.0 } else { self.bytes as f64 }
+    }
+
     /// Bytes that a micro-batch takes while it is differentiated.
-    fn scoring(&self, config: &RunConfig, setup: &Setup) -> f64 {
-        let (sizes, bytes) = (&setup.sizes, self.bytes as f64);
+    fn scoring(&self, config: &RunConfig, setup: &Setup, written_out: bool) -> f64 {
+        let (sizes, bytes) = (&setup.sizes, self.computed(written_out));
         let micro_batch = config.train.reinforce.micro_batch.min(self.episodes);
         let scored = (micro_batch * config.train.attempts * self.answer) as f64;
         let chunk = (chunk_of(sizes.vocabulary) as f64).min(scored);
         let logits = OF_LOGITS * chunk * sizes.vocabulary as f64 * 4.0;
-        let block = block_bytes(sizes, micro_batch, self.episode, bytes, self.adapters);
+        let block = block_bytes(sizes, micro_batch, self.episode, bytes, self.adapters && !written_out);
         let inputs = (micro_batch * self.episode * sizes.width) as f64 * bytes * sizes.layers as f64;
         let activations = if self.recompute { 2.0 * block + inputs } else { (sizes.layers + 1) as f64 * block };
         activations + logits
     }
 }
 
-/// Which of a run's passes are written out for the CPU (`palinode_kernels`); the others are tensor operations, which take two to three times as long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Passes {
-    playing: bool,
-    scoring: bool,
+/// Why a run's passes are tensor operations, and not those that are written out for the CPU.
+pub fn why_tensors(config: &RunConfig, setup: &Setup, opened: &Opened) -> Option<WhyTensors> {
+    WhyTensors::of(config.machine.kernels, opened.backend.name() == "flex", setup.dtype().into())
 }
 
-impl Passes {
-    fn of(config: &RunConfig, setup: &Setup, opened: &Opened, episode: usize) -> Self {
-        let settings = setup.settings();
-        let (lora, recompute) = settings.map_or((false, false), |own| (own.lora.is_some(), own.gradient_checkpointing));
-        let playing = may_be_written_out(config, setup, opened) && !lora && episode <= Kernels::LONGEST;
-        Self { playing, scoring: playing && !recompute }
-    }
-}
-
-/// Whether the device and the type of the weights allow it, and nobody asked for tensor operations.
-fn may_be_written_out(config: &RunConfig, setup: &Setup, opened: &Opened) -> bool {
-    config.machine.kernels && opened.backend.name() == "flex" && setup.dtype() == FloatDType::F32
-}
-
-/// Why a run on the CPU takes longer than it might: what of it is computed by tensor operations, where settings decide that.
-///
-/// # Errors
-/// [`SetupError::Train`] as [`Plan::of`].
-pub fn slower(config: &RunConfig, setup: &Setup, opened: &Opened) -> Result<Option<String>, SetupError> {
-    if !may_be_written_out(config, setup, opened) {
-        return Ok(None);
-    }
-    let episode = play::context(setup.task.as_ref(), config.train.attempts).map_err(palinode_train::TrainError::from)?;
-    let settings = setup.settings();
-    let (what, why) = if episode > Kernels::LONGEST {
-        let why = format!("episodes may have {episode} tokens, and the CPU's own passes take up to {}", Kernels::LONGEST);
-        ("sampling and updates are", why)
-    } else if settings.is_some_and(|settings| settings.lora.is_some()) {
-        ("sampling and updates are", "the CPU's own passes know no adapters".to_owned())
-    } else if settings.is_some_and(|settings| settings.gradient_checkpointing) {
-        ("updates are", "the CPU's own passes hold what --gradient-checkpointing computes again".to_owned())
-    } else {
-        return Ok(None);
-    };
-    Ok(Some(format!("{why}: {what} computed by tensor operations, which takes two to three times as long")))
+/// Why a run on the CPU takes longer than it might, where nobody asked for that.
+pub fn slower(config: &RunConfig, setup: &Setup, opened: &Opened) -> Option<String> {
+    let why = why_tensors(config, setup, opened).filter(|&why| why != WhyTensors::Asked && computes_on_host(&opened.device))?;
+    Some(format!("{why}: sampling and updates are computed by tensor operations, which takes two to three times as long"))
 }
 
 /// Numbers of a model, by what they cost.

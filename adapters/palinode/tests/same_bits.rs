@@ -83,8 +83,17 @@ fn three_ways(more: &[&str], trained: &str) {
     ];
     let given = ["--model", "padded", "--data", DATA, "--learning-rate", "2e-3", "--quiet", "--checkpoint-every", "1"];
     let arguments = [&given[..], &settings, more].concat();
-    for (run, threads) in [("straight", "2"), ("single", "1")] {
-        succeed(palinode(at.path(), &[&["train", "--out", run, "--threads", threads], &arguments[..]].concat()));
+    // With fewer threads, with narrower vectors, and with activations that are computed again.
+    let others = [("straight", "2", None), ("single", "1", None), ("v3", "2", Some("v3"))];
+    for (run, threads, instructions) in others {
+        let mut command = palinode(at.path(), &[&["train", "--out", run, "--threads", threads], &arguments[..]].concat());
+        command.env_remove("PALINODE_ISA").envs(instructions.map(|name| ("PALINODE_ISA", name)));
+        succeed(command);
+    }
+    let again = ["train", "--gradient-checkpointing", "--out", "again", "--threads", "2"];
+    succeed(palinode(at.path(), &[&again, &arguments[..]].concat()));
+    for run in ["v3", "again"] {
+        same(&at, run, &["episodes.jsonl", trained]);
     }
     let mut child = spawn(at.path(), &[&["--out", "run", "--threads", "1"], &arguments[..]].concat());
     // Two steps into the second stage's first.
@@ -107,4 +116,10 @@ fn all_weights_of_a_model_with_a_large_embedding() {
 #[cfg(unix)]
 fn adapters_of_a_model_with_a_large_embedding() {
     three_ways(&["--lora-rank", "4"], "adapter/adapter_model.safetensors");
+}
+
+#[test]
+#[cfg(unix)]
+fn adapters_beside_weights_in_half_precision() {
+    three_ways(&["--lora-rank", "4", "--dtype", "bf16"], "adapter/adapter_model.safetensors");
 }

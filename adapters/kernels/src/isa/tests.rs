@@ -2,19 +2,28 @@
 
 use std::cell::Cell;
 
-use palinode_core::kl::Divergence;
-use proptest::prelude::*;
+use half::{bf16, f16};
+use palinode_core::{
+    kl::Divergence,
+    rng::{RandomKey, Stream},
+};
+use proptest::{prelude::*, strategy::ValueTree};
 
 use super::*;
 use crate::{
     decoder::{PackedRows, Passes},
     head::Diverging,
-    matmul::{Into, Matrix, MatrixMut, Packed, product, product_packed, product_transposed, transposed_product},
-    parameters::Parameters,
+    low_rank::{Adapter, Dropout},
+    matmul::{
+        Into, Matrix, MatrixMut, Packed, product, product_packed, product_stored, product_stored_transposed, product_transposed,
+        transposed_product,
+    },
+    parameters::{BlockParameters, Parameters},
     rotary::Rotary,
     rows::add,
     shape::{Gate, Shape},
     simd::{add_scaled, wide_dot},
+    stored::Stored,
 };
 
 thread_local! {
@@ -88,7 +97,7 @@ fn panels_are_read_as_they_were_packed() {
     let (a, b) = (numbers(1, 3 * 5), numbers(2, 5 * 41));
     let multiplied = |packed: &Packed| {
         let mut out = vec![0.0; 3 * 41];
-        product_packed(Matrix::new(&a, 5), packed, MatrixMut::new(&mut out, 41), Into::Replace);
+        product_packed(Matrix::new(&a, 5), packed, 1.0, MatrixMut::new(&mut out, 41), Into::Replace);
         out
     };
     let expected = multiplied(&Packed::new(Matrix::new(&b, 41), false));
@@ -121,10 +130,34 @@ proptest! {
                 give(&|out| product(a, b, factor, out, into)),
                 give(&|out| product_transposed(a, b_flipped, factor, out, into)),
                 give(&|out| transposed_product(a_flipped, b, factor, out, into)),
-                give(&|out| product_packed(a, &Packed::new(b, false), out, into)),
-                give(&|out| product_packed(a, &Packed::new(b_flipped, true), out, into)),
+                give(&|out| product_packed(a, &Packed::new(b, false), factor, out, into)),
+                give(&|out| product_packed(a, &Packed::new(b_flipped, true), factor, out, into)),
             ]
         })?;
+        let (brain, short): (Vec<bf16>, Vec<f16>) = right.iter().map(|&x| (bf16::from_f32(x), f16::from_f32(x))).unzip();
+        let widened = [brain.iter().map(|x| x.to_f32()).collect::<Vec<_>>(), short.iter().map(|x| x.to_f32()).collect()];
+        for (b, wide) in [Stored::Bf16(&brain), Stored::F16(&short)].into_iter().zip(&widened) {
+            let [half, plain] = [b, Stored::F32(wide)].map(|b| {
+                move |start: &[f32], left: &[f32]| {
+                    let a = Matrix::within(left, [rows, depth], depth);
+                    let give = |write: &dyn Fn(MatrixMut<'_>)| {
+                        let mut out = start.to_vec();
+                        write(MatrixMut::new(&mut out, columns));
+                        out
+                    };
+                    vec![
+                        give(&|out| product_stored(a, b, out, into)),
+                        give(&|out| product_stored_transposed(a, b, out, into)),
+                        give(&|out| product_packed(a, &Packed::stored(b, columns, false), factor, out, into)),
+                        give(&|out| product_packed(a, &Packed::stored(b, depth, true), factor, out, into)),
+                    ]
+                }
+            });
+            if depth > 0 {
+                same_everywhere(|| half(&start, &left))?;
+                prop_assert_eq!(half(&start, &left), plain(&start, &left));
+            }
+        }
     }
 
     #[test]
@@ -151,54 +184,102 @@ fn kind() -> impl Strategy<Value = Shape> {
     let ropes = prop::collection::vec(prop::option::of(0..2usize), 3);
     let switches = (prop::array::uniform8(any::<bool>()), prop::sample::select(vec![[true, false], [true, true], [false, true]]));
     let cap = || prop::option::of(0.5..5.0f32);
-    (sizes, (windows, ropes), switches, [cap(), cap()], any::<bool>()).prop_map(|(sizes, layers, switches, caps, unused)| {
-        let (vocabulary, width, kv_heads, group, half, inner) = sizes;
-        let ((windows, ropes), (switches, [pre_norms, post_norms])) = (layers, switches);
-        let [tied, gelu, qkv_bias, output_bias, mlp_bias, qk_norm, wide_qk_norm, offset] = switches;
-        Shape {
-            vocabulary: vocabulary + 2,
-            width,
-            heads: kv_heads * group,
-            kv_heads,
-            head: 2 * half,
-            inner,
-            windows,
-            ropes,
-            norm_epsilon: 1e-6,
-            norm_offset: if offset { 1.0 } else { 0.0 },
-            tied,
-            activation: if gelu { Gate::GeluTanh } else { Gate::Silu },
-            qkv_bias,
-            output_bias,
-            mlp_bias,
-            qk_norm,
-            wide_qk_norm,
-            pre_norms,
-            post_norms,
-            embedding_scale: 1.5,
-            attention_scale: 0.7,
-            attention_cap: caps[0],
-            logit_cap: caps[1],
-            unused: if unused { [1].into() } else { [].into() },
+    (sizes, (windows, ropes), switches, [cap(), cap()], any::<bool>(), adapting()).prop_map(
+        |(sizes, layers, switches, caps, unused, adapting)| {
+            let (vocabulary, width, kv_heads, group, half, inner) = sizes;
+            let ((windows, ropes), (switches, [pre_norms, post_norms])) = (layers, switches);
+            let [tied, gelu, qkv_bias, output_bias, mlp_bias, qk_norm, wide_qk_norm, offset] = switches;
+            let mut shape = Shape {
+                vocabulary: vocabulary + 2,
+                width,
+                heads: kv_heads * group,
+                kv_heads,
+                head: 2 * half,
+                inner,
+                windows,
+                ropes,
+                norm_epsilon: 1e-6,
+                norm_offset: if offset { 1.0 } else { 0.0 },
+                tied,
+                activation: if gelu { Gate::GeluTanh } else { Gate::Silu },
+                qkv_bias,
+                output_bias,
+                mlp_bias,
+                qk_norm,
+                wide_qk_norm,
+                pre_norms,
+                post_norms,
+                embedding_scale: 1.5,
+                attention_scale: 0.7,
+                attention_cap: caps[0],
+                logit_cap: caps[1],
+                unused: if unused { [1].into() } else { [].into() },
+                adapters: Vec::new(),
+            };
+            shape.adapters = adapting.iter().map(|mask| adapters(&shape, *mask)).collect();
+            shape
+        },
+    )
+}
+
+/// For some layers, which projections have adapters and whether these drop something.
+fn adapting() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..3)
+}
+
+/// Adapters on the projections that a mask names.
+fn adapters(shape: &Shape, mask: u8) -> [Vec<Adapter>; 4] {
+    let (heads, keys, width, inner) = (shape.attended(), shape.kv_heads * shape.head, shape.width, shape.inner);
+    let key = RandomKey { step: u32::from(mask), ..RandomKey::new(3, Stream::Dropout) };
+    let dropout = (mask & 1 == 1).then_some(Dropout { share: 0.3, key });
+    let mut bit = 0;
+    [&[heads, keys, keys][..], &[width], &[inner, inner], &[width]].map(|columns| {
+        let mut at = 0;
+        let mut adapters = Vec::new();
+        for &outputs in columns {
+            bit += 1;
+            if mask >> bit & 1 == 1 {
+                adapters.push(Adapter { rank: 1 + bit, at, outputs, scale: 0.5 + bit as f32, dropout });
+            }
+            at += outputs;
         }
+        adapters
     })
 }
 
-/// Everything that a decoder gives: of whole rows forward and backward, and of a prefill and what follows.
-fn of_decoder(shape: &Shape, seed: u64, lengths: [usize; 2]) -> Vec<Vec<f32>> {
-    const POSITIONS: usize = 96;
+/// Positions that the tables hold.
+const POSITIONS: usize = 96;
+
+/// Numbers for a decoder, and its tables.
+fn weights(shape: &Shape, seed: u64) -> (Vec<Vec<f32>>, [Vec<f32>; 4]) {
     let mut drawn = seed;
     let collected: Result<Parameters<Vec<f32>>, ()> = Parameters::collect(shape, &mut |length| {
         drawn = drawn.wrapping_add(1);
         Ok(numbers(drawn, length))
     });
-    let weights = collected.unwrap().into_list();
-    let half = shape.head / 2;
-    let tables = [3, 4, 12, 13].map(|table| numbers(seed ^ table, POSITIONS * half));
-    let mut left = weights.iter().map(Vec::as_slice);
+    (collected.unwrap().into_list(), [3, 4, 12, 13].map(|table| numbers(seed ^ table, POSITIONS * shape.head / 2)))
+}
+
+fn passes<'a>(shape: &'a Shape, weights: &[Stored<'a>], tables: &'a [Vec<f32>; 4]) -> Passes<'a> {
+    let mut left = weights.iter().copied();
     let borrowed = Parameters::collect(shape, &mut |_| left.next().ok_or(())).unwrap();
-    let rotaries = tables.chunks(2).map(|table| Rotary::new(&table[0], &table[1], half)).collect();
-    let decoder = Passes::new(shape, borrowed, rotaries);
+    let rotaries = tables.chunks(2).map(|table| Rotary::new(&table[0], &table[1], shape.head / 2)).collect();
+    Passes::new(shape, borrowed, rotaries)
+}
+
+/// Everything that a decoder gives: of whole rows forward and backward, and of a prefill and what follows.
+fn of_decoder(shape: &Shape, seed: u64, lengths: [usize; 2]) -> Vec<Vec<f32>> {
+    let (weights, tables) = weights(shape, seed);
+    let half: Vec<Vec<bf16>> = weights.iter().map(|numbers| numbers.iter().map(|&x| bf16::from_f32(x)).collect()).collect();
+    let matrices = marked(shape, |block, mark| {
+        for projection in [&mut block.query_key_value, &mut block.output, &mut block.gate_up, &mut block.down] {
+            mark(&mut projection.weight);
+        }
+    });
+    // Now and then with matrices in half precision.
+    let stored = |i: usize| if seed % 3 == 0 && matrices[i] { Stored::Bf16(&half[i]) } else { Stored::F32(&weights[i]) };
+    let stored: Vec<Stored<'_>> = (0..weights.len()).map(stored).collect();
+    let decoder = passes(shape, &stored, &tables).with_recomputation(seed.is_multiple_of(2));
 
     let ids = |seed: u64, length: usize| -> Vec<u32> {
         let id = |i: usize| (seed.wrapping_add(i as u64 * 7919) % shape.vocabulary as u64) as u32;
@@ -229,8 +310,8 @@ fn of_decoder(shape: &Shape, seed: u64, lengths: [usize; 2]) -> Vec<Vec<f32>> {
         decoder.backward(tape, &flow, &mut gradients);
         given.extend([states.to_vec(), flow.to_vec()].into_iter().chain(values).chain(gradients.into_list()));
     }
-    let packed = decoder.pack();
-    let decoder = decoder.with_packed(&packed);
+    let (packed, adapters) = (decoder.pack(), decoder.pack_adapters());
+    let decoder = decoder.with_packed(&packed).with_packed_adapters(&adapters);
     let (mut cache, states) = decoder.prefill(&[&tokens[0], &tokens[1]], 2, POSITIONS);
     given.push(decoder.logits(&states).to_vec());
     for (rows, new) in [(vec![0, 1, 2, 3], 3), (vec![1, 2], 1)] {
@@ -238,4 +319,62 @@ fn of_decoder(shape: &Shape, seed: u64, lengths: [usize; 2]) -> Vec<Vec<f32>> {
         given.extend([decoder.logits(&states).to_vec(), states.to_vec()]);
     }
     given
+}
+
+/// What is kept on the way there, what is asked for, and what was packed or passed before change no bit of what remains.
+#[test]
+fn less_is_formed_and_nothing_is_changed() {
+    const LAYERS: usize = 3;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for case in 0..24u64 {
+        let mut shape = kind().new_tree(&mut runner).unwrap().current();
+        shape.windows = vec![None, Some(3), None];
+        shape.ropes = vec![Some(0), None, Some(1)];
+        shape.adapters = [0, 0b1010_1011, 0b0101_0110].map(|mask| adapters(&shape, mask)).to_vec();
+        let (weights, tables) = weights(&shape, case);
+        let stored: Vec<Stored<'_>> = weights.iter().map(|numbers| Stored::F32(numbers)).collect();
+        let decoder = passes(&shape, &stored, &tables);
+        let rows = PackedRows::new([[0, 0, 0, 0, 0].as_slice(), &[0; 3]]);
+        let chosen = vec![1, 4, 6];
+        let (states, tape) = decoder.forward(rows.clone(), chosen.clone());
+        let flow = numbers(case, states.len());
+        let mut all = Parameters::zeros(&shape);
+        decoder.backward(tape, &flow, &mut all);
+        let all = all.into_list();
+        // Adapters alone, of the upper two layers; and one more norm of the lowest.
+        let factors = marked(&shape, |block, mark| {
+            for projection in [&mut block.query_key_value, &mut block.output, &mut block.gate_up, &mut block.down] {
+                projection.adapters.iter_mut().flat_map(|low| [&mut low.a, &mut low.b]).for_each(mark);
+            }
+        });
+        for lowest in [false, true] {
+            let mut i = 0;
+            let is_asked = |i: usize| factors[i] || lowest && i == 1;
+            let asked = || {
+                i += 1;
+                is_asked(i - 1)
+            };
+            let mut some = Parameters::zeros_where(&shape, asked);
+            assert_eq!(some.frozen_blocks(), usize::from(!lowest));
+            let lower = decoder.lower(&rows, some.frozen_blocks());
+            let (packed, adapters) = (decoder.pack(), decoder.pack_adapters());
+            let again = decoder.clone().with_packed(&packed).with_packed_adapters(&adapters).with_recomputation(true);
+            let (found, tape) = again.forward_above(lower, rows.clone(), chosen.clone());
+            assert_eq!(found.to_vec(), states.to_vec());
+            again.backward(tape, &flow, &mut some);
+            let mut differ = 0;
+            for (i, (some, all)) in some.into_list().into_iter().zip(&all).enumerate() {
+                assert!(if is_asked(i) { some == *all } else { some.is_empty() }, "case {case}, parameter {i}");
+                differ += usize::from(some.iter().any(|&x| x != 0.0));
+            }
+            assert!(differ >= 2 * LAYERS, "{differ}");
+        }
+    }
+}
+
+/// For each parameter of a decoder, whether it is one of those that `choose` marks in a block.
+fn marked(shape: &Shape, choose: impl Fn(&mut BlockParameters<Vec<f32>>, &dyn Fn(&mut Vec<f32>))) -> Vec<bool> {
+    let mut marks = Parameters::zeros_where(shape, || false);
+    marks.blocks.iter_mut().for_each(|block| choose(block, &|parameter| *parameter = vec![1.0]));
+    marks.into_list().iter().map(|mark| !mark.is_empty()).collect()
 }

@@ -9,7 +9,11 @@ use palinode_core::{
 };
 
 use super::*;
-use crate::config::{DecoderConfig, LayerRope, Rope, RopeScaling};
+use crate::{
+    adapters::LoraConfig,
+    config::{DecoderConfig, LayerRope, Rope, RopeScaling},
+    low_rank::LoraTarget,
+};
 
 /// With the passes of `palinode_kernels`, or in tensor operations.
 fn model(kv_heads: usize, kernels: bool) -> Decoder {
@@ -18,8 +22,23 @@ fn model(kv_heads: usize, kernels: bool) -> Decoder {
 
 fn made(config: &DecoderConfig, kernels: bool) -> Decoder {
     let model = Decoder::new(config, 5, &palinode_flex::device()).unwrap().with_kernels(kernels);
-    assert_eq!(model.kernels().is_some(), kernels);
+    assert_eq!(model.kernels(64).is_some(), kernels);
     model
+}
+
+/// The same with adapters beside most of its projections, as after some training.
+fn adapted(model: Decoder) -> Decoder {
+    let mut adapters = model.clone().with_adapters(&LoraConfig::on_all(3), 7).unwrap().adapters();
+    adapters.retain(|adapter| adapter.layer == 1 || adapter.target != LoraTarget::KProj);
+    for adapter in &mut adapters {
+        let shape = adapter.b.shape().to_vec();
+        let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| (i * 7 % 13) as f32 / 26.0 - 0.25).collect();
+        adapter.b = TensorData::new(values, shape);
+    }
+    let kernels = model.uses_kernels();
+    let adapted = model.with_loaded_adapters(&adapters, 0.0).unwrap();
+    assert_eq!(adapted.kernels(64).is_some(), kernels);
+    adapted
 }
 
 /// Log-probabilities of the next token after `tokens`, by a full forward pass over that row alone.
@@ -53,8 +72,9 @@ fn decoding_equals_full_forward_for_ragged_prompts_and_leaving_rows() {
     };
     let behind = DecoderConfig { wide_qk_norm: true, pre_norms: false, post_norms: true, ..mixed.clone() };
     let configs = [plain(4), plain(2), plain(1), mixed, behind];
-    for (config, kernels) in configs.iter().flat_map(|config| [(config, true), (config, false)]) {
-        let model = made(config, kernels);
+    for (config, way) in configs.iter().flat_map(|config| [(config, 0), (config, 1), (config, 2), (config, 3)]) {
+        let model = made(config, way % 2 == 0);
+        let model = if way < 2 { model } else { adapted(model) };
         let mut rows: Vec<Vec<u32>> = vec![vec![1, 2, 3], vec![1, 2, 3], vec![4], vec![4], vec![5, 6], vec![5, 6]];
         let (mut cache, logits) = model.start(&[&[1, 2, 3], &[4], &[5, 6]], 2, 40).unwrap();
         rows.iter().enumerate().for_each(|(i, row)| close(&logits, i, &full(&model, row)));

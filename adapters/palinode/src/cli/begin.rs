@@ -9,6 +9,7 @@ use palinode::{
     hf::may_be_written,
     inputs::{Base, Inputs},
     lm::Decoder,
+    plan::why_tensors,
     setup::{Setup, remove_exports},
     train::{
         TrainError,
@@ -62,7 +63,8 @@ pub(crate) fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     let (own, given) = RunConfig::read_as_given(&path.join("config.toml"))?;
     Inputs::of(&own, &given, base)?.computed_on(None, 0, &processor::name()).write(&path)?;
     let notes = plan::notes(&run, &setup, &opened)?;
-    Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder, notes, events: Vec::new() }))
+    let serving = plan::serving(why_tensors(&run, &setup, &opened));
+    Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder, notes, serving, events: Vec::new() }))
 }
 
 /// Another run's base model, for a run of these settings.

@@ -14,7 +14,7 @@ use super::{
     Failure,
     args::DoctorArgs,
     failure::{GUARD, INPUT},
-    processor, progress,
+    plan, processor, progress,
 };
 
 pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
@@ -42,6 +42,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let config = RunConfig::default();
     let setup = Setup::open(&config, &opened)?;
     let (model, _) = setup.model()?;
+    let serving = plan::serving(model.why_tensors());
     let checks = Checks::new(&model, setup.task.as_ref(), config.train.attempts, config.train.reinforce.temperature)?;
     let checks = checks.all(backend.tolerance(FloatDType::F32))?;
     if args.json {
@@ -51,13 +52,14 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
             .collect();
         progress::print_json(&json!({
             "devices": listed, "processor": processor::name(), "missing_features": missing, "device": name, "hardware": can.hardware, "dtypes": dtypes,
-            "fusion": can.fusion, "memory": can.memory, "checks": checks,
+            "fusion": can.fusion, "memory": can.memory, "passes": serving, "checks": checks,
         }))?;
     } else {
         let hardware = can.hardware.map(|hardware| format!("{hardware}, ")).unwrap_or_default();
         let fusion = if can.fusion { "with" } else { "without" };
         let memory = can.memory.map_or("memory unknown".to_owned(), |bytes| format!("{:.1} GiB", bytes as f64 / 1024f64.powi(3)));
         anstream::println!("\n{name}: {hardware}{}, {fusion} fusion, {memory}", dtypes.join(", "));
+        anstream::println!("  passes: {serving}");
         for check in &checks {
             let (color, mark) = if check.passes() { (AnsiColor::Green, "ok") } else { (AnsiColor::Red, "WRONG") };
             let style = color.on_default().bold();

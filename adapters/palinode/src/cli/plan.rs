@@ -4,7 +4,8 @@ use anstyle::{AnsiColor, Style};
 use palinode::{
     config::RunConfig,
     device,
-    plan::{Plan, slower},
+    lm::WhyTensors,
+    plan::{Plan, slower, why_tensors},
     setup::Setup,
     train::{
         arm::StageName,
@@ -13,7 +14,7 @@ use palinode::{
 };
 use serde_json::json;
 
-use super::{Failure, args::PlanArgs, progress, settings::settings};
+use super::{Failure, args::PlanArgs, processor, progress, settings::settings};
 
 pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let run = settings(&args.settings)?;
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
         }));
     }
     progress::print_notes(&notes);
-    print(&plan, &setup.sizes_in_words());
+    print(&plan, &setup.sizes_in_words(), &serving(why_tensors(&run, &setup, &opened)));
     if run.train.warm_steps() > 0 {
         anstream::println!("before    {}", base_in_words(&run.train));
     }
@@ -45,7 +46,15 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
 
 /// What a person should know before a run of these settings.
 pub(crate) fn notes(run: &RunConfig, setup: &Setup, opened: &device::Opened) -> Result<Vec<String>, Failure> {
-    Ok(setup.notes.iter().cloned().chain(slower(run, setup, opened)?).collect())
+    Ok(setup.notes.iter().cloned().chain(slower(run, setup, opened)).collect())
+}
+
+/// Which passes serve a run: `written out for the CPU (x86_64 v3)`, or why others do.
+pub(crate) fn serving(why: Option<WhyTensors>) -> String {
+    match why {
+        None => format!("written out for the CPU ({})", processor::name()),
+        Some(why) => format!("tensor operations: {why}"),
+    }
 }
 
 /// What would run, and its settings.
@@ -62,7 +71,7 @@ pub(crate) fn dry_run(run: &RunConfig, setup: &Setup, opened: &device::Opened, j
         }));
     }
     progress::print_notes(&notes);
-    print(&plan, &setup.sizes_in_words());
+    print(&plan, &setup.sizes_in_words(), &serving(why_tensors(run, setup, opened)));
     anstream::println!("stages    {}: {}", progress::title(StageName::Base), base_in_words(&run.train));
     for stage in &stages {
         anstream::println!("          {}: {} steps, {} attempts", progress::title(stage.name), stage.steps, stage.attempts);
@@ -90,7 +99,7 @@ fn base_in_words(train: &TrainConfig) -> String {
     if parts.is_empty() { "the model as it is".into() } else { parts.join("; then ") }
 }
 
-fn print(plan: &Plan, sizes: &str) {
+fn print(plan: &Plan, sizes: &str, serving: &str) {
     let dim = Style::new().dimmed();
     let [prompt, answer, episode] = plan.tokens;
     anstream::println!(
@@ -101,6 +110,7 @@ fn print(plan: &Plan, sizes: &str) {
     );
     anstream::println!("episodes  {} a step, in {} micro-batches, {} at a time", plan.episodes, plan.micro_batches, plan.threads);
     anstream::println!("tokens    at most {prompt} a prompt, {answer} an answer, {episode} an episode");
+    anstream::println!("passes    {serving}");
     anstream::println!("memory");
     for (what, bytes) in &plan.held {
         anstream::println!("  {:>10}  {what}", size(*bytes));

@@ -11,6 +11,7 @@ use palinode::{
     device,
     inputs::Inputs,
     lm::Decoder,
+    plan::why_tensors,
     setup::{Setup, SetupError},
     train::{
         TrainError,
@@ -70,7 +71,8 @@ pub(crate) fn resume(args: &TrainArgs) -> Result<Prepared, Failure> {
     let folder = RunFolder::resume(lock, written)?;
     settings.write(&path)?;
     let events = inputs.keep(&path, written, &progress, &run)?;
-    Ok(Prepared { run, setup, start, folder, notes, events })
+    let serving = plan::serving(why_tensors(&run, &setup, &opened));
+    Ok(Prepared { run, setup, start, folder, notes, serving, events })
 }
 
 /// A run's settings, as its folder has them.

@@ -38,14 +38,19 @@ pub(super) struct Prepared {
     pub(super) folder: RunFolder,
     /// What a person should know.
     pub(super) notes: Vec<String>,
+    /// Which passes serve it.
+    pub(super) serving: String,
     /// What the log is to say first.
     pub(super) events: Vec<Event>,
 }
 
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let prepared = if args.resume { Some(resume(args)?) } else { begin(args)? };
-    let Some(Prepared { run, setup, start, folder, notes, events }) = prepared else { return Ok(()) };
+    let Some(Prepared { run, setup, start, folder, notes, serving, events }) = prepared else { return Ok(()) };
     progress::print_notes(&notes);
+    if !args.quiet {
+        anstream::eprintln!("passes: {serving}");
+    }
     let workers = run.machine.workers()?;
     let start = start.map(|model| model.with_kernels(run.machine.kernels));
     let viewed = args.tui && view::is_possible();

@@ -106,7 +106,10 @@ fn scores<M: Trainable>(
 
 #[cfg(test)]
 mod tests {
-    use burn::module::{Module, ModuleMapper, Param};
+    use burn::{
+        module::{Module, ModuleMapper, Param},
+        tensor::FloatDType,
+    };
     use palinode_core::{
         attempt::{Attempt, StopReason},
         kl::KlEstimator,
@@ -117,7 +120,7 @@ mod tests {
         trajectory::Trajectory,
         verifier::Verdict,
     };
-    use palinode_lm::{Activation, Decoder, DecoderConfig, LayerRope, LoraConfig, Rope, RopeScaling};
+    use palinode_lm::{Activation, Decoder, DecoderConfig, LayerRope, LoraConfig, LoraTarget, Rope, RopeScaling};
 
     use super::*;
     use crate::gradient::learner::list_gradients;
@@ -173,20 +176,25 @@ mod tests {
             ..sizes.clone()
         };
         let new = |config: &DecoderConfig, seed| Decoder::new(config, seed, &palinode_flex::device()).unwrap();
-        let adapted = new(&sizes, 3).with_adapters(&LoraConfig::on_all(2), 1).unwrap();
-        let dropping = new(&sizes, 3).with_adapters(&LoraConfig { dropout: 0.3, ..LoraConfig::on_all(2) }, 1).unwrap();
-        let dropping = dropping.with_dropout(RandomKey::new(1, Stream::User)).unwrap();
         let tied = DecoderConfig { tied: true, ..sizes.clone() };
-        let models = vec![
-            new(&sizes, 1),
-            new(&tied, 2),
-            new(&gemma, 4),
-            new(&qwen, 5),
-            new(&gemma_3, 6),
-            new(&olmo, 7),
-            adapted,
-            dropping,
-        ];
+        let mut models = vec![new(&sizes, 1), new(&tied, 2), new(&gemma, 4), new(&qwen, 5), new(&gemma_3, 6), new(&olmo, 7)];
+        // Adapters on all projections or some, of all layers or the last, dropping inputs or none.
+        let some = [LoraTarget::KProj, LoraTarget::UpProj, LoraTarget::DownProj];
+        for (sizes, targets, dropout) in [
+            (&sizes, &LoraTarget::ALL[..], 0.0),
+            (&sizes, &LoraTarget::ALL, 0.3),
+            (&gemma, &LoraTarget::ALL, 0.3),
+            (&qwen, &some, 0.0),
+            (&tied, &some, 0.3),
+            (&gemma_3, &LoraTarget::ALL, 0.0),
+            (&olmo, &LoraTarget::ALL, 0.3),
+        ] {
+            let config = LoraConfig { dropout, targets: targets.to_vec(), ..LoraConfig::on_all(2) };
+            let adapted = new(sizes, 3).with_adapters(&config, 1).unwrap();
+            let above: Vec<_> = adapted.adapters().into_iter().filter(|adapter| adapter.layer == 1).collect();
+            let last = new(sizes, 3).with_loaded_adapters(&above, dropout).unwrap();
+            models.extend([adapted, last].map(|model| model.with_dropout(RandomKey::new(1, Stream::User)).unwrap_or(model)));
+        }
         // And the same with ids that no token has.
         let padded = models.clone().into_iter().map(|model| model.with_unused([2, 10]).unwrap());
         models.iter().cloned().chain(padded).collect()
@@ -198,10 +206,12 @@ mod tests {
     fn the_way_changes_nothing() {
         let batch = batch();
         for (m, model) in models().into_iter().enumerate() {
-            let reference = model.without_adapters();
-            assert_eq!(model.kernels().is_some(), m % 8 < 6);
+            let base = model.clone();
+            assert!(model.kernels(16).is_some() && model.kernels(17).is_none());
             // Biases and offsets begin at zero, which would hide them.
             let model = model.map(&mut Shift).train();
+            // Beside adapters, the same weights in memory.
+            let reference = if model.adapters().is_empty() { base } else { model.without_adapters().valid() };
             let spread = |values: &[f64]| batch.spread(values).unwrap();
             let (advantages, betas) = (spread(&[1.0, -0.5, 2.0, 0.3]), spread(&[0.1, 0.2, 0.3, 0.4]));
             for (divergence, kl) in [
@@ -222,8 +232,17 @@ mod tests {
                 let (whole, again) = (run(&automatic, 4096), model.clone().with_recomputation(true));
                 assert!(whole.1.iter().flatten().flatten().any(|x| x.abs() > 1e-3));
                 assert!(whole.0.is_finite() && whole.1.iter().flatten().flatten().all(|x| x.is_finite()), "{m}");
-                let ways =
-                    [(&automatic, 1), (&automatic, 3), (&model, 4096), (&model, 1), (&model, 3), (&again, 4096), (&again, 3)];
+                let automatic_again = automatic.clone().with_recomputation(true);
+                let ways = [
+                    (&automatic, 1),
+                    (&automatic, 3),
+                    (&automatic_again, 3),
+                    (&model, 4096),
+                    (&model, 1),
+                    (&model, 3),
+                    (&again, 4096),
+                    (&again, 3),
+                ];
                 for (way, (model, chunk)) in ways.into_iter().enumerate() {
                     let parts = run(model, chunk);
                     assert!((whole.0 - parts.0).abs() < 1e-5, "{m} {way}: {} {}", whole.0, parts.0);
@@ -247,25 +266,55 @@ mod tests {
         }
     }
 
+    /// By hand, matrices are widened where they are multiplied, and all else is what it is in f32.
+    #[test]
+    fn weights_in_half_precision_are_their_numbers() {
+        let batch = batch();
+        let spread = |values: &[f64]| batch.spread(values).unwrap();
+        let (advantages, betas) = (spread(&[1.0, -0.5, 2.0, 0.3]), spread(&[0.1, 0.2, 0.3, 0.4]));
+        for (m, model) in models().into_iter().enumerate() {
+            let model = model.map(&mut Shift).cast(if m % 2 == 0 { FloatDType::BF16 } else { FloatDType::F16 });
+            let run = |model: Decoder| {
+                let (reference, model) = (model.without_adapters().valid(), model.train());
+                let scoring = Scoring::at(Temperature::new(0.8).unwrap()).with_kl(KlEstimator::Exact);
+                let against = Some((&reference, Divergence::Reverse));
+                let (slope, scores) = differentiate(&model, against, &batch, &scoring, |scores, tokens| {
+                    objective::loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), 2)
+                });
+                let logprobs = scores.logprob.into_data().iter::<f32>().collect::<Vec<_>>();
+                (slope.loss, list_gradients(&model, slope.gradients), logprobs)
+            };
+            assert!(model.kernels(16).is_some());
+            let (half, wide) = (run(model.clone()), run(model.clone().cast(FloatDType::F32)));
+            assert_eq!(half, wide, "{m}: the same passes over the same numbers");
+            let automatic = run(model.cast(FloatDType::F32).with_kernels(false));
+            assert!((half.0 - automatic.0).abs() < 1e-5, "{m}: {} {}", half.0, automatic.0);
+            assert_eq!(
+                half.1.iter().map(Option::is_some).collect::<Vec<_>>(),
+                automatic.1.iter().map(Option::is_some).collect::<Vec<_>>()
+            );
+            let gradients = |of: &[Option<Vec<f32>>]| of.iter().flatten().flatten().copied().collect::<Vec<f32>>();
+            let pairs = [(half.2, automatic.2), (gradients(&half.1), gradients(&automatic.1))];
+            for (a, b) in pairs.iter().flat_map(|(a, b)| a.iter().zip(b)) {
+                assert!((a - b).abs() < 2e-5, "{m}: {a} {b}");
+            }
+        }
+    }
+
     /// Without a gradient as with one.
     #[test]
     fn scoring_by_passes_is_scoring() {
-        let (batch, mut by_passes) = (batch(), 0);
+        let batch = batch();
         for model in models() {
             for chunk in [4096, 3] {
                 let scoring = Scoring::at(Temperature::new(0.8).unwrap()).in_chunks(chunk);
                 let expected = score_tokens(&model, None::<&Decoder>, &batch, &scoring).logprob.into_data();
-                let Some(found) = model.own_logprobs(&batch, &scoring) else {
-                    assert!(model.kernels().is_none());
-                    continue;
-                };
-                by_passes += 1;
+                let found = model.own_logprobs(&batch, &scoring).unwrap();
                 assert!(
                     found.len() == batch.scored() && found.iter().zip(expected.iter::<f32>()).all(|(a, b)| (a - b).abs() < 1e-5)
                 );
             }
         }
-        assert_eq!(by_passes, 24);
     }
 
     /// Moves every number by an amount of its own.

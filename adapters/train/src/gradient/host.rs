@@ -31,7 +31,7 @@ impl Host {
 
     pub(crate) fn as_slice(&self) -> &[f32] {
         match self {
-            Self::Shared(numbers) => numbers.as_slice(),
+            Self::Shared(numbers) => numbers.stored().floats().expect("the tensor's type was asked for"),
             Self::Copied(data) => data.as_slice().expect("the tensor's type was asked for"),
         }
     }

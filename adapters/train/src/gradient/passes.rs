@@ -22,27 +22,27 @@ pub(crate) fn differentiate(
     scoring: &Scoring,
     loss: &Loss<'_>,
 ) -> Option<(Slope, TokenScores)> {
-    let model = model.kernels()?;
-    let reference = match reference {
-        Some((reference, divergence)) => Some((reference.kernels()?, divergence)),
-        None => None,
-    };
     let device = batch.device().clone();
     let (rows, positions) = packed(batch);
-    if longest(&rows) > model.context().min(reference.as_ref().map_or(usize::MAX, |(kernels, _)| kernels.context())) {
-        return None;
-    }
-    let passes = model.decoder();
+    let model = model.kernels(rows.longest())?;
+    let reference = match reference {
+        Some((reference, divergence)) => Some((reference.kernels(rows.longest())?, divergence)),
+        None => None,
+    };
+    let (passes, mut gradients) = (model.decoder(), model.no_gradients());
     let width = passes.width();
+    // Below the first block that is trained, there is no way back, and the reference may be the same model.
+    let lower = passes.lower(&rows, gradients.frozen_blocks());
     let frozen = reference.as_ref().map(|(kernels, divergence)| {
-        let passes = kernels.decoder();
-        let states = passes.states(&rows, &positions, drop);
-        (passes, states, *divergence)
+        let reference = kernels.decoder();
+        let same = reference.begins_as(&passes, lower.blocks());
+        let lower = if same { lower.clone() } else { reference.lower(&rows, lower.blocks()) };
+        let states = reference.states_above(lower, &rows, &positions, drop);
+        (reference, states, *divergence)
     });
-    let (states, tape) = passes.forward(rows, positions);
+    let (states, tape) = passes.forward_above(lower, rows, positions);
 
     let targets: Vec<u32> = batch.target_ids().collect();
-    let mut gradients = model.no_gradients();
     let mut d_states = Vec::with_capacity(states.len());
     let (mut total, mut logprobs, mut divergences) = (0.0, Vec::new(), Vec::new());
     for start in (0..targets.len()).step_by(scoring.chunk()) {
@@ -73,22 +73,14 @@ pub(crate) fn differentiate(
 
 /// As [`crate::trainable::Trainable::own_logprobs`].
 pub(crate) fn logprobs(model: &Decoder, batch: &TokenBatch, scoring: &Scoring) -> Option<Vec<f32>> {
-    let model = model.kernels()?;
     let (rows, positions) = packed(batch);
-    if longest(&rows) > model.context() {
-        return None;
-    }
+    let model = model.kernels(rows.longest())?;
     let passes = model.decoder();
     let states = passes.states(&rows, &positions, drop);
     let targets: Vec<u32> = batch.target_ids().collect();
     let (chunk, temperature) = (scoring.chunk(), scoring.temperature.value() as f32);
     let chunks = states.chunks(chunk * passes.width()).zip(targets.chunks(chunk));
     Some(chunks.flat_map(|(states, targets)| passes.distribution(states, temperature).of(targets)).collect())
-}
-
-/// Tokens of the longest row.
-fn longest(rows: &PackedRows) -> usize {
-    rows.starts().windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0)
 }
 
 /// The scores of all chunks.
@@ -156,7 +148,7 @@ fn packed(batch: &TokenBatch) -> (PackedRows, Vec<usize>) {
     for &(row, at) in batch.places() {
         lengths[row] = lengths[row].max(at + 1);
     }
-    let packed = PackedRows::new(batch.rows().iter().zip(&lengths).map(|(row, &length)| &row[..length]));
+    let packed = PackedRows::new(batch.rows().iter().zip(&lengths).map(|(row, &length)| &row[..length])).padded_to(batch.width());
     let positions = batch.places().iter().map(|&(row, at)| packed.starts()[row] + at).collect();
     (packed, positions)
 }
