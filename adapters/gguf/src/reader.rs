@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufReader, Read},
+    io::{BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 
 use crate::{
+    blocks,
     bytes::Bytes,
     error::GgufError,
     kind::Kind,
@@ -30,6 +31,8 @@ const LONGEST_TEXT: u64 = 1 << 24;
 /// Most dimensions of a tensor, as in ggml.
 const MOST_DIMENSIONS: u32 = 4;
 const HIGHEST_ALIGNMENT: u64 = 1 << 20;
+/// Bytes of a tensor that are read at a time, at most.
+const PIECE: usize = 1 << 20;
 
 /// A file whose header was read and compared with its length. No tensor was read yet.
 #[derive(Debug, Clone)]
@@ -71,8 +74,18 @@ impl Tensor {
         self.bytes
     }
 
+    /// A tensor that is to be written; `shape` has its outermost length first.
+    pub fn new(name: &str, shape: &[usize], kind: Kind) -> Self {
+        let blocks = shape.iter().product::<usize>().div_ceil(kind.block_values());
+        Self { name: name.to_owned(), shape: shape.to_vec(), kind, start: 0, bytes: (blocks * kind.block_bytes()) as u64 }
+    }
+
     pub(crate) fn start(&self) -> u64 {
         self.start
+    }
+
+    pub(crate) fn lie_at(&mut self, start: u64) {
+        self.start = start;
     }
 }
 
@@ -110,6 +123,32 @@ impl File {
     /// A tensor by its name.
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.places.get(name).map(|&place| &self.tensors[place])
+    }
+
+    /// The numbers of a tensor, in f32, the innermost index fastest. Its size was compared with the file's when the header was read.
+    ///
+    /// # Errors
+    /// [`GgufError::Tensor`] for one that is not there; [`GgufError::Io`].
+    pub fn read(&self, name: &str) -> Result<Vec<f32>, GgufError> {
+        let path = self.path();
+        let Some(tensor) = self.tensor(name) else {
+            return Err(GgufError::Tensor { path: path.to_owned(), tensor: name.to_owned(), reason: "is missing".into() });
+        };
+        let io = |source| GgufError::Io { path: path.to_owned(), source };
+        let mut file = fs::File::open(path).map_err(io)?;
+        file.seek(SeekFrom::Start(tensor.start)).map_err(io)?;
+        let mut values = Vec::with_capacity(tensor.shape.iter().product());
+        // A piece of whole blocks at a time: the bytes need not be in memory beside all numbers.
+        let block = tensor.kind.block_bytes();
+        let mut piece = vec![0; (PIECE / block * block).min(tensor.bytes as usize)];
+        let mut left = tensor.bytes;
+        while left > 0 {
+            let bytes = &mut piece[..left.min(PIECE as u64 / block as u64 * block as u64) as usize];
+            file.read_exact(bytes).map_err(io)?;
+            blocks::decode(tensor.kind, bytes, &mut values);
+            left -= bytes.len() as u64;
+        }
+        Ok(values)
     }
 }
 
@@ -157,7 +196,7 @@ fn header<R: Read>(bytes: &mut Bytes<R>, length: u64, path: &Path) -> Result<Fil
 }
 
 /// On which multiples of bytes tensors begin.
-fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
+pub(crate) fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
     match metadata.unsigned(ALIGNMENT)? {
         None => Ok(DEFAULT_ALIGNMENT),
         Some(alignment) if alignment.is_power_of_two() && alignment <= HIGHEST_ALIGNMENT => Ok(alignment),
