@@ -13,10 +13,12 @@ use crate::{
     adapter::{Adaptation, Base},
     error::HfError,
     foreign::refuse_model,
+    gguf::{GgufModel, is_gguf},
     layout::{may_be_left, pieces, transpose},
     shards::{Shards, bounded, bounded_text},
     spec::{self, Spec},
     tokenizer::FolderTokenizer,
+    weights::Weights,
 };
 
 /// Longest `config.json` that is read.
@@ -27,7 +29,7 @@ pub(crate) const LONGEST_CONFIG: u64 = 1 << 20;
 pub struct Folder {
     path: PathBuf,
     spec: Spec,
-    shards: Shards,
+    weights: Weights,
     parameters: Vec<Parameter>,
     /// Whether `config.json` says that the head is the embeddings.
     flagged_tied: bool,
@@ -40,12 +42,18 @@ const EMBEDDINGS: &str = "model.embed_tokens.weight";
 pub(crate) const HEAD: &str = "lm_head.weight";
 
 impl Folder {
-    /// Reads `config.json` and the headers of the weights, and compares all names and shapes. `device` holds nothing afterwards.
+    /// Reads `config.json` and the headers of the weights, or the header of a GGUF file, and compares all names and shapes. `device` holds nothing
+    /// afterwards.
     ///
     /// # Errors
-    /// Those of [`spec::parse`]; [`HfError::Io`], [`HfError::Format`] for a file that is missing or damaged; [`HfError::Tensors`] lists every
+    /// Those of [`spec::parse`]; [`HfError::Gguf`] and [`HfError::Unsupported`] of a GGUF file; [`HfError::Io`], [`HfError::Format`] for a file that is missing or damaged; [`HfError::Tensors`] lists every
     /// missing, extra and mis-shaped tensor, and those of another type than F32, BF16 and F16.
     pub fn open(path: &Path, device: &Device) -> Result<Self, HfError> {
+        if is_gguf(path) {
+            let model = GgufModel::open(path)?;
+            let spec = spec::parse(model.config(), path)?;
+            return Self::of(path, spec, Weights::Gguf(model), device);
+        }
         refuse_model(path)?;
         let config_path = path.join("config.json");
         let text = bounded_text(&config_path, LONGEST_CONFIG)?;
@@ -58,13 +66,16 @@ impl Folder {
             spec.end_tokens.sort_unstable();
             spec.end_tokens.dedup();
         }
-        let shards = Shards::open(path)?;
+        Self::of(path, spec, Weights::Shards(Shards::open(path)?), device)
+    }
+
+    fn of(path: &Path, mut spec: Spec, weights: Weights, device: &Device) -> Result<Self, HfError> {
         let flagged_tied = spec.config.tied;
         // A head of its own beside the embeddings wins over the flag, as in transformers 5.
-        spec.config.tied = flagged_tied && shards.same(EMBEDDINGS, HEAD)?;
+        spec.config.tied = flagged_tied && weights.same(EMBEDDINGS, HEAD)?;
         let parameters = Decoder::parameters(&spec.config, device)?;
         let unused = Vec::new();
-        let folder = Self { path: path.to_owned(), spec, shards, parameters, flagged_tied, adaptation: None, unused };
+        let folder = Self { path: path.to_owned(), spec, weights, parameters, flagged_tied, adaptation: None, unused };
         folder.compare()?;
         Ok(folder)
     }
@@ -98,13 +109,13 @@ impl Folder {
     fn compare(&self) -> Result<(), HfError> {
         let (mut expected, mut differences) = (Vec::new(), Vec::new());
         for piece in self.parameters.iter().flat_map(|parameter| pieces(&self.spec.config, parameter).pieces) {
-            match self.shards.info(self.stored(&piece.name)) {
+            match self.weights.info(self.stored(&piece.name)) {
                 None if piece.name == HEAD => differences.push(format!(
                     "{HEAD} is missing (config.json says that it is no copy of the embeddings; where it is one, set tie_word_embeddings to true)"
                 )),
-                None => differences.push(format!("{} is missing", piece.name)),
+                None => differences.push(format!("{} is missing", self.weights.called(&piece.name))),
                 Some((shape, _)) if shape != piece.shape => {
-                    differences.push(format!("{} has shape {shape:?}, expected {:?}", piece.name, piece.shape));
+                    differences.push(format!("{} has shape {shape:?}, expected {:?}", self.weights.called(&piece.name), piece.shape));
                 }
                 Some((_, Dtype::F32 | Dtype::BF16 | Dtype::F16)) => {}
                 Some((_, dtype)) => differences.push(format!("{} is {dtype:?}, expected F32, BF16 or F16", piece.name)),
@@ -113,8 +124,8 @@ impl Folder {
         }
         expected.sort_unstable();
         let known = |name: &str| expected.binary_search_by(|held| held.as_str().cmp(name)).is_ok();
-        let extra = self.shards.names().filter(|name| !known(name) && !may_be_left(&self.spec.config, name));
-        differences.extend(extra.map(|name| format!("{name} is not part of the model")));
+        let extra = self.weights.names().filter(|name| !known(name) && !may_be_left(&self.spec.config, name));
+        differences.extend(extra.map(|name| format!("{} is not part of the model", self.weights.called(name))));
         if differences.is_empty() { Ok(()) } else { Err(HfError::Tensors { path: self.path.clone(), differences }) }
     }
 
@@ -170,7 +181,7 @@ impl Folder {
 
     /// The type that a tensor is stored in.
     pub(crate) fn dtype_of(&self, tensor: &str) -> Dtype {
-        self.shards.info(self.stored(tensor)).map_or(Dtype::F32, |(_, dtype)| dtype)
+        self.weights.info(self.stored(tensor)).map_or(Dtype::F32, |(_, dtype)| dtype)
     }
 
     /// Where the folder has a tensor: of embeddings and a head that are one, under either name.
@@ -180,12 +191,12 @@ impl Folder {
             HEAD => EMBEDDINGS,
             _ => return tensor,
         };
-        if self.flagged_tied && self.shards.info(tensor).is_none() { other } else { tensor }
+        if self.flagged_tied && self.weights.info(tensor).is_none() { other } else { tensor }
     }
 
     /// The numbers of a tensor of the base, without what an adapter changes.
     pub(crate) fn read_base(&self, tensor: &str) -> Result<Vec<f32>, HfError> {
-        self.shards.read(self.stored(tensor))
+        self.weights.read(self.stored(tensor))
     }
 
     fn read(&self, tensor: &str) -> Result<Vec<f32>, HfError> {
@@ -223,10 +234,17 @@ impl Source<'_> {
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, HfError> {
         let parameter = Parameter { name: name.to_owned(), shape: shape.to_vec() };
         let made_of = pieces(self.config, &parameter);
-        let mut values = Vec::with_capacity(shape.iter().product());
-        for piece in &made_of.pieces {
-            values.extend((self.read)(&piece.name)?);
-        }
+        let values = match made_of.pieces.as_slice() {
+            // As it is: the largest tensors are one piece, and need not be in memory twice.
+            [only] => (self.read)(&only.name)?,
+            pieces => {
+                let mut values = Vec::with_capacity(shape.iter().product());
+                for piece in pieces {
+                    values.extend((self.read)(&piece.name)?);
+                }
+                values
+            }
+        };
         Ok(if made_of.transposed { transpose(&values, shape[1], shape[0]) } else { values })
     }
 }
