@@ -17,6 +17,7 @@ use crate::{
     layout::{may_be_left, pieces, transpose},
     shards::{Shards, bounded, bounded_text},
     spec::{self, Spec},
+    template::Template,
     tokenizer::FolderTokenizer,
     weights::Weights,
 };
@@ -142,6 +143,40 @@ impl Folder {
     /// Ids that end an answer: those of `config.json` and of `generation_config.json`.
     pub fn end_tokens(&self) -> &[u32] {
         &self.spec.end_tokens
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// Those of [`FolderTokenizer::load`]; of a GGUF file [`HfError::Gguf`] names the key.
+    pub fn tokenizer(&self) -> Result<FolderTokenizer, HfError> {
+        match &self.weights {
+            Weights::Shards(_) => FolderTokenizer::load(&self.tokenizer_path(), self.spec.config.vocabulary),
+            Weights::Gguf(model) => model.tokenizer(),
+        }
+    }
+
+    /// Whether there is a tokenizer beside the weights, which can be asked for their own sake.
+    pub fn has_tokenizer(&self) -> bool {
+        match &self.weights {
+            Weights::Shards(_) => self.tokenizer_path().is_file(),
+            Weights::Gguf(model) => model.has_tokenizer(),
+        }
+    }
+
+    fn tokenizer_path(&self) -> PathBuf {
+        self.path.join("tokenizer.json")
+    }
+
+    /// The chat template, if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Template::of`]; of a GGUF file [`HfError::Gguf`] and [`HfError::Template`].
+    pub fn template(&self) -> Result<Option<Template>, HfError> {
+        match &self.weights {
+            Weights::Shards(_) => Template::of(&self.path),
+            Weights::Gguf(model) => model.template(),
+        }
     }
 
     /// The adapter that [`Folder::with_adapter`] put on, if there is one.

@@ -14,7 +14,7 @@ use self::{
     names::{to_file, to_folder},
     rows::turned_back,
 };
-use crate::error::HfError;
+use crate::{error::HfError, template::Template, tokenizer::FolderTokenizer};
 
 mod architecture;
 mod config;
@@ -98,6 +98,26 @@ impl GgufModel {
     /// The `config.json` that a folder of this model has.
     pub(crate) fn config(&self) -> &str {
         &self.config
+    }
+
+    /// The tokenizer.
+    pub(crate) fn tokenizer(&self) -> Result<FolderTokenizer, HfError> {
+        // Its keys are read elsewhere.
+        Err(self.without("a tokenizer in GGUF"))
+    }
+
+    /// Whether the file holds a tokenizer.
+    pub(crate) fn has_tokenizer(&self) -> bool {
+        self.file.metadata().get("tokenizer.ggml.model").is_some()
+    }
+
+    /// The chat template.
+    pub(crate) fn template(&self) -> Result<Option<Template>, HfError> {
+        Err(self.without("a chat template in GGUF"))
+    }
+
+    fn without(&self, what: &str) -> HfError {
+        HfError::Unsupported { path: self.file.path().to_owned(), what: what.into(), supported: "folders".into() }
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
