@@ -6,6 +6,7 @@ use std::{
 };
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use palinode_gguf::Value;
 use palinode_lm::{Decoder, DecoderConfig, LmError, Parameter, WeightSource};
 use safetensors::Dtype;
 
@@ -143,6 +144,27 @@ impl Folder {
     /// Ids that end an answer: those of `config.json` and of `generation_config.json`.
     pub fn end_tokens(&self) -> &[u32] {
         &self.spec.end_tokens
+    }
+
+    /// The family, one of [`spec::FAMILIES`].
+    pub(crate) fn family(&self) -> &str {
+        &self.spec.family
+    }
+
+    /// The GGUF file that stands in the place of a folder.
+    pub(crate) fn gguf(&self) -> Option<&GgufModel> {
+        match &self.weights {
+            Weights::Shards(_) => None,
+            Weights::Gguf(model) => Some(model),
+        }
+    }
+
+    /// The tokenizer as a GGUF file holds it.
+    pub(crate) fn tokenizer_metadata(&self) -> Result<Vec<(String, Value)>, HfError> {
+        match &self.weights {
+            Weights::Gguf(model) => Ok(model.tokenizer_metadata()),
+            Weights::Shards(_) => Ok(Vec::new()),
+        }
     }
 
     /// The tokenizer.

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fs, io::Read as _, path::Path, sync::Arc};
 
 use palinode_file_kind::FileKind;
-use palinode_gguf::{File, Kind};
+use palinode_gguf::{File, Kind, Value};
 use safetensors::Dtype;
 
 use self::{
@@ -18,9 +18,13 @@ use crate::{error::HfError, template::Template, tokenizer::FolderTokenizer};
 
 mod architecture;
 mod config;
+mod header;
 mod names;
 mod rope;
 mod rows;
+mod write;
+
+pub use write::is_written_gguf;
 
 /// A file whose header was read and translated. Nothing was loaded yet.
 #[derive(Debug, Clone)]
@@ -109,6 +113,17 @@ impl GgufModel {
     /// Whether the file holds a tokenizer.
     pub(crate) fn has_tokenizer(&self) -> bool {
         self.file.metadata().get("tokenizer.ggml.model").is_some()
+    }
+
+    /// The files that a folder of this model has besides its weights, by their names.
+    pub(crate) fn texts(&self) -> Result<Vec<(&'static str, String)>, HfError> {
+        Ok(vec![("config.json", self.config.clone())])
+    }
+
+    /// What the file says of its tokenizer, chat template among it.
+    pub(crate) fn tokenizer_metadata(&self) -> Vec<(String, Value)> {
+        let own = self.file.metadata().iter().filter(|(key, _)| key.starts_with("tokenizer."));
+        own.map(|(key, value)| (key.to_owned(), value.clone())).collect()
     }
 
     /// The chat template.
