@@ -24,8 +24,6 @@ mod rope;
 mod rows;
 mod write;
 
-pub use write::is_written_gguf;
-
 /// A file whose header was read and translated. Nothing was loaded yet.
 #[derive(Debug, Clone)]
 pub(crate) struct GgufModel {
@@ -57,6 +55,11 @@ pub(crate) fn is_gguf(path: &Path) -> bool {
         Ok(FileKind::of_start(&start) == Some(FileKind::Gguf))
     };
     start().unwrap_or(false)
+}
+
+/// The length in bytes of a GGUF file's header, which says all of a model but its numbers; `None` for a folder, or a file that can't be read.
+pub fn header_length(path: &Path) -> Option<u64> {
+    is_gguf(path).then(|| File::open(path).ok()).flatten().map(|file| file.header_length())
 }
 
 impl GgufModel {

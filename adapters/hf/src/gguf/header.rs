@@ -10,7 +10,7 @@ use super::architecture::Architecture;
 use crate::error::HfError;
 
 /// By this key palinode knows a file that it wrote.
-pub(crate) const MARK: &str = "palinode.version";
+const MARK: &str = "palinode.version";
 
 /// Keys of a file that this code sets, and does not take over from another.
 const OWN: [&str; 5] =

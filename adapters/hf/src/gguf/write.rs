@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use palinode_gguf::{File, Kind, Metadata, Tensor, Writer};
+use palinode_gguf::{Kind, Metadata, Tensor, Writer};
 use palinode_lm::Decoder;
 
 use super::{
@@ -104,11 +104,6 @@ impl Folder {
         })?;
         Ok(writer.finish()?)
     }
-}
-
-/// Whether a file is one that [`Folder::write_gguf`] wrote.
-pub fn is_written_gguf(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| file.metadata().get(super::header::MARK).is_some())
 }
 
 fn file_name(name: &str, architecture: &Architecture, path: &Path) -> Result<String, HfError> {
