@@ -127,12 +127,17 @@ impl Folder {
         }
         let tensors = self.tensors(model)?;
         let untied = self.untied_config()?;
+        let made = self.made_files()?;
         write_whole(to, |part| {
             for name in COPIED {
                 let from = self.path().join(name);
                 if from.is_file() {
                     copy(&from, &part.join(name))?;
                 }
+            }
+            for (name, text) in &made {
+                let path = part.join(name);
+                fs::write(&path, text).map_err(|source| HfError::Io { path, source })?;
             }
             // The one of several that counts; without the others it needs no folder.
             let default = default_file(self.path());
