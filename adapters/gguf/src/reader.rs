@@ -40,6 +40,7 @@ pub struct File {
     metadata: Metadata,
     tensors: Vec<Tensor>,
     places: BTreeMap<String, usize>,
+    header: u64,
 }
 
 /// What a file says of a tensor.
@@ -113,6 +114,11 @@ impl File {
     /// What it says of itself.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// The length of its header in bytes: all that comes before the tensors' data.
+    pub fn header_length(&self) -> u64 {
+        self.header
     }
 
     /// Its tensors, in its order.
@@ -190,9 +196,10 @@ fn header<R: Read>(bytes: &mut Bytes<R>, length: u64, path: &Path) -> Result<Fil
     for _ in 0..tensors {
         described.push(description(bytes, path)?);
     }
-    let begin = bytes.position().next_multiple_of(alignment);
+    let header = bytes.position();
+    let begin = header.next_multiple_of(alignment);
     let places = place(&mut described, begin, length, alignment, path)?;
-    Ok(File { metadata, tensors: described, places })
+    Ok(File { metadata, tensors: described, places, header })
 }
 
 /// On which multiples of bytes tensors begin.

@@ -94,6 +94,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Brings what was put so far into the file, where it can be read.
+    ///
+    /// # Errors
+    /// [`GgufError::Io`].
+    pub fn flush(&mut self) -> Result<(), GgufError> {
+        self.file.flush().map_err(|source| GgufError::Io { path: self.path.clone(), source })
+    }
+
     /// Makes sure that the file is whole and on the disk.
     ///
     /// # Errors

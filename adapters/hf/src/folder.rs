@@ -6,6 +6,7 @@ use std::{
 };
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use palinode_gguf::Value;
 use palinode_lm::{Decoder, DecoderConfig, LmError, Parameter, WeightSource};
 use safetensors::Dtype;
 
@@ -147,6 +148,27 @@ impl Folder {
         &self.spec.end_tokens
     }
 
+    /// The family, one of [`spec::FAMILIES`].
+    pub(crate) fn family(&self) -> &str {
+        &self.spec.family
+    }
+
+    /// The GGUF file that stands in the place of a folder.
+    pub(crate) fn gguf(&self) -> Option<&GgufModel> {
+        match &self.weights {
+            Weights::Shards(_) => None,
+            Weights::Gguf(model) => Some(model),
+        }
+    }
+
+    /// The tokenizer as a GGUF file holds it.
+    pub(crate) fn tokenizer_metadata(&self) -> Result<Vec<(String, Value)>, HfError> {
+        match &self.weights {
+            Weights::Gguf(model) => Ok(model.tokenizer_metadata()),
+            Weights::Shards(_) => Ok(Vec::new()),
+        }
+    }
+
     /// The tokenizer.
     ///
     /// # Errors
@@ -214,11 +236,6 @@ impl Folder {
     /// The parameters of the decoder, in its order.
     pub(crate) fn parameters(&self) -> &[Parameter] {
         &self.parameters
-    }
-
-    /// What a folder made of a GGUF file holds besides weights, names and texts; nothing of a folder, whose files are copied.
-    pub(crate) fn made_files(&self) -> Result<Vec<(&'static str, String)>, HfError> {
-        if let Weights::Gguf(model) = &self.weights { model.files() } else { Ok(Vec::new()) }
     }
 
     /// The type that a tensor is stored in.

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fs, io::Read as _, path::Path, sync::Arc};
 
 use palinode_file_kind::FileKind;
-use palinode_gguf::{File, Kind};
+use palinode_gguf::{File, Kind, Value};
 use safetensors::Dtype;
 
 use self::{
@@ -18,10 +18,12 @@ use crate::{error::HfError, template::Template, tokenizer::FolderTokenizer};
 
 mod architecture;
 mod config;
+mod header;
 mod names;
 mod rope;
 mod rows;
 mod tokenizer;
+mod write;
 
 pub(crate) use tokenizer::Vocabulary;
 
@@ -56,6 +58,11 @@ pub(crate) fn is_gguf(path: &Path) -> bool {
         Ok(FileKind::of_start(&start) == Some(FileKind::Gguf))
     };
     start().unwrap_or(false)
+}
+
+/// The length in bytes of a GGUF file's header, which says all of a model but its numbers; `None` for a folder, or a file that can't be read.
+pub fn header_length(path: &Path) -> Option<u64> {
+    is_gguf(path).then(|| File::open(path).ok()).flatten().map(|file| file.header_length())
 }
 
 impl GgufModel {
@@ -113,15 +120,6 @@ impl GgufModel {
         self.vocabulary().map_or_else(|_| Vec::new(), |vocabulary| vocabulary.ends().to_vec())
     }
 
-    /// The files that a folder of this model has besides its weights, names and texts.
-    pub(crate) fn files(&self) -> Result<Vec<(&'static str, String)>, HfError> {
-        let mut files = vec![("config.json", self.config.clone())];
-        if self.has_tokenizer() {
-            files.extend(self.vocabulary()?.files()?);
-        }
-        Ok(files)
-    }
-
     /// How many ids the model has.
     fn token_ids(&self) -> usize {
         self.file.tensor("token_embd.weight").map_or(0, |tensor| tensor.shape()[0])
@@ -135,6 +133,21 @@ impl GgufModel {
     /// Whether the file holds a tokenizer.
     pub(crate) fn has_tokenizer(&self) -> bool {
         self.file.metadata().get("tokenizer.ggml.model").is_some()
+    }
+
+    /// The files that a folder of this model has besides its weights, by their names.
+    pub(crate) fn texts(&self) -> Result<Vec<(&'static str, String)>, HfError> {
+        let mut texts = vec![("config.json", self.config.clone())];
+        if self.has_tokenizer() {
+            texts.extend(self.vocabulary()?.files()?);
+        }
+        Ok(texts)
+    }
+
+    /// What the file says of its tokenizer, chat template among it.
+    pub(crate) fn tokenizer_metadata(&self) -> Vec<(String, Value)> {
+        let own = self.file.metadata().iter().filter(|(key, _)| key.starts_with("tokenizer."));
+        own.map(|(key, value)| (key.to_owned(), value.clone())).collect()
     }
 
     /// The chat template, if there is one.

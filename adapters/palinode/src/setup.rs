@@ -7,7 +7,7 @@ use std::{
 
 use burn::tensor::{Device, FloatDType};
 use palinode_core::task::Split;
-use palinode_hf::{Chat, Folder, HfError, may_be_written, remove_written, save_adapters};
+use palinode_hf::{Chat, Folder, HfError, Kind, may_be_written, remove_written, save_adapters};
 use palinode_lm::{Decoder, DecoderConfig, LmError};
 use palinode_tasks::{FileTask, Ledger, Sorting, TaskError};
 use palinode_text::{TextTask, Vocabulary};
@@ -275,6 +275,17 @@ impl Setup {
             None => folder.save(model, &path)?,
         }
         Ok(Some(path))
+    }
+
+    /// Writes a model of this run's sizes, with its adapters merged, as a GGUF file.
+    ///
+    /// # Errors
+    /// Those of [`Folder::write_gguf`]; [`SetupError::Settings`] where the run started from no model of somebody else's.
+    pub fn write_gguf(&self, model: &Decoder, kind: Kind, to: &Path) -> Result<(), SetupError> {
+        match &self.origin {
+            Some(origin) => Ok(origin.folder.write_gguf(model, kind, to)?),
+            None => Err(SetupError::Settings("a new model has no tokenizer that a GGUF file could hold".into())),
+        }
     }
 
     /// Whether the trained model may stand there: not in the place of the one that the run started from, nor of what palinode did not write.

@@ -21,6 +21,8 @@ pub(crate) struct Architecture {
     shifted: bool,
     /// Whether there are norms after attention and feed-forward, which take the names of others.
     pub(crate) post_norms: bool,
+    /// Whether layers may have a window, here and in llama.cpp.
+    pub(crate) windows: bool,
 }
 
 /// All of them. A row here, its keys in `config` and its tensors' names in `names` make an architecture known.
@@ -33,6 +35,7 @@ const ARCHITECTURES: [Architecture; 4] = [
         turned: true,
         shifted: false,
         post_norms: false,
+        windows: false,
     },
     Architecture {
         name: "qwen2",
@@ -42,6 +45,7 @@ const ARCHITECTURES: [Architecture; 4] = [
         turned: false,
         shifted: false,
         post_norms: false,
+        windows: false,
     },
     Architecture {
         name: "qwen3",
@@ -51,6 +55,7 @@ const ARCHITECTURES: [Architecture; 4] = [
         turned: false,
         shifted: false,
         post_norms: false,
+        windows: false,
     },
     Architecture {
         name: "gemma2",
@@ -60,6 +65,7 @@ const ARCHITECTURES: [Architecture; 4] = [
         turned: false,
         shifted: true,
         post_norms: true,
+        windows: true,
     },
 ];
 
@@ -81,6 +87,15 @@ impl Architecture {
     /// That which a folder's family is written as.
     pub(crate) fn of_family(family: &str) -> Option<&'static Self> {
         ARCHITECTURES.iter().find(|known| known.family == family || known.also.contains(&family))
+    }
+
+    /// The families that can be written, for people.
+    pub(crate) fn families() -> String {
+        ARCHITECTURES
+            .iter()
+            .flat_map(|known| [known.family].into_iter().chain(known.also.iter().copied()))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// A key of this architecture.

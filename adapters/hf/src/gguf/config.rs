@@ -62,7 +62,10 @@ pub(crate) fn config(architecture: &Architecture, file: &File) -> Result<Value, 
     }
     if architecture.family == "gemma2" {
         let windows = keys.windows(layers, Some(4096), 2)?;
-        for (name, value) in keys.gemma(head_width, width, heads, layers == 46)?.into_iter().chain(windows) {
+        // llama.cpp takes it from the number of layers: one size of each generation has another than its heads' width.
+        let attention = if layers == 46 { width / heads } else { head_width };
+        let caps = [("attn_logit_softcapping", Some(50.0)), ("final_logit_softcapping", Some(30.0))];
+        for (name, value) in keys.gemma(attention, caps)?.into_iter().chain(windows) {
             set(name, value);
         }
     }
@@ -77,6 +80,9 @@ fn dtype(embedding: Option<Kind>) -> &'static str {
         _ => "float32",
     }
 }
+
+/// Soft caps, and what holds where a file does not say.
+type Caps = [(&'static str, Option<f64>); 2];
 
 /// Names and values of a configuration.
 type Named = Vec<(&'static str, Value)>;
@@ -219,16 +225,13 @@ impl Keys<'_> {
         Ok(named)
     }
 
-    /// What is Gemma's own. llama.cpp takes the scale of attention from the number of layers: one size of each generation has another than its heads' width.
-    fn gemma(&self, head_width: u64, width: u64, heads: u64, by_width: bool) -> Result<Named, HfError> {
-        let mut named: Named = vec![
-            ("hidden_activation", "gelu_pytorch_tanh".into()),
-            ("query_pre_attn_scalar", if by_width { width / heads } else { head_width }.into()),
-        ];
-        for (name, key) in
-            [("attn_logit_softcapping", "attn_logit_softcapping"), ("final_logit_softcapping", "final_logit_softcapping")]
-        {
-            named.push((name, self.optional_number(key)?.map_or(Value::Null, Value::from)));
+    /// What is Gemma's own; `attention` is the inverse square of attention's scale.
+    fn gemma(&self, attention: u64, caps: Caps) -> Result<Named, HfError> {
+        let mut named: Named =
+            vec![("hidden_activation", "gelu_pytorch_tanh".into()), ("query_pre_attn_scalar", attention.into())];
+        for (cap, default) in caps {
+            let value = self.optional_number(cap)?.or(default).filter(|&cap| cap != 0.0);
+            named.push((cap, value.map_or(Value::Null, Value::from)));
         }
         Ok(named)
     }
