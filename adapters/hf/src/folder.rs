@@ -53,7 +53,8 @@ impl Folder {
     pub fn open(path: &Path, device: &Device) -> Result<Self, HfError> {
         if is_gguf(path) {
             let model = GgufModel::open(path)?;
-            let spec = spec::parse(model.config(), path)?;
+            let mut spec = spec::parse(model.config(), path)?;
+            spec.end_tokens.extend(model.ends());
             return Self::of(path, spec, Weights::Gguf(model), device);
         }
         refuse_model(path)?;
@@ -65,13 +66,13 @@ impl Folder {
             let text = bounded(&generation, LONGEST_CONFIG)?;
             let ends = spec::end_tokens(&String::from_utf8_lossy(&text), &generation, spec.config.vocabulary)?;
             spec.end_tokens.extend(ends);
-            spec.end_tokens.sort_unstable();
-            spec.end_tokens.dedup();
         }
         Self::of(path, spec, Weights::Shards(Shards::open(path)?), device)
     }
 
     fn of(path: &Path, mut spec: Spec, weights: Weights, device: &Device) -> Result<Self, HfError> {
+        spec.end_tokens.sort_unstable();
+        spec.end_tokens.dedup();
         let flagged_tied = spec.config.tied;
         // A head of its own beside the embeddings wins over the flag, as in transformers 5.
         spec.config.tied = flagged_tied && weights.same(EMBEDDINGS, HEAD)?;
@@ -141,7 +142,8 @@ impl Folder {
         &self.spec.config
     }
 
-    /// Ids that end an answer: those of `config.json` and of `generation_config.json`.
+    /// Ids that end an answer, ascending: those of `config.json` and of `generation_config.json`; of a GGUF file those that its keys name, and its control
+    /// tokens that llama.cpp knows for ends by their texts.
     pub fn end_tokens(&self) -> &[u32] {
         &self.spec.end_tokens
     }

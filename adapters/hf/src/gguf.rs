@@ -22,7 +22,10 @@ mod header;
 mod names;
 mod rope;
 mod rows;
+mod tokenizer;
 mod write;
+
+pub(crate) use tokenizer::Vocabulary;
 
 /// A file whose header was read and translated. Nothing was loaded yet.
 #[derive(Debug, Clone)]
@@ -107,10 +110,24 @@ impl GgufModel {
         &self.config
     }
 
+    /// The tokenizer as the file describes it.
+    pub(crate) fn vocabulary(&self) -> Result<Vocabulary, HfError> {
+        Ok(Vocabulary::of(self.file.metadata(), self.token_ids())?)
+    }
+
+    /// Ids that end an answer; none where the tokenizer is none of ours, which is said where it is asked for.
+    pub(crate) fn ends(&self) -> Vec<u32> {
+        self.vocabulary().map_or_else(|_| Vec::new(), |vocabulary| vocabulary.ends().to_vec())
+    }
+
+    /// How many ids the model has.
+    fn token_ids(&self) -> usize {
+        self.file.tensor("token_embd.weight").map_or(0, |tensor| tensor.shape()[0])
+    }
+
     /// The tokenizer.
     pub(crate) fn tokenizer(&self) -> Result<FolderTokenizer, HfError> {
-        // Its keys are read elsewhere.
-        Err(self.without("a tokenizer in GGUF"))
+        FolderTokenizer::of_vocabulary(&self.vocabulary()?, self.token_ids())
     }
 
     /// Whether the file holds a tokenizer.
@@ -120,7 +137,11 @@ impl GgufModel {
 
     /// The files that a folder of this model has besides its weights, by their names.
     pub(crate) fn texts(&self) -> Result<Vec<(&'static str, String)>, HfError> {
-        Ok(vec![("config.json", self.config.clone())])
+        let mut texts = vec![("config.json", self.config.clone())];
+        if self.has_tokenizer() {
+            texts.extend(self.vocabulary()?.files()?);
+        }
+        Ok(texts)
     }
 
     /// What the file says of its tokenizer, chat template among it.
@@ -129,13 +150,11 @@ impl GgufModel {
         own.map(|(key, value)| (key.to_owned(), value.clone())).collect()
     }
 
-    /// The chat template.
+    /// The chat template, if there is one.
     pub(crate) fn template(&self) -> Result<Option<Template>, HfError> {
-        Err(self.without("a chat template in GGUF"))
-    }
-
-    fn without(&self, what: &str) -> HfError {
-        HfError::Unsupported { path: self.file.path().to_owned(), what: what.into(), supported: "folders".into() }
+        let vocabulary = self.vocabulary()?;
+        let tokens = vocabulary.names().map(|(name, text)| (name.to_owned(), text.into())).collect();
+        vocabulary.template().map(|source| Template::parse(source, tokens, self.file.path().to_owned())).transpose()
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {

@@ -56,7 +56,11 @@ impl Template {
         Self::parse(&source, tokens, path).map(Some)
     }
 
-    fn parse(source: &str, tokens: Variables, path: PathBuf) -> Result<Self, HfError> {
+    /// A template by its source, with tokens that it may print by name, of this file.
+    ///
+    /// # Errors
+    /// [`HfError::Template`].
+    pub(crate) fn parse(source: &str, tokens: Variables, path: PathBuf) -> Result<Self, HfError> {
         let environment = jinja::environment(NAME, source, FUEL)
             .map_err(|error| HfError::Template { path: path.clone(), reason: explain(&error) })?;
         Ok(Self { environment, tokens, path })

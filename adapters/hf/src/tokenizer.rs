@@ -25,6 +25,7 @@ use crate::{
     error::HfError,
     fields::beyond,
     foreign::refuse_tokenizer,
+    gguf::Vocabulary,
     shards::bounded,
     special::Special,
 };
@@ -82,7 +83,16 @@ impl FolderTokenizer {
         Ok(tokenizer)
     }
 
-    /// What transformers 5 reads otherwise in this folder; here the file is followed.
+    /// The tokenizer of a GGUF file, for a model of this many token ids.
+    ///
+    /// # Errors
+    /// [`HfError::Format`].
+    pub(crate) fn of_vocabulary(read: &Vocabulary, vocabulary: usize) -> Result<Self, HfError> {
+        let inner = guarded(|| read.tokenizer()).map_err(|reason| read.unusable(&reason))?;
+        Ok(Self { inner, vocabulary, differences: read.differences() })
+    }
+
+    /// What transformers 5 reads otherwise in this folder or file: here a folder's `tokenizer.json` is followed, and llama.cpp for a GGUF file.
     pub fn differences(&self) -> &[String] {
         &self.differences
     }
@@ -357,7 +367,7 @@ thread_local! {
 /// Runs code that may panic; the panic becomes an error, and nothing is printed.
 ///
 /// Panics are printed by a hook of the whole process. The first call wraps it once, in one that leaves out panics of threads that are in here.
-fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
