@@ -14,7 +14,7 @@ use crate::{
     adapter::{Adaptation, Base},
     error::HfError,
     foreign::refuse_model,
-    gguf::{GgufModel, is_gguf},
+    gguf::{GgufModel, Vocabulary, is_gguf},
     layout::{may_be_left, pieces, transpose},
     shards::{Shards, bounded, bounded_text},
     spec::{self, Spec},
@@ -165,7 +165,8 @@ impl Folder {
     pub(crate) fn tokenizer_metadata(&self) -> Result<Vec<(String, Value)>, HfError> {
         match &self.weights {
             Weights::Gguf(model) => Ok(model.tokenizer_metadata()),
-            Weights::Shards(_) => Ok(Vec::new()),
+            Weights::Shards(_) if !self.has_tokenizer() => Ok(Vec::new()),
+            Weights::Shards(_) => Ok(Vocabulary::of_folder(self)?.0.metadata()),
         }
     }
 

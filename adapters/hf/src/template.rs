@@ -104,7 +104,7 @@ impl Template {
 }
 
 /// The file that holds the template, and its source.
-fn find(folder: &Path) -> Result<Option<(PathBuf, String)>, HfError> {
+pub(crate) fn find(folder: &Path) -> Result<Option<(PathBuf, String)>, HfError> {
     let read = |path: PathBuf| Ok(Some((path.clone(), bounded_text(&path, LONGEST)?)));
     for own in [default_file(folder), folder.join("chat_template.jinja")] {
         if own.is_file() {

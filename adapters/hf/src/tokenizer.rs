@@ -122,6 +122,11 @@ impl FolderTokenizer {
         self.ids(text, true)
     }
 
+    /// The library's own.
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
+    }
+
     /// The exact text of a token; empty where there is none.
     pub(crate) fn token(&self, id: u32) -> String {
         self.inner.id_to_token(id).unwrap_or_default()

@@ -10,15 +10,18 @@
 //! | `scores` | merges that stand for scores |
 //! | `build` | a tokenizer of all that |
 //! | `surroundings` | names of tokens, ends of answers, the chat template; the files of a folder |
-//! | `recognise`, `write` | the way back: from a folder's tokenizer to the keys |
+//! | `write`, `recognise`, `battery` | the way back: from a folder's tokenizer to the keys |
 
+mod battery;
 mod build;
 mod keys;
 mod merging;
+mod recognise;
 mod scores;
 mod split;
 mod surroundings;
 mod tokens;
 mod vocabulary;
+mod write;
 
 pub(crate) use vocabulary::Vocabulary;

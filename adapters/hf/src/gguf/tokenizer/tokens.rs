@@ -78,6 +78,11 @@ const END_TEXTS: [&str; 22] = [
     "[e~[",
 ];
 
+/// Whether llama.cpp takes a token for an end by its text.
+pub(super) fn looks_like_end(text: &str) -> bool {
+    END_TEXTS.contains(&text)
+}
+
 /// The texts of tokens, for a model of this many ids; one without a text gets the one that llama.cpp gives it.
 pub(super) fn tokens(metadata: &Metadata, vocabulary: usize) -> Result<Vec<String>, GgufError> {
     let given = metadata.texts(TOKENS)?.ok_or_else(|| metadata.missing(TOKENS))?;
@@ -116,7 +121,7 @@ pub(super) fn types(metadata: &Metadata, tokens: &[String]) -> Result<(Vec<Token
     };
     let mut ends = Vec::new();
     for ((token_type, text), id) in types.iter_mut().zip(tokens).zip(0..) {
-        if !END_TEXTS.contains(&text.as_str()) {
+        if !looks_like_end(text) {
             continue;
         }
         // llama.cpp takes what looks like an end for one and cuts it out of texts, also where the file says that it is none, as with </s> of HTML in
