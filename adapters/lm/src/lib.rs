@@ -30,7 +30,7 @@ mod weights;
 
 pub use adapters::{Adapter, LoraConfig};
 pub use cache::KvCache;
-pub use config::{Activation, DecoderConfig, RopeScaling};
+pub use config::{Activation, DecoderConfig, LayerRope, Rope, RopeScaling};
 pub use decoder::Decoder;
 pub use error::LmError;
 pub use kernels::Kernels;

@@ -243,7 +243,7 @@ fn spaced(ids: &Value) -> String {
 #[test]
 fn logprobs_and_generate_give_what_transformers_gives() {
     let folder = folder();
-    for name in ["qwen2", "gemma2"] {
+    for name in ["qwen2", "gemma2", "gemma3", "smollm3", "olmo3"] {
         let (model, expected) = checkpoint(name);
         let ids = spaced(&expected["ids"]);
         let out = succeed(palinode(folder.path(), &["logprobs", "--model", &model, "--ids", &ids, "--json"]));
