@@ -3,8 +3,8 @@
     pip install torch transformers gguf==0.19.0
     python generate.py
 
-A file holds the weights of its folder in the folder's types, so what the folder's expected.json says holds for it. `blocks` is a model of its own, whose
-matrices are in blocks of 32; blocks.json is what transformers makes of it.
+A file holds the weights of its folder in the folder's types, so what the folder's expected.json says holds for it. `blocks` and `olmo3` are models of
+their own, one with matrices in blocks of 32, the other with windows; beside them lies what transformers makes of them.
 """
 
 import json
@@ -15,14 +15,16 @@ import torch
 from gguf import GGMLQuantizationType as Kind, GGUFWriter
 from gguf.quants import quantize
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Olmo3Config, Olmo3ForCausalLM
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "models"
-ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma2": "gemma2"}
-NAMES = ["llama2", "llama3", "llama-linear", "smollm2", "qwen2", "qwen3", "gemma2"]
-# transformers 5.24 takes no biases and no stretched frequencies from a file, no width of Qwen 3's heads and no scale of Gemma 2's attention.
-BEYOND_TRANSFORMERS = {"llama3", "llama-linear", "qwen3", "gemma2"}
+ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma2": "gemma2", "gemma3_text": "gemma3", "smollm3": "smollm3", "olmo2": "olmo2",
+                 "olmo3": "olmo2"}
+NAMES = ["llama2", "llama3", "llama-linear", "smollm2", "qwen2", "qwen3", "gemma2", "gemma3", "gemma3-linear", "smollm3", "olmo2"]
+# transformers 5.24 takes no biases and no stretched frequencies from a file, no width of Qwen 3's heads, no scale of Gemma's attention, and knows no smollm3 and
+# no olmo2.
+BEYOND_TRANSFORMERS = set(NAMES) - {"llama2", "smollm2", "qwen2"}
 BLOCK_NAMES = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
     "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
@@ -36,8 +38,11 @@ def called(name, family):
         return {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight"}[name]
     _, _, layer, rest = name.split(".", 3)
     part, kind = rest.rsplit(".", 1)
-    after = "post_attention_norm" if family == "gemma2" else "ffn_norm"
+    after = "post_attention_norm" if family.startswith(("gemma", "olmo")) else "ffn_norm"
     return f"blk.{layer}.{BLOCK_NAMES.get(part, after)}.{kind}"
+
+
+TURNED = ("llama", "smollm3")
 
 
 def permute(values, heads):
@@ -45,9 +50,9 @@ def permute(values, heads):
 
 
 def changed(name, values, config, architecture):
-    if architecture == "llama" and ".q_proj." in name:
+    if architecture in TURNED and ".q_proj." in name:
         return permute(values, config["num_attention_heads"])
-    if architecture == "llama" and ".k_proj." in name:
+    if architecture in TURNED and ".k_proj." in name:
         return permute(values, config["num_key_value_heads"])
     return values + 1 if architecture.startswith("gemma") and name.endswith("norm.weight") else values
 
@@ -66,6 +71,9 @@ def llama3_divisors(rope, head):
 def keys(writer, config):
     """As `set_gguf_parameters` of the converter."""
     rope = config["rope_parameters"]
+    if "full_attention" in rope:
+        writer.add_float32(f"{writer.arch}.rope.freq_base_swa", rope["sliding_attention"]["rope_theta"])
+        rope = rope["full_attention"]
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
@@ -84,7 +92,14 @@ def keys(writer, config):
     if writer.arch == "gemma2":
         writer.add_attn_logit_softcapping(config["attn_logit_softcapping"])
         writer.add_final_logit_softcapping(config["final_logit_softcapping"])
+    if writer.arch == "gemma3" and config["final_logit_softcapping"]:
+        writer.add_final_logit_softcapping(config["final_logit_softcapping"])
+    if writer.arch.startswith("gemma") or config["model_type"] == "olmo3":
         writer.add_sliding_window(config["sliding_window"])
+    if config["model_type"] == "olmo3":
+        writer.add_sliding_window_pattern([kind == "sliding_attention" for kind in config["layer_types"]])
+    elif config.get("sliding_window_pattern"):
+        writer.add_uint32(f"{writer.arch}.attention.sliding_window_pattern", config["sliding_window_pattern"])
     # No tokenizer: these ids alone.
     for key, field in [("bos", "bos_token_id"), ("eos", "eos_token_id"), ("padding", "pad_token_id")]:
         writer.add_uint32(f"tokenizer.ggml.{key}_token_id", config[field])
@@ -97,7 +112,7 @@ def write(path, config, tensors, kind_of):
     writer.add_name(path.stem)
     keys(writer, config)
     rope = config["rope_parameters"]
-    if rope["rope_type"] == "llama3":
+    if rope.get("rope_type") == "llama3":
         writer.add_tensor("rope_freqs.weight", llama3_divisors(rope, config["hidden_size"] // config["num_attention_heads"]))
     for name, tensor in tensors.items():
         values = changed(name, tensor.float().numpy(), config, architecture)
@@ -118,15 +133,17 @@ def read_by_transformers(path, ids):
 def of_folder(name):
     folder = MODELS / name
     config = json.loads((folder / "config.json").read_text())
-    if name == "gemma2":
-        # llama.cpp has one scale of attention for each size, that of the heads' width; the folder has another, so the queries take the difference.
-        factor = (config["head_dim"] / config["query_pre_attn_scalar"]) ** 0.5
     tensors = {}
     for shard in sorted(folder.glob("*.safetensors")):
         with safe_open(shard, "pt") as file:
             tensors |= {key: file.get_tensor(key) for key in file.keys()}
-    if name == "gemma2":
-        tensors = {key: tensor * factor if ".q_proj." in key else tensor for key, tensor in tensors.items()}
+    if "query_pre_attn_scalar" in config:
+        # llama.cpp has one scale of attention for each size, that of the heads' width; the folder has another, so what the queries are made of last takes the
+        # difference: the weights of Gemma 2, the norm of Gemma 3, to which 1 is added.
+        factor = (config["head_dim"] / config["query_pre_attn_scalar"]) ** 0.5
+        scaled = {".q_proj.weight": lambda values: values * factor} if name == "gemma2" else {".q_norm.weight": lambda values: (values.float() + 1) * factor - 1}
+        for part, scale in scaled.items():
+            tensors = {key: scale(tensor) if key.endswith(part) else tensor for key, tensor in tensors.items()}
     path = HERE / f"{name}.gguf"
     write(path, config, tensors, lambda _, tensor: KINDS[tensor.dtype])
     expected = json.loads((folder / "expected.json").read_text())
@@ -136,24 +153,30 @@ def of_folder(name):
         assert gap < 1e-4
 
 
-def of_blocks():
-    config = LlamaConfig(vocab_size=32, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-                         max_position_embeddings=64, bos_token_id=0, eos_token_id=1, pad_token_id=2, rope_parameters={"rope_type": "default", "rope_theta": 10_000.0})
+def of_own(name, model, kind_of, by_transformers):
+    """A model that no folder holds, and what transformers makes of it, or of its file."""
     torch.manual_seed(6)
-    model = LlamaForCausalLM(config).float()
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(0.3 * torch.randn_like(parameter) + (1 if "norm" in name else 0))
-    kinds = {"q_proj": Kind.Q8_0, "k_proj": Kind.Q5_1, "v_proj": Kind.Q5_0, "o_proj": Kind.Q4_1, "gate_proj": Kind.Q4_0, "up_proj": Kind.Q8_0, "down_proj": Kind.Q5_1}
-    kind_of = lambda name, _: next((kind for part, kind in kinds.items() if part in name), Kind.Q8_0)
-    path = HERE / "blocks.gguf"
-    write(path, config.to_dict(), dict(model.state_dict()), kind_of)
+        for parameter_name, parameter in model.named_parameters():
+            parameter.copy_(0.3 * torch.randn_like(parameter) + (1 if "norm" in parameter_name else 0))
+    path = HERE / f"{name}.gguf"
+    write(path, model.config.to_dict(), dict(model.state_dict()), kind_of)
     ids = torch.randint(3, 32, (1, 24))
-    logprobs = read_by_transformers(path, ids)
-    (HERE / "blocks.json").write_text(json.dumps({"ids": ids[0].tolist(), "logprobs": logprobs.tolist()}) + "\n")
-    print(f"blocks       {path.stat().st_size} bytes")
+    if by_transformers:
+        logprobs = read_by_transformers(path, ids)
+    else:
+        with torch.no_grad():
+            logprobs = model.eval()(ids[:, :-1]).logits[0].log_softmax(-1).gather(1, ids[0, 1:, None])[:, 0]
+    (HERE / f"{name}.json").write_text(json.dumps({"ids": ids[0].tolist(), "logprobs": logprobs.tolist()}) + "\n")
+    print(f"{name:<12} {path.stat().st_size} bytes")
 
 
 for name in NAMES:
     of_folder(name)
-of_blocks()
+sizes = dict(vocab_size=32, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64, bos_token_id=0, eos_token_id=1, pad_token_id=2)
+blocks = {"q_proj": Kind.Q8_0, "k_proj": Kind.Q5_1, "v_proj": Kind.Q5_0, "o_proj": Kind.Q4_1, "gate_proj": Kind.Q4_0, "up_proj": Kind.Q8_0, "down_proj": Kind.Q5_1}
+rope = {"rope_type": "default", "rope_theta": 10_000.0}
+of_own("blocks", LlamaForCausalLM(LlamaConfig(**sizes, hidden_size=32, intermediate_size=64, num_hidden_layers=2, rope_parameters=rope)).float(),
+       lambda name, _: next((kind for part, kind in blocks.items() if part in name), Kind.Q8_0), True)
+of_own("olmo3", Olmo3ForCausalLM(Olmo3Config(**sizes, hidden_size=16, intermediate_size=24, num_hidden_layers=5, sliding_window=6, attn_implementation="eager",
+                                             rope_parameters={"full_attention": rope, "sliding_attention": rope})).float(), lambda *_: Kind.F32, False)
