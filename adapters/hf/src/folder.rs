@@ -166,7 +166,7 @@ impl Folder {
         match &self.weights {
             Weights::Gguf(model) => Ok(model.tokenizer_metadata()),
             Weights::Shards(_) if !self.has_tokenizer() => Ok(Vec::new()),
-            Weights::Shards(_) => Ok(Vocabulary::of_folder(self)?.0.metadata()),
+            Weights::Shards(_) => Ok(Vocabulary::of_folder(&self.path, &self.tokenizer()?, self.end_tokens())?.0.metadata()),
         }
     }
 

@@ -25,7 +25,7 @@ use crate::{
     error::HfError,
     fields::beyond,
     foreign::refuse_tokenizer,
-    gguf::Vocabulary,
+    gguf::{Vocabulary, is_gguf},
     shards::bounded,
     special::Special,
 };
@@ -48,12 +48,17 @@ pub struct FolderTokenizer {
 }
 
 impl FolderTokenizer {
-    /// Reads `tokenizer.json` for a model of this many token ids, and the special tokens that the files beside it add.
+    /// Reads `tokenizer.json` for a model of this many token ids, and the special tokens that the files beside it add; or a GGUF file's tokenizer.
     ///
     /// # Errors
+    /// [`HfError::Gguf`] names the key of a GGUF file;
     /// [`HfError::Io`]; [`HfError::Field`] for the files beside it; [`HfError::Format`] says what is wrong with a file: damaged, contradictory
     /// in the ids of added tokens, larger than the model, or random.
     pub fn load(path: &Path, vocabulary: usize) -> Result<Self, HfError> {
+        if is_gguf(path) {
+            let file = palinode_gguf::File::open(path)?;
+            return Self::of_vocabulary(&Vocabulary::of(file.metadata(), vocabulary)?, vocabulary);
+        }
         let format = |reason: String| HfError::Format { path: path.to_owned(), reason };
         refuse_tokenizer(path)?;
         let bytes = bounded(path, LONGEST)?;

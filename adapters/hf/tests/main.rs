@@ -13,4 +13,5 @@ mod jinja;
 mod peft;
 mod surroundings;
 mod tied;
+mod vocabularies;
 mod whole;

@@ -76,16 +76,25 @@ pub fn tokenizer(input: &[u8], folder: &Path) {
     let [file, text, around @ ..]: [&[u8]; 5] = parts(input);
     put(folder, "tokenizer.json", file);
     surround(folder, around);
-    let Ok(tokenizer) = FolderTokenizer::load(&folder.join("tokenizer.json"), VOCABULARY) else { return };
-    let text = String::from_utf8_lossy(text);
-    for text in [&*text, "", "Hello, 12 + 3 = ?\n", "<|im_end|>é 漢字\u{200d}\u{0}"] {
+    use_tokenizer(&folder.join("tokenizer.json"), &String::from_utf8_lossy(text));
+}
+
+/// A GGUF file, for its tokenizer.
+pub fn vocabulary(input: &[u8], folder: &Path) {
+    put(folder, "vocabulary.gguf", input);
+    use_tokenizer(&folder.join("vocabulary.gguf"), "<s> a  aa </s>");
+}
+
+fn use_tokenizer(path: &Path, text: &str) {
+    let Ok(tokenizer) = FolderTokenizer::load(path, VOCABULARY) else { return };
+    for text in [text, "", "Hello, 12 + 3 = ?\n", "<|im_end|>é 漢字\u{200d}\u{0}"] {
         for ids in [tokenizer.encode(text), tokenizer.encode_special(text)].into_iter().flatten() {
             assert!(ids.iter().all(|&id| (id as usize) < VOCABULARY));
             tokenizer.decode(&ids);
         }
     }
     tokenizer.decode(&[0, 1, 2, 511, u32::MAX]);
-    let _ = tokenizer.id(&text);
+    let _ = tokenizer.id(text);
 }
 
 /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`; an empty one is none.

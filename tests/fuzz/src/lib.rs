@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `settings` | [`config`], [`devices`] |
 //! | `problems` | [`jsonl`], [`messages`], [`csv`], [`parquet`], [`answers`] |
-//! | `folders` | [`model_config`], [`weights`], [`adapters`], [`tokenizer`], [`template`] |
+//! | `folders` | [`model_config`], [`weights`], [`adapters`], [`tokenizer`], [`vocabulary`], [`template`] |
 //! | `runs` | [`manifest`], [`checkpoint`], [`metrics`] |
 
 use std::{
@@ -24,7 +24,7 @@ mod problems;
 mod runs;
 mod settings;
 
-pub use folders::{adapters, model_config, template, tokenizer, weights};
+pub use folders::{adapters, model_config, template, tokenizer, vocabulary, weights};
 pub use problems::{answers, csv, jsonl, messages, parquet};
 pub use runs::{checkpoint, manifest, metrics};
 pub use settings::{config, devices};
@@ -33,7 +33,7 @@ pub use settings::{config, devices};
 pub type Target = fn(input: &[u8], folder: &Path);
 
 /// All of them by name.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("adapters", adapters),
     ("answers", answers),
     ("checkpoint", checkpoint),
@@ -48,6 +48,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("parquet", parquet),
     ("template", template),
     ("tokenizer", tokenizer),
+    ("vocabulary", vocabulary),
     ("weights", weights),
 ];
 

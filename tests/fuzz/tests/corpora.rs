@@ -92,6 +92,11 @@ fn tokenizer() {
 }
 
 #[test]
+fn vocabulary() {
+    replay("vocabulary");
+}
+
+#[test]
 fn weights() {
     replay("weights");
 }

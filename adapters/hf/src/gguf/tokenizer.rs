@@ -20,6 +20,8 @@ mod recognise;
 mod scores;
 mod split;
 mod surroundings;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod vocabulary;
 mod write;

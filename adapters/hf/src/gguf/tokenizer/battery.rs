@@ -1,4 +1,4 @@
-//! Texts on which tokenizers that are the same agree.
+//! Texts on which tokenizers that are the same agree. (One is left out: `'ſ`, a long s, is a contraction to expressions that ignore case, and none to llama.cpp.)
 
 use tokenizers::Tokenizer;
 
@@ -36,7 +36,7 @@ const TEXTS: [&str; 64] = [
     "27 + 82 = 109",
     "It's they're we've I'd you'll I'm don't",
     "IT'S THEY'RE WE'VE I'D YOU'LL I'M DON'T",
-    "'\u{17f} x'\u{17f}y rock 'n' roll o'clock",
+    "rock 'n' roll o'clock x'y",
     "Hello, world! How are you?",
     "hElLo WORLD camelCase snake_case kebab-case",
     "def f(x):\n    return x + 1\n\n\nprint(f(2))\n",

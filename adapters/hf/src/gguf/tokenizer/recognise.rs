@@ -127,7 +127,7 @@ fn flat(part: &Value, list: &str) -> Vec<Value> {
 
 /// The steps of a pre-tokenizer, each in one spelling.
 fn steps(part: &Value) -> Vec<Value> {
-    let split = |pattern: &str| json!({"cuts": pattern.replace(CASES, CASELESS).replace(SHORT, CASELESS)});
+    let split = |pattern: &str| json!({"cuts": SPELLINGS.iter().fold(pattern.to_owned(), |pattern, (other, one)| pattern.replace(other, one))});
     let step = |step: Value| match step["type"].as_str() {
         Some("ByteLevel") if step["add_prefix_space"] == false => {
             let words = (step["use_regex"] != false).then(|| split(WORDS));
@@ -147,7 +147,9 @@ fn bytes() -> Value {
     json!("bytes")
 }
 
-/// Three spellings of one alternative.
-const CASES: &str = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
-const CASELESS: &str = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
-const SHORT: &str = "(?i:'(?:s|t|re|ve|m|ll|d))";
+/// Spellings of contractions, and the ones that they are compared in.
+const SPELLINGS: [(&str, &str); 3] = [
+    ("(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", "(?i:'s|'t|'re|'ve|'m|'ll|'d)"),
+    ("(?i:'(?:s|t|re|ve|m|ll|d))", "(?i:'s|'t|'re|'ve|'m|'ll|'d)"),
+    ("'(?:[sdmt]|ll|ve|re)", "'s|'t|'re|'ve|'m|'ll|'d"),
+];

@@ -2,7 +2,10 @@
 //!
 //! What was recognised is built again as a file's and compared with the folder's own on many texts: a file whose texts get other ids is worse than none.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use palinode_gguf::{List, Metadata, Value};
 use palinode_text::Tokenizer as _;
@@ -19,7 +22,6 @@ use super::{
 use crate::{
     class::Class,
     error::HfError,
-    folder::Folder,
     shards::bounded,
     special::Special,
     template,
@@ -27,13 +29,12 @@ use crate::{
 };
 
 impl Vocabulary {
-    /// What a file says of a folder's tokenizer, and what a reader of the file should know.
+    /// What a file says of the tokenizer of the folder at `path`, of whose model `ends` end an answer; and what a reader of the file should know.
     ///
     /// # Errors
-    /// [`HfError::Unsupported`] for what llama.cpp has no name for, and where it would give texts other ids; else those of [`FolderTokenizer::load`] and
-    /// [`crate::Template::of`].
-    pub(crate) fn of_folder(folder: &Folder) -> Result<(Self, Vec<String>), HfError> {
-        let at = folder.path().join("tokenizer.json");
+    /// [`HfError::Unsupported`] for what llama.cpp has no name for, and where it would give texts other ids; else those of [`crate::Template::of`].
+    pub(crate) fn of_folder(path: &Path, tokenizer: &FolderTokenizer, ends: &[u32]) -> Result<(Self, Vec<String>), HfError> {
+        let at = path.join("tokenizer.json");
         let refused = |what: String| {
             HfError::Unsupported {
             path: at.clone(),
@@ -41,14 +42,13 @@ impl Vocabulary {
             supported: "byte-level BPE that cuts as Llama 3, Qwen 2, SmolLM2 or GPT-2 do, and BPE of characters with bytes as Gemma and Llama 2 have it".into(),
         }
         };
-        let tokenizer = folder.tokenizer()?;
         let text = || tokenizer.inner().to_string(false).map_err(|error| error.to_string());
         let text = guarded(text).map_err(refused)?;
         let parts: Parts = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
         let way = parts.way().map_err(refused)?;
         let mut notes = notes(way);
-        let tokens = texts(&tokenizer, &mut notes).map_err(refused)?;
-        let types = types(&tokenizer, &tokens, &parts, way).map_err(refused)?;
+        let tokens = texts(tokenizer, &mut notes).map_err(refused)?;
+        let types = types(tokenizer, &tokens, &parts, way).map_err(refused)?;
         let tokens: Vec<String> =
             tokens.into_iter().zip(0..).map(|(text, id)| text.unwrap_or_else(|| format!("[PAD{id}]"))).collect();
         let kind = match way {
@@ -58,12 +58,12 @@ impl Vocabulary {
                 Kind::Scores { scores, prefix }
             }
         };
-        let [before, after] = around(&tokenizer).map_err(refused)?;
-        let named = named(folder, &tokenizer, before, after).map_err(refused)??;
-        let template = template::find(folder.path())?.map(|(_, source)| source);
-        let (path, ends) = (folder.path().to_owned(), Vec::new());
-        let own = Self { path, kind, tokens, types, named, ends, before, after, template };
-        own.compare(&tokenizer, way).map_err(refused)?;
+        let [before, after] = around(tokenizer).map_err(refused)?;
+        let special = Special::of(path, &Class::of(path, &bounded(&at, LONGEST)?)?)?;
+        let named = named(&special, tokenizer, [before, after], ends);
+        let template = template::find(path)?.map(|(_, source)| source);
+        let own = Self { path: path.to_owned(), kind, tokens, types, named, ends: Vec::new(), before, after, template };
+        own.compare(tokenizer, way).map_err(refused)?;
         Ok((own, notes))
     }
 
@@ -175,7 +175,7 @@ fn types(tokenizer: &FolderTokenizer, tokens: &[Option<String>], parts: &Parts, 
 
 /// Scores that make the same merges: what is made first has the highest.
 fn of_merges(merges: &[(String, String)], tokens: &[String], types: &[TokenType]) -> Result<Vec<f32>, String> {
-    let ids: std::collections::HashMap<&str, usize> = tokens.iter().map(String::as_str).zip(0..).collect();
+    let ids: HashMap<&str, usize> = tokens.iter().map(String::as_str).zip(0..).collect();
     let other = || "a vocabulary whose merges follow from no scores".to_owned();
     let lowest = -(merges.len() as f32) - 1.0;
     let mut scores = vec![lowest; tokens.len()];
@@ -215,28 +215,22 @@ fn around(tokenizer: &FolderTokenizer) -> Result<[Option<u32>; 2], String> {
     }
 }
 
-/// Ids by name: those of the folder's files, and of the ends that its configuration has.
+/// Ids by name: those of the folder's files, and those that end an answer.
 fn named(
-    folder: &Folder,
+    special: &Special,
     tokenizer: &FolderTokenizer,
-    before: Option<u32>,
-    after: Option<u32>,
-) -> Result<Result<Vec<(&'static str, u32)>, HfError>, String> {
-    let bytes = bounded(&folder.path().join("tokenizer.json"), LONGEST).unwrap_or_default();
-    let special = match Class::of(folder.path(), &bytes).and_then(|class| Special::of(folder.path(), &class)) {
-        Ok(special) => special,
-        Err(error) => return Ok(Err(error)),
-    };
-    let own = |name: &str| special.names().find(|(own, _)| *own == name).and_then(|(_, text)| tokenizer.id(text));
+    [before, after]: [Option<u32>; 2],
+    ends: &[u32],
+) -> Vec<(&'static str, u32)> {
     let inside = |id: &u32| (*id as usize) < tokenizer.len();
-    let end = after.or_else(|| own(ENDS[0])).filter(inside).or_else(|| folder.end_tokens().first().copied());
-    let mut ends = end.into_iter().chain(folder.end_tokens().iter().copied().filter(|id| Some(*id) != end));
-    let ends: Vec<(&str, u32)> = ENDS.into_iter().zip(&mut ends).collect();
+    let own = |name: &str| special.names().find(|(own, _)| *own == name).and_then(|(_, text)| tokenizer.id(text)).filter(inside);
+    let end = after.or_else(|| own(ENDS[0])).or_else(|| ends.first().copied());
+    let ends = end.into_iter().chain(ends.iter().copied().filter(|id| Some(*id) != end));
+    let ends: Vec<(&str, u32)> = ENDS.into_iter().zip(ends).collect();
     let id = |name: &str| match name {
         "bos_token" => before.or_else(|| own(name)),
-        name if ENDS.contains(&name) => ends.iter().find(|(own, _)| *own == name).map(|(_, id)| *id),
+        name if ENDS.contains(&name) => ends.iter().find(|(end, _)| *end == name).map(|(_, id)| *id),
         name => own(name),
     };
-    let named = NAMES.iter().filter_map(|name| Some((name.name, id(name.name).filter(inside)?)));
-    Ok(Ok(named.collect()))
+    NAMES.iter().filter_map(|name| Some((name.name, id(name.name)?))).collect()
 }
