@@ -12,4 +12,5 @@ mod model_folder;
 mod padded_vocabulary;
 mod report;
 mod same_bits;
+mod warm_start;
 mod watch;
