@@ -56,7 +56,6 @@ pub use chat::{Chat, ChatConfig};
 pub use error::HfError;
 pub use folder::Folder;
 pub use gguf::header_length;
-pub use palinode_gguf::Kind;
 pub use rounding::{Rounding, RoundingLoss};
 pub use template::{Template, Variables};
 pub use tokenizer::FolderTokenizer;

@@ -2,7 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
-use palinode_hf::{Folder, HfError, Kind};
+use palinode_gguf::{File, Kind, List, Metadata, Value, Writer};
+use palinode_hf::{Folder, HfError};
 use serde::Deserialize;
 
 use crate::families::{self, distributions};
@@ -98,14 +99,14 @@ fn a_model_that_llama_cpp_computes_otherwise_is_not_written() {
 #[test]
 fn a_file_that_is_no_model_is_refused_by_name() {
     let device = palinode_flex::device();
-    let refused = |name: &str, change: &dyn Fn(&mut palinode_gguf::Metadata)| -> String {
+    let refused = |name: &str, change: &dyn Fn(&mut Metadata)| -> String {
         let at = tempfile::tempdir().unwrap();
         let path = at.path().join("model.gguf");
-        let source = palinode_gguf::File::open(&file(name)).unwrap();
+        let source = File::open(&file(name)).unwrap();
         let mut metadata = source.metadata().clone();
         change(&mut metadata);
         let tensors = source.tensors().cloned().collect();
-        let mut writer = palinode_gguf::Writer::create(&path, &metadata, tensors).unwrap();
+        let mut writer = Writer::create(&path, &metadata, tensors).unwrap();
         for tensor in source.tensors() {
             writer.put(tensor.name(), &source.read(tensor.name()).unwrap()).unwrap();
         }
@@ -113,7 +114,6 @@ fn a_file_that_is_no_model_is_refused_by_name() {
         let error: HfError = Folder::open(&path, &device).map(|folder| folder.path().to_owned()).expect_err("it was opened");
         error.to_string().replace(&path.display().to_string(), "FILE")
     };
-    use palinode_gguf::{List, Value};
     let text = |text: &str| Value::Text(text.into());
     for (key, value, part) in [
         ("general.architecture", text("phi3"), "architecture \"phi3\" is not supported; supported are llama, qwen2"),

@@ -7,7 +7,8 @@ use std::{
 
 use burn::tensor::{Device, FloatDType};
 use palinode_core::task::Split;
-use palinode_hf::{Chat, Folder, HfError, Kind, may_be_written, remove_written, save_adapters};
+use palinode_gguf::Kind;
+use palinode_hf::{Chat, Folder, HfError, may_be_written, remove_written, save_adapters};
 use palinode_lm::{Decoder, DecoderConfig, LmError};
 use palinode_tasks::{FileTask, Ledger, Sorting, TaskError};
 use palinode_text::{TextTask, Vocabulary};
@@ -339,9 +340,9 @@ pub fn without_token(folder: &Folder) -> Option<String> {
     let (unused, all) = (folder.unused().len(), folder.config().vocabulary);
     (unused > 0).then(|| {
         let are = if unused == 1 {
-            "id of the model has no token in tokenizer.json; it is"
+            "id of the model has no token in its tokenizer; it is"
         } else {
-            "ids of the model have no token in tokenizer.json; they are"
+            "ids of the model have no token in its tokenizer; they are"
         };
         format!("{unused} of {all} {are} never sampled, and left out of every distribution")
     })

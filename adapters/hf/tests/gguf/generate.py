@@ -3,7 +3,7 @@
     pip install torch transformers gguf==0.19.0
     python generate.py
 
-A file holds the weights of its folder in the folder's types, so what the folder's expected.json says holds for it. `blocks` and `olmo3` are models of
+The smallest ones, for the fuzzer, go to `tests/fuzz/corpus/gguf`. A file holds the weights of its folder in the folder's types, so what the folder's expected.json says holds for it. `blocks` and `olmo3` are models of
 their own, one with matrices in blocks of 32, the other with windows; beside them lies what transformers makes of them.
 """
 
@@ -15,7 +15,7 @@ import torch
 from gguf import GGMLQuantizationType as Kind, GGUFWriter
 from gguf.quants import quantize
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Olmo3Config, Olmo3ForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Olmo3Config, Olmo3ForCausalLM
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "models"
@@ -180,3 +180,23 @@ of_own("blocks", LlamaForCausalLM(LlamaConfig(**sizes, hidden_size=32, intermedi
        lambda name, _: next((kind for part, kind in blocks.items() if part in name), Kind.Q8_0), True)
 of_own("olmo3", Olmo3ForCausalLM(Olmo3Config(**sizes, hidden_size=16, intermediate_size=24, num_hidden_layers=5, sliding_window=6, attn_implementation="eager",
                                              rope_parameters={"full_attention": rope, "sliding_attention": rope})).float(), lambda *_: Kind.F32, False)
+
+# For the fuzzer: one layer of each architecture, in one type each.
+seeds = HERE.parents[3] / "tests/fuzz/corpus/gguf"
+seeds.mkdir(exist_ok=True)
+tiny = sizes | dict(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1)
+torch.manual_seed(7)
+of_kind = {"llama": Kind.BF16, "qwen2": Kind.F32, "qwen3": Kind.F16, "gemma2": Kind.F16, "gemma3_text": Kind.BF16, "smollm3": Kind.F32, "olmo2": Kind.F16}
+for family, kind in of_kind.items():
+    config = AutoConfig.for_model(family, **tiny, **({"head_dim": 4} if family.startswith(("gemma", "qwen3")) else {}))
+    if family == "llama":
+        config.rope_parameters = rope | {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}
+    model = AutoModelForCausalLM.from_config(config)
+    write(seeds / family, model.config.to_dict(), dict(model.state_dict()) if not config.tie_word_embeddings else
+          {key: value for key, value in model.state_dict().items() if not key.startswith("lm_head")}, lambda *_: kind)
+whole = (seeds / "llama").read_bytes()
+(seeds / "blocks").write_bytes((HERE / "blocks.gguf").read_bytes()[:8192])
+(seeds / "cut").write_bytes(whole[:len(whole) // 2])
+(seeds / "big-endian").write_bytes(whole[:4] + whole[4:8][::-1] + whole[8:])
+(seeds / "counts").write_bytes(whole[:8] + b"\xff" * 16 + whole[24:])
+print("fuzz seeds:", sorted((path.name, path.stat().st_size) for path in seeds.iterdir()))
