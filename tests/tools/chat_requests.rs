@@ -1,7 +1,8 @@
 //! Answers requests for the text and ids of conversations, one JSON object a line: `{"folder", "vocabulary", "messages"}` for a chat template,
-//! with or without the opening of an answer (`add_generation_prompt`), or `{"folder", "vocabulary", "text"}` for a text alone.
+//! with or without the opening of an answer (`add_generation_prompt`), or `{"folder", "vocabulary", "text"}` for a text alone. A GGUF file may stand in the
+//! place of a folder, for texts.
 //!
-//! `tests/templates/compare.py` asks it, and transformers, the same.
+//! `tests/templates/compare.py` asks it, and transformers, the same; `tests/tokenizers/compare.py` llama.cpp.
 
 use std::{
     collections::HashMap,
@@ -61,6 +62,7 @@ fn answer(folders: &mut HashMap<PathBuf, Loaded>, request: &Request) -> Result<V
 }
 
 fn load(folder: &Path, vocabulary: usize) -> Result<Loaded, String> {
-    let tokenizer = FolderTokenizer::load(&folder.join("tokenizer.json"), vocabulary).map_err(|error| error.to_string())?;
+    let path = if folder.is_file() { folder.to_owned() } else { folder.join("tokenizer.json") };
+    let tokenizer = FolderTokenizer::load(&path, vocabulary).map_err(|error| error.to_string())?;
     Ok(Loaded { tokenizer, template: Template::of(folder) })
 }

@@ -87,11 +87,9 @@ impl Chat {
     /// answer; then a blank line, the revision instruction, a blank line.
     ///
     /// # Errors
-    /// Those of [`FolderTokenizer::load`] and [`Template::of`]; [`HfError::Template`] when the template can't be used for several attempts.
+    /// Those of [`Folder::tokenizer`] and [`Folder::template`]; [`HfError::Template`] when the template can't be used for several attempts.
     pub fn of(folder: &Folder, config: ChatConfig) -> Result<Self, HfError> {
-        let tokenizer = FolderTokenizer::load(&folder.path().join("tokenizer.json"), folder.config().vocabulary)?;
-        let template = Template::of(folder.path())?;
-        Self::new(tokenizer, template, folder.end_tokens(), config)
+        Self::new(folder.tokenizer()?, folder.template()?, folder.end_tokens(), config)
     }
 
     /// A conversation of given parts; `ends` are ids that end an answer, to which the template's own are added.

@@ -203,7 +203,7 @@ fn without_defaults(part: &Value) -> Value {
 }
 
 /// A part in a few words.
-fn kind(part: &Value) -> String {
+pub(crate) fn kind(part: &Value) -> String {
     let name = part["type"].as_str().unwrap_or("none");
     let list = ["normalizers", "pretokenizers", "decoders"].iter().find_map(|list| part[*list].as_array());
     match (list, part["prepend_scheme"].as_str()) {

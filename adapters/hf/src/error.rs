@@ -76,6 +76,9 @@ pub enum HfError {
         /// Its own message, or what is wrong with it.
         reason: String,
     },
+    /// A GGUF file can't be used.
+    #[error(transparent)]
+    Gguf(#[from] palinode_gguf::GgufError),
     /// A text has no ids.
     #[error(transparent)]
     Text(#[from] palinode_text::TextError),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use palinode_gguf::Value;
 use palinode_lm::{Decoder, DecoderConfig, LmError, Parameter, WeightSource};
 use safetensors::Dtype;
 
@@ -13,10 +14,13 @@ use crate::{
     adapter::{Adaptation, Base},
     error::HfError,
     foreign::refuse_model,
+    gguf::{GgufModel, Vocabulary, is_gguf},
     layout::{may_be_left, pieces, transpose},
     shards::{Shards, bounded, bounded_text},
     spec::{self, Spec},
+    template::Template,
     tokenizer::FolderTokenizer,
+    weights::Weights,
 };
 
 /// Longest `config.json` that is read.
@@ -27,7 +31,7 @@ pub(crate) const LONGEST_CONFIG: u64 = 1 << 20;
 pub struct Folder {
     path: PathBuf,
     spec: Spec,
-    shards: Shards,
+    weights: Weights,
     parameters: Vec<Parameter>,
     /// Whether `config.json` says that the head is the embeddings.
     flagged_tied: bool,
@@ -40,12 +44,19 @@ const EMBEDDINGS: &str = "model.embed_tokens.weight";
 pub(crate) const HEAD: &str = "lm_head.weight";
 
 impl Folder {
-    /// Reads `config.json` and the headers of the weights, and compares all names and shapes. `device` holds nothing afterwards.
+    /// Reads `config.json` and the headers of the weights, or the header of a GGUF file, and compares all names and shapes. `device` holds nothing
+    /// afterwards.
     ///
     /// # Errors
-    /// Those of [`spec::parse`]; [`HfError::Io`], [`HfError::Format`] for a file that is missing or damaged; [`HfError::Tensors`] lists every
+    /// Those of [`spec::parse`]; [`HfError::Gguf`] and [`HfError::Unsupported`] of a GGUF file; [`HfError::Io`], [`HfError::Format`] for a file that is missing or damaged; [`HfError::Tensors`] lists every
     /// missing, extra and mis-shaped tensor, and those of another type than F32, BF16 and F16.
     pub fn open(path: &Path, device: &Device) -> Result<Self, HfError> {
+        if is_gguf(path) {
+            let model = GgufModel::open(path)?;
+            let mut spec = spec::parse(model.config(), path)?;
+            spec.end_tokens.extend(model.ends());
+            return Self::of(path, spec, Weights::Gguf(model), device);
+        }
         refuse_model(path)?;
         let config_path = path.join("config.json");
         let text = bounded_text(&config_path, LONGEST_CONFIG)?;
@@ -55,16 +66,19 @@ impl Folder {
             let text = bounded(&generation, LONGEST_CONFIG)?;
             let ends = spec::end_tokens(&String::from_utf8_lossy(&text), &generation, spec.config.vocabulary)?;
             spec.end_tokens.extend(ends);
-            spec.end_tokens.sort_unstable();
-            spec.end_tokens.dedup();
         }
-        let shards = Shards::open(path)?;
+        Self::of(path, spec, Weights::Shards(Shards::open(path)?), device)
+    }
+
+    fn of(path: &Path, mut spec: Spec, weights: Weights, device: &Device) -> Result<Self, HfError> {
+        spec.end_tokens.sort_unstable();
+        spec.end_tokens.dedup();
         let flagged_tied = spec.config.tied;
         // A head of its own beside the embeddings wins over the flag, as in transformers 5.
-        spec.config.tied = flagged_tied && shards.same(EMBEDDINGS, HEAD)?;
+        spec.config.tied = flagged_tied && weights.same(EMBEDDINGS, HEAD)?;
         let parameters = Decoder::parameters(&spec.config, device)?;
         let unused = Vec::new();
-        let folder = Self { path: path.to_owned(), spec, shards, parameters, flagged_tied, adaptation: None, unused };
+        let folder = Self { path: path.to_owned(), spec, weights, parameters, flagged_tied, adaptation: None, unused };
         folder.compare()?;
         Ok(folder)
     }
@@ -98,13 +112,13 @@ impl Folder {
     fn compare(&self) -> Result<(), HfError> {
         let (mut expected, mut differences) = (Vec::new(), Vec::new());
         for piece in self.parameters.iter().flat_map(|parameter| pieces(&self.spec.config, parameter).pieces) {
-            match self.shards.info(self.stored(&piece.name)) {
+            match self.weights.info(self.stored(&piece.name)) {
                 None if piece.name == HEAD => differences.push(format!(
                     "{HEAD} is missing (config.json says that it is no copy of the embeddings; where it is one, set tie_word_embeddings to true)"
                 )),
-                None => differences.push(format!("{} is missing", piece.name)),
+                None => differences.push(format!("{} is missing", self.weights.called(&piece.name))),
                 Some((shape, _)) if shape != piece.shape => {
-                    differences.push(format!("{} has shape {shape:?}, expected {:?}", piece.name, piece.shape));
+                    differences.push(format!("{} has shape {shape:?}, expected {:?}", self.weights.called(&piece.name), piece.shape));
                 }
                 Some((_, Dtype::F32 | Dtype::BF16 | Dtype::F16)) => {}
                 Some((_, dtype)) => differences.push(format!("{} is {dtype:?}, expected F32, BF16 or F16", piece.name)),
@@ -113,8 +127,8 @@ impl Folder {
         }
         expected.sort_unstable();
         let known = |name: &str| expected.binary_search_by(|held| held.as_str().cmp(name)).is_ok();
-        let extra = self.shards.names().filter(|name| !known(name) && !may_be_left(&self.spec.config, name));
-        differences.extend(extra.map(|name| format!("{name} is not part of the model")));
+        let extra = self.weights.names().filter(|name| !known(name) && !may_be_left(&self.spec.config, name));
+        differences.extend(extra.map(|name| format!("{} is not part of the model", self.weights.called(name))));
         if differences.is_empty() { Ok(()) } else { Err(HfError::Tensors { path: self.path.clone(), differences }) }
     }
 
@@ -128,9 +142,66 @@ impl Folder {
         &self.spec.config
     }
 
-    /// Ids that end an answer: those of `config.json` and of `generation_config.json`.
+    /// Ids that end an answer, ascending: those of `config.json` and of `generation_config.json`; of a GGUF file those that its keys name, and its control
+    /// tokens that llama.cpp knows for ends by their texts.
     pub fn end_tokens(&self) -> &[u32] {
         &self.spec.end_tokens
+    }
+
+    /// The family, one of [`spec::FAMILIES`].
+    pub(crate) fn family(&self) -> &str {
+        &self.spec.family
+    }
+
+    /// The GGUF file that stands in the place of a folder.
+    pub(crate) fn gguf(&self) -> Option<&GgufModel> {
+        match &self.weights {
+            Weights::Shards(_) => None,
+            Weights::Gguf(model) => Some(model),
+        }
+    }
+
+    /// The tokenizer as a GGUF file holds it.
+    pub(crate) fn tokenizer_metadata(&self) -> Result<Vec<(String, Value)>, HfError> {
+        match &self.weights {
+            Weights::Gguf(model) => Ok(model.tokenizer_metadata()),
+            Weights::Shards(_) if !self.has_tokenizer() => Ok(Vec::new()),
+            Weights::Shards(_) => Ok(Vocabulary::of_folder(&self.path, &self.tokenizer()?, self.end_tokens())?.0.metadata()),
+        }
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// Those of [`FolderTokenizer::load`]; of a GGUF file [`HfError::Gguf`] names the key.
+    pub fn tokenizer(&self) -> Result<FolderTokenizer, HfError> {
+        match &self.weights {
+            Weights::Shards(_) => FolderTokenizer::load(&self.tokenizer_path(), self.spec.config.vocabulary),
+            Weights::Gguf(model) => model.tokenizer(),
+        }
+    }
+
+    /// Whether there is a tokenizer beside the weights, which can be asked for their own sake.
+    pub fn has_tokenizer(&self) -> bool {
+        match &self.weights {
+            Weights::Shards(_) => self.tokenizer_path().is_file(),
+            Weights::Gguf(model) => model.has_tokenizer(),
+        }
+    }
+
+    fn tokenizer_path(&self) -> PathBuf {
+        self.path.join("tokenizer.json")
+    }
+
+    /// The chat template, if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Template::of`]; of a GGUF file [`HfError::Gguf`] and [`HfError::Template`].
+    pub fn template(&self) -> Result<Option<Template>, HfError> {
+        match &self.weights {
+            Weights::Shards(_) => Template::of(&self.path),
+            Weights::Gguf(model) => model.template(),
+        }
     }
 
     /// The adapter that [`Folder::with_adapter`] put on, if there is one.
@@ -170,7 +241,7 @@ impl Folder {
 
     /// The type that a tensor is stored in.
     pub(crate) fn dtype_of(&self, tensor: &str) -> Dtype {
-        self.shards.info(self.stored(tensor)).map_or(Dtype::F32, |(_, dtype)| dtype)
+        self.weights.info(self.stored(tensor)).map_or(Dtype::F32, |(_, dtype)| dtype)
     }
 
     /// Where the folder has a tensor: of embeddings and a head that are one, under either name.
@@ -180,12 +251,12 @@ impl Folder {
             HEAD => EMBEDDINGS,
             _ => return tensor,
         };
-        if self.flagged_tied && self.shards.info(tensor).is_none() { other } else { tensor }
+        if self.flagged_tied && self.weights.info(tensor).is_none() { other } else { tensor }
     }
 
     /// The numbers of a tensor of the base, without what an adapter changes.
     pub(crate) fn read_base(&self, tensor: &str) -> Result<Vec<f32>, HfError> {
-        self.shards.read(self.stored(tensor))
+        self.weights.read(self.stored(tensor))
     }
 
     fn read(&self, tensor: &str) -> Result<Vec<f32>, HfError> {
@@ -223,10 +294,17 @@ impl Source<'_> {
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, HfError> {
         let parameter = Parameter { name: name.to_owned(), shape: shape.to_vec() };
         let made_of = pieces(self.config, &parameter);
-        let mut values = Vec::with_capacity(shape.iter().product());
-        for piece in &made_of.pieces {
-            values.extend((self.read)(&piece.name)?);
-        }
+        let values = match made_of.pieces.as_slice() {
+            // As it is: the largest tensors are one piece, and need not be in memory twice.
+            [only] => (self.read)(&only.name)?,
+            pieces => {
+                let mut values = Vec::with_capacity(shape.iter().product());
+                for piece in pieces {
+                    values.extend((self.read)(&piece.name)?);
+                }
+                values
+            }
+        };
         Ok(if made_of.transposed { transpose(&values, shape[1], shape[0]) } else { values })
     }
 }

@@ -17,6 +17,8 @@
 //! | [`spec`] | `config.json`, in both spellings, as a [`palinode_lm::DecoderConfig`] |
 //! | `layout` | which tensors of a folder make up a parameter of the decoder |
 //! | `shards` | safetensors files: headers first, then one tensor at a time |
+//! | `gguf` | a GGUF file in the place of a folder |
+//! | `weights` | where tensors come from: either |
 //! | `folder`, `save` | the whole folder, in and out |
 //! | `whole` | what is replaced, and how a folder is whole at any time |
 //! | `foreign` | what is given as a model, an adapter or a tokenizer and is none |
@@ -34,6 +36,7 @@ mod error;
 mod fields;
 mod folder;
 mod foreign;
+mod gguf;
 mod jinja;
 mod layout;
 mod python_json;
@@ -45,12 +48,14 @@ pub mod spec;
 mod special;
 mod template;
 mod tokenizer;
+mod weights;
 mod whole;
 
 pub use adapter::{Adaptation, save_adapters};
 pub use chat::{Chat, ChatConfig};
 pub use error::HfError;
 pub use folder::Folder;
+pub use gguf::header_length;
 pub use rounding::{Rounding, RoundingLoss};
 pub use template::{Template, Variables};
 pub use tokenizer::FolderTokenizer;

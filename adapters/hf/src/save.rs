@@ -115,7 +115,7 @@ impl Folder {
     }
 
     /// Writes a model of this folder's sizes to another folder, which is made: the original names and types, with configuration and tokenizer
-    /// copied. What was loaded and not trained is written bit for bit. A folder that palinode wrote before is replaced, and is whole at any time.
+    /// copied; of a GGUF file, what it says of them, and tensors in blocks as F32. What was loaded and not trained is written bit for bit. A folder that palinode wrote before is replaced, and is whole at any time.
     ///
     /// # Errors
     /// [`HfError::Io`]; [`HfError::Occupied`] for a folder that holds anything else, or is this one; [`HfError::Tensors`] as [`Folder::rounded`].
@@ -126,6 +126,16 @@ impl Folder {
             return Err(HfError::Occupied { path: to.to_owned(), reason });
         }
         let tensors = self.tensors(model)?;
+        if let Some(model) = self.gguf() {
+            let texts = model.texts()?;
+            return write_whole(to, |part| {
+                for (name, text) in texts {
+                    let path = part.join(name);
+                    fs::write(&path, text).map_err(|source| HfError::Io { path, source })?;
+                }
+                write(&tensors, &part.join(WEIGHTS))
+            });
+        }
         let untied = self.untied_config()?;
         write_whole(to, |part| {
             for name in COPIED {

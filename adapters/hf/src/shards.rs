@@ -75,17 +75,6 @@ impl Shards {
         self.places.get(name).map(|place| (place.info.shape.as_slice(), place.info.dtype))
     }
 
-    /// Whether two tensors hold the same numbers, or one of them is not there.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub(crate) fn same(&self, one: &str, other: &str) -> Result<bool, HfError> {
-        match (self.info(one), self.info(other)) {
-            (Some((shape, _)), Some((of_other, _))) => Ok(shape == of_other && self.read(one)? == self.read(other)?),
-            _ => Ok(true),
-        }
-    }
-
     /// The numbers of a tensor, in f32. Its size was checked against its file's when the header was read.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<f32>, HfError> {
         let Some(TensorPlace { file: path, info, start }) = self.places.get(name) else {

@@ -20,6 +20,8 @@ pub const FAMILIES: [&str; 9] = ["llama", "mistral", "qwen2", "qwen3", "gemma2",
 /// What `config.json` says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
+    /// One of [`FAMILIES`].
+    pub family: String,
     /// The model.
     pub config: DecoderConfig,
     /// The type that its weights are stored in, where it says so.
@@ -55,7 +57,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Spec, HfError> {
     }
     let config = decoder(family, &fields)?;
     config.check()?;
-    Ok(Spec { dtype: dtype(&fields)?, end_tokens: end_tokens_of(&fields, config.vocabulary)?, config })
+    let end_tokens = end_tokens_of(&fields, config.vocabulary)?;
+    Ok(Spec { family: family.to_owned(), dtype: dtype(&fields)?, end_tokens, config })
 }
 
 /// The `eos_token_id` of a `generation_config.json`.

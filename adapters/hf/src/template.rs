@@ -56,7 +56,11 @@ impl Template {
         Self::parse(&source, tokens, path).map(Some)
     }
 
-    fn parse(source: &str, tokens: Variables, path: PathBuf) -> Result<Self, HfError> {
+    /// A template by its source, with tokens that it may print by name, of this file.
+    ///
+    /// # Errors
+    /// [`HfError::Template`].
+    pub(crate) fn parse(source: &str, tokens: Variables, path: PathBuf) -> Result<Self, HfError> {
         let environment = jinja::environment(NAME, source, FUEL)
             .map_err(|error| HfError::Template { path: path.clone(), reason: explain(&error) })?;
         Ok(Self { environment, tokens, path })
@@ -100,7 +104,7 @@ impl Template {
 }
 
 /// The file that holds the template, and its source.
-fn find(folder: &Path) -> Result<Option<(PathBuf, String)>, HfError> {
+pub(crate) fn find(folder: &Path) -> Result<Option<(PathBuf, String)>, HfError> {
     let read = |path: PathBuf| Ok(Some((path.clone(), bounded_text(&path, LONGEST)?)));
     for own in [default_file(folder), folder.join("chat_template.jinja")] {
         if own.is_file() {

@@ -25,6 +25,7 @@ use crate::{
     error::HfError,
     fields::beyond,
     foreign::refuse_tokenizer,
+    gguf::{Vocabulary, is_gguf},
     shards::bounded,
     special::Special,
 };
@@ -47,12 +48,17 @@ pub struct FolderTokenizer {
 }
 
 impl FolderTokenizer {
-    /// Reads `tokenizer.json` for a model of this many token ids, and the special tokens that the files beside it add.
+    /// Reads `tokenizer.json` for a model of this many token ids, and the special tokens that the files beside it add; or a GGUF file's tokenizer.
     ///
     /// # Errors
+    /// [`HfError::Gguf`] names the key of a GGUF file;
     /// [`HfError::Io`]; [`HfError::Field`] for the files beside it; [`HfError::Format`] says what is wrong with a file: damaged, contradictory
     /// in the ids of added tokens, larger than the model, or random.
     pub fn load(path: &Path, vocabulary: usize) -> Result<Self, HfError> {
+        if is_gguf(path) {
+            let file = palinode_gguf::File::open(path)?;
+            return Self::of_vocabulary(&Vocabulary::of(file.metadata(), vocabulary)?, vocabulary);
+        }
         let format = |reason: String| HfError::Format { path: path.to_owned(), reason };
         refuse_tokenizer(path)?;
         let bytes = bounded(path, LONGEST)?;
@@ -82,7 +88,16 @@ impl FolderTokenizer {
         Ok(tokenizer)
     }
 
-    /// What transformers 5 reads otherwise in this folder; here the file is followed.
+    /// The tokenizer of a GGUF file, for a model of this many token ids.
+    ///
+    /// # Errors
+    /// [`HfError::Format`].
+    pub(crate) fn of_vocabulary(read: &Vocabulary, vocabulary: usize) -> Result<Self, HfError> {
+        let inner = guarded(|| read.tokenizer()).map_err(|reason| read.unusable(&reason))?;
+        Ok(Self { inner, vocabulary, differences: read.differences() })
+    }
+
+    /// What transformers 5 reads otherwise in this folder or file: here a folder's `tokenizer.json` is followed, and llama.cpp for a GGUF file.
     pub fn differences(&self) -> &[String] {
         &self.differences
     }
@@ -110,6 +125,11 @@ impl FolderTokenizer {
     /// As [`Tokenizer::encode`].
     pub fn encode_special(&self, text: &str) -> Result<Vec<u32>, TextError> {
         self.ids(text, true)
+    }
+
+    /// The library's own.
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
     }
 
     /// The exact text of a token; empty where there is none.
@@ -357,7 +377,7 @@ thread_local! {
 /// Runs code that may panic; the panic becomes an error, and nothing is printed.
 ///
 /// Panics are printed by a hook of the whole process. The first call wraps it once, in one that leaves out panics of threads that are in here.
-fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();

@@ -23,7 +23,7 @@ pub(crate) const MARK: &str = "palinode";
 /// What systems leave in any folder that somebody looks at.
 const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 /// What is hidden until it is whole, or until what takes its place is.
-const PART: &str = ".palinode-part";
+pub(crate) const PART: &str = ".palinode-part";
 const OLD: &str = ".palinode-old";
 
 /// Whether a model or adapters may be written to a folder: there is none, or nothing in it but hidden files, or what palinode wrote there before.
@@ -125,7 +125,7 @@ fn remove(path: &Path) -> Result<(), HfError> {
 }
 
 /// `.NAME.palinode-part` for `NAME`.
-fn beside(path: &Path, end: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}{end}"))
 }

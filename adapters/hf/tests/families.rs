@@ -43,7 +43,7 @@ struct Expected {
     greedy: Vec<u32>,
 }
 
-fn folder(name: &str) -> std::path::PathBuf {
+pub(crate) fn folder(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models").join(name)
 }
 
@@ -63,7 +63,7 @@ fn spelled_as_in_version_4(name: &str) -> tempfile::TempDir {
 }
 
 /// Log-probabilities of every id at every position of one row, `[T, V]`.
-fn distributions(model: &Decoder, ids: &[u32], device: &Device) -> Tensor<2> {
+pub(crate) fn distributions(model: &Decoder, ids: &[u32], device: &Device) -> Tensor<2> {
     let length = ids.len();
     let tokens: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
     let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [1, length]), device);
@@ -72,7 +72,7 @@ fn distributions(model: &Decoder, ids: &[u32], device: &Device) -> Tensor<2> {
     log_distribution(model.logits(model.states(tokens, positions)), 1.0)
 }
 
-fn check(model: &Decoder, name: &str, device: &Device) {
+pub(crate) fn check(model: &Decoder, name: &str, device: &Device) {
     let expected = expected(name);
     let found: Vec<f32> = distributions(model, &expected.ids, device).into_data().iter::<f32>().collect();
     let vocabulary = model.config().vocabulary;

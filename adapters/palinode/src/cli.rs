@@ -9,6 +9,7 @@ mod doctor;
 mod eval;
 mod export;
 mod failure;
+mod gguf;
 mod hub;
 mod init;
 mod interrupt;
@@ -69,6 +70,7 @@ Examples:
   palinode train --data problems.jsonl             your own problems, one {\"prompt\": \"...\", \"answer\": \"...\"} a line
   palinode train --data train.parquet --held-out test.parquet --layout gsm8k
   palinode train --model Qwen2.5-0.5B-Instruct --data problems.jsonl --lora-rank 16
+  palinode train --model SmolLM2-135M-Instruct.Q4_1.gguf --data problems.jsonl --lora-rank 16
   palinode train --model Qwen/Qwen2.5-0.5B-Instruct ...    by name (builds with `--features hub`)
   palinode train --tui                             the same on the whole terminal, with keys
   palinode train --config run.toml --dry-run       what would run, and every setting
@@ -124,12 +126,14 @@ Examples:
   palinode report runs/ledger-score-seed0 --svg --out effect.svg
   palinode report runs/* --json | jq '.runs[].stages[-1].delta'")]
     Report(ReportArgs),
-    /// Write a run's curves for other programs: an event file for TensorBoard, tables in CSV.
+    /// Write a run's curves for other programs (an event file for TensorBoard, tables in CSV), or a model as a GGUF file for llama.cpp.
     #[command(after_help = "\
 Examples:
   palinode export runs/ledger-score-seed0 --tensorboard board/seed0
   palinode export runs/ledger-score-seed0 --csv steps.csv
-  palinode export runs/ledger-score-seed0 --csv - --evals | column -s, -t")]
+  palinode export runs/ledger-score-seed0 --csv - --evals | column -s, -t
+  palinode export runs/mine --gguf mine.gguf --type q8_0                      the run's newest model, its adapters merged
+  palinode export Qwen2.5-0.5B-Instruct --adapter runs/mine/adapter --gguf mine.gguf")]
     Export(ExportArgs),
     /// Write a file of settings to begin with: every key, its default, and what it means.
     #[command(after_help = "\

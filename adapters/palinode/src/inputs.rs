@@ -18,7 +18,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -45,6 +45,8 @@ const OF_MODEL: [&str; 8] = [
     "chat_template.jinja",
     "chat_template.json",
 ];
+/// What a GGUF file says of its model, tokenizer and chat template; its numbers are known by the fingerprint of the weights.
+const HEADER: &str = "model/header";
 /// A folder of further chat templates in it.
 const TEMPLATES: &str = "additional_chat_templates";
 /// Keys of settings that say where things lie, which is no matter.
@@ -114,8 +116,13 @@ impl Inputs {
             files.insert(name.to_owned(), Content::of(path)?);
         }
         if let Some(PretrainedConfig { path: folder, .. }) = &run.pretrained {
-            for file in files_of(folder)? {
-                files.insert(format!("model/{file}"), Content::of(&folder.join(&file))?);
+            match palinode_hf::header_length(folder) {
+                Some(length) => drop(files.insert(HEADER.to_owned(), Content::of_start(folder, length)?)),
+                None => {
+                    for file in files_of(folder)? {
+                        files.insert(format!("model/{file}"), Content::of(&folder.join(&file))?);
+                    }
+                }
             }
         }
         Ok(Self { version: VERSION, files, base, settings: settings(given)?, accepted: Vec::new(), processors: Vec::new() })
@@ -231,9 +238,14 @@ impl Inputs {
 
 impl Content {
     fn of(path: &Path) -> Result<Self, TrainError> {
+        Self::of_start(path, u64::MAX)
+    }
+
+    /// As many first bytes, or all there are.
+    fn of_start(path: &Path, length: u64) -> Result<Self, TrainError> {
         let io = |source| TrainError::Io { path: path.to_owned(), source };
-        let (mut file, mut hash) = (File::open(path).map_err(io)?, Sha256::new());
-        let bytes = io::copy(&mut file, &mut hash).map_err(io)?;
+        let (file, mut hash) = (File::open(path).map_err(io)?, Sha256::new());
+        let bytes = io::copy(&mut file.take(length), &mut hash).map_err(io)?;
         let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self { path: path.to_owned(), bytes, sha256 })
     }
@@ -264,6 +276,7 @@ fn in_words(name: &str) -> &str {
     match name.strip_prefix("model/") {
         None => name,
         Some("config.json") => "model configuration",
+        Some("header") => "model configuration, tokenizer and chat template",
         Some("generation_config.json") => "generation settings",
         Some("tokenizer.json") => "tokenizer",
         Some("tokenizer_config.json") => "tokenizer settings and chat template",

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{device::Opened, setup::SetupError};
 
-/// A model folder in Hugging Face layout, and how it is trained.
+/// A model folder in Hugging Face layout or a GGUF file, and how its model is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PretrainedConfig {
-    /// The folder.
+    /// The folder, or the file.
     #[serde(default)]
     pub path: PathBuf,
     /// Where it came from, as `owner/name@commit` on the Hugging Face Hub: fetched from there when the folder is missing.

@@ -7,6 +7,7 @@ use std::{
 
 use burn::tensor::{Device, FloatDType};
 use palinode_core::task::Split;
+use palinode_gguf::Kind;
 use palinode_hf::{Chat, Folder, HfError, may_be_written, remove_written, save_adapters};
 use palinode_lm::{Decoder, DecoderConfig, LmError};
 use palinode_tasks::{FileTask, Ledger, Sorting, TaskError};
@@ -281,6 +282,17 @@ impl Setup {
         Ok(Some(path))
     }
 
+    /// Writes a model of this run's sizes, with its adapters merged, as a GGUF file.
+    ///
+    /// # Errors
+    /// Those of [`Folder::write_gguf`]; [`SetupError::Settings`] where the run started from no model of somebody else's.
+    pub fn write_gguf(&self, model: &Decoder, kind: Kind, to: &Path) -> Result<(), SetupError> {
+        match &self.origin {
+            Some(origin) => Ok(origin.folder.write_gguf(model, kind, to)?),
+            None => Err(SetupError::Settings("a new model has no tokenizer that a GGUF file could hold".into())),
+        }
+    }
+
     /// Whether the trained model may stand there: not in the place of the one that the run started from, nor of what palinode did not write.
     fn may_export_to(&self, path: &Path) -> bool {
         let given = self.origin.as_ref().and_then(|origin| origin.settings.path.canonicalize().ok());
@@ -328,9 +340,9 @@ pub fn without_token(folder: &Folder) -> Option<String> {
     let (unused, all) = (folder.unused().len(), folder.config().vocabulary);
     (unused > 0).then(|| {
         let are = if unused == 1 {
-            "id of the model has no token in tokenizer.json; it is"
+            "id of the model has no token in its tokenizer; it is"
         } else {
-            "ids of the model have no token in tokenizer.json; they are"
+            "ids of the model have no token in its tokenizer; they are"
         };
         format!("{unused} of {all} {are} never sampled, and left out of every distribution")
     })

@@ -6,6 +6,7 @@ mod command_line;
 mod data;
 mod durable;
 mod folder_runs;
+mod gguf;
 mod invoke;
 mod kept_files;
 mod model_folder;

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::OnceLock};
 
 use palinode::{
+    gguf::Kind,
     hf::{Chat, ChatConfig, Date, Folder, FolderTokenizer, Template, Variables},
     text::Tokenizer,
 };
@@ -52,6 +53,22 @@ fn load(folder: &Path) {
     }
 }
 
+/// A GGUF file in the place of a model folder; what was read of it is written as one again, and read once more.
+pub fn gguf(input: &[u8], folder: &Path) {
+    let (path, again) = (folder.join("model.gguf"), folder.join("again.gguf"));
+    put(folder, "model.gguf", input);
+    let device = flex().device;
+    let opened = match Folder::open(&path, &device) {
+        Ok(opened) => opened,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let Ok(model) = opened.load(&device) else { return };
+    if opened.write_gguf(&model, Kind::F32, &again).is_ok() {
+        let read = Folder::open(&again, &device).expect("what was written is read");
+        assert_eq!(read.config().vocabulary, opened.config().vocabulary);
+    }
+}
+
 /// `adapter_config.json`, and behind a zero the header of `adapter_model.safetensors`, put into a model.
 pub fn adapters(input: &[u8], folder: &Path) {
     static BASE: OnceLock<Folder> = OnceLock::new();
@@ -76,16 +93,25 @@ pub fn tokenizer(input: &[u8], folder: &Path) {
     let [file, text, around @ ..]: [&[u8]; 5] = parts(input);
     put(folder, "tokenizer.json", file);
     surround(folder, around);
-    let Ok(tokenizer) = FolderTokenizer::load(&folder.join("tokenizer.json"), VOCABULARY) else { return };
-    let text = String::from_utf8_lossy(text);
-    for text in [&*text, "", "Hello, 12 + 3 = ?\n", "<|im_end|>é 漢字\u{200d}\u{0}"] {
+    use_tokenizer(&folder.join("tokenizer.json"), &String::from_utf8_lossy(text));
+}
+
+/// A GGUF file, for its tokenizer.
+pub fn vocabulary(input: &[u8], folder: &Path) {
+    put(folder, "vocabulary.gguf", input);
+    use_tokenizer(&folder.join("vocabulary.gguf"), "<s> a  aa </s>");
+}
+
+fn use_tokenizer(path: &Path, text: &str) {
+    let Ok(tokenizer) = FolderTokenizer::load(path, VOCABULARY) else { return };
+    for text in [text, "", "Hello, 12 + 3 = ?\n", "<|im_end|>é 漢字\u{200d}\u{0}"] {
         for ids in [tokenizer.encode(text), tokenizer.encode_special(text)].into_iter().flatten() {
             assert!(ids.iter().all(|&id| (id as usize) < VOCABULARY));
             tokenizer.decode(&ids);
         }
     }
     tokenizer.decode(&[0, 1, 2, 511, u32::MAX]);
-    let _ = tokenizer.id(&text);
+    let _ = tokenizer.id(text);
 }
 
 /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`; an empty one is none.

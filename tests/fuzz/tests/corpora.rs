@@ -52,6 +52,11 @@ fn devices() {
 }
 
 #[test]
+fn gguf() {
+    replay("gguf");
+}
+
+#[test]
 fn jsonl() {
     replay("jsonl");
 }
@@ -89,6 +94,11 @@ fn template() {
 #[test]
 fn tokenizer() {
     replay("tokenizer");
+}
+
+#[test]
+fn vocabulary() {
+    replay("vocabulary");
 }
 
 #[test]

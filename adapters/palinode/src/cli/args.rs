@@ -118,8 +118,8 @@ fn verifier(text: &str) -> Result<VerifierConfig, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model folder")]
 pub(crate) struct FolderArgs {
-    /// Model folder in Hugging Face layout, or owner/name[@revision] on the Hub
-    #[arg(long, value_name = "DIR")]
+    /// Model folder in Hugging Face layout, a GGUF file, or owner/name[@revision] on the Hub
+    #[arg(long, value_name = "DIR_OR_FILE")]
     pub(crate) model: Option<PathBuf>,
     /// Type of the weights [default: bf16 on GPUs that have it, else f32]
     #[arg(long, value_enum, value_name = "TYPE")]
@@ -385,8 +385,8 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// Model folder in Hugging Face layout: config.json and safetensors
-    #[arg(long, value_name = "DIR")]
+    /// Model folder in Hugging Face layout (config.json and safetensors), or a GGUF file
+    #[arg(long, value_name = "DIR_OR_FILE")]
     pub(crate) model: PathBuf,
     /// Adapters in PEFT layout, such as RUN/adapter
     #[arg(long, value_name = "DIR")]
@@ -431,8 +431,8 @@ pub(crate) struct GenerateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct MergeArgs {
-    /// Model folder in Hugging Face layout that the adapters belong to
-    #[arg(long, value_name = "DIR")]
+    /// Model that the adapters belong to: a folder in Hugging Face layout, or a GGUF file
+    #[arg(long, value_name = "DIR_OR_FILE")]
     pub(crate) model: PathBuf,
     /// Folder with adapter_config.json and adapter_model.safetensors
     #[arg(long, value_name = "DIR")]

@@ -1,4 +1,4 @@
-//! `palinode export`: a run's log for other programs.
+//! `palinode export`: a run's log and model for other programs.
 
 use std::{
     fs::File,
@@ -16,16 +16,29 @@ use serde_json::{Value, json};
 use super::{
     Failure,
     failure::{INPUT, USAGE},
+    gguf::{self, KindName},
     output, progress,
 };
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("sinks").args(["tensorboard", "csv"]).required(true).multiple(true)))]
+#[command(group(ArgGroup::new("sinks").args(["tensorboard", "csv", "gguf"]).required(true).multiple(true)))]
 #[command(group(ArgGroup::new("tables").args(["evals", "warm", "episodes"])))]
 pub(crate) struct ExportArgs {
-    /// Folder of a run
-    #[arg(value_name = "RUN")]
+    /// Folder of a run; with --gguf also a checkpoint in it, a model folder, a GGUF file, or owner/name[@revision] on the Hub
+    #[arg(value_name = "RUN_OR_MODEL")]
     pub(crate) run: PathBuf,
+    /// Write the model into this file for llama.cpp and others that read GGUF, adapters merged, with tokenizer and chat template
+    #[arg(long, value_name = "FILE", help_heading = "The model", conflicts_with_all = ["tensorboard", "csv"])]
+    pub(crate) gguf: Option<PathBuf>,
+    /// Type of its matrices; all else is written in 32 bits [default: f16]
+    #[arg(long = "type", value_enum, value_name = "TYPE", requires = "gguf", help_heading = "The model")]
+    pub(crate) kind: Option<KindName>,
+    /// Adapters that a model is written with, in PEFT layout, such as RUN/adapter
+    #[arg(long, value_name = "DIR", requires = "gguf", help_heading = "The model")]
+    pub(crate) adapter: Option<PathBuf>,
+    /// Device to merge on; `palinode doctor` lists them
+    #[arg(long, default_value = "flex", value_name = "NAME", help_heading = "The model")]
+    pub(crate) device: String,
     /// Write an event file for TensorBoard into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) tensorboard: Option<PathBuf>,
@@ -50,6 +63,10 @@ pub(crate) struct ExportArgs {
 }
 
 pub(crate) fn run(args: &ExportArgs) -> Result<(), Failure> {
+    if let Some(file) = &args.gguf {
+        let written = gguf::write(args, file)?;
+        return if args.json { progress::print_json(&json!({ "gguf": written })) } else { Ok(()) };
+    }
     let to_stdout = args.csv.as_deref() == Some(Path::new("-"));
     if to_stdout && args.json {
         return Err(Failure::new(USAGE, "--csv - and --json would both write to standard output").with_help("give --csv a file"));

@@ -14,10 +14,10 @@ pub(crate) fn locate(model: &Path) -> Result<(PathBuf, Option<String>), Failure>
     }
 }
 
-/// `owner/name`, with or without a revision.
+/// `owner/name`, with or without a revision, and no name of a file.
 fn looks_like_a_name(text: &str) -> bool {
     let id = text.split('@').next().unwrap_or_default();
-    id.split('/').count() == 2 && !id.starts_with(['.', '/', '~']) && !id.ends_with('/')
+    id.split('/').count() == 2 && !id.starts_with(['.', '/', '~']) && !id.ends_with('/') && !id.ends_with(".gguf")
 }
 
 #[cfg(not(feature = "hub"))]

@@ -10,7 +10,7 @@ use palinode::{
         sampling::{Sampling, choose},
     },
     device,
-    hf::{Folder, FolderTokenizer},
+    hf::Folder,
     lm::Decoder,
     setup::without_token,
 };
@@ -65,11 +65,10 @@ fn open(args: &ModelArgs, more: usize, over: &Over) -> Result<Asked, Failure> {
 
 /// The folder with what its tokenizer says of its ids; a folder of weights alone needs none.
 fn of_tokens(folder: Folder) -> Folder {
-    let path = folder.path().join("tokenizer.json");
-    if !path.is_file() {
+    if !folder.has_tokenizer() {
         return folder;
     }
-    match FolderTokenizer::load(&path, folder.config().vocabulary) {
+    match folder.tokenizer() {
         Ok(tokenizer) => {
             let folder = folder.with_tokens_of(&tokenizer);
             progress::print_notes(&without_token(&folder).into_iter().collect::<Vec<_>>());

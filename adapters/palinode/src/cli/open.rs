@@ -44,9 +44,8 @@ pub(crate) fn open(args: &PlayedArgs) -> Result<Opened, Failure> {
     config.fill(&given);
     settings::apply_machine(&args.machine, &mut config.machine);
     if run.is_none() && config.pretrained.is_none() {
-        return Err(
-            Failure::new(USAGE, "nothing to play").with_help("give the folder of a run, or a model folder as --model DIR")
-        );
+        return Err(Failure::new(USAGE, "nothing to play")
+            .with_help("give the folder of a run, or a model folder or GGUF file as --model"));
     }
     let opened = device::open(&config.machine.device)?;
     let setup = Setup::open(&config, &opened)?;
@@ -61,7 +60,12 @@ pub(crate) fn open(args: &PlayedArgs) -> Result<Opened, Failure> {
     Ok(Opened { config, setup, model, attempts, workers })
 }
 
-fn of_run(run: &Path, weights: Option<&Path>, setup: &Setup, device: &burn::tensor::Device) -> Result<Decoder, Failure> {
+pub(crate) fn of_run(
+    run: &Path,
+    weights: Option<&Path>,
+    setup: &Setup,
+    device: &burn::tensor::Device,
+) -> Result<Decoder, Failure> {
     let checkpoints = setup.checkpoints(run)?;
     let (card, model) = match weights {
         None if !checkpoints.exist() => {
@@ -93,7 +97,7 @@ fn of_folder(adapter: Option<&Path>, setup: &Setup) -> Result<Decoder, Failure> 
 }
 
 /// The run folder that `path` is or lies in, and the checkpoint that it names.
-fn run_of(path: &Path) -> Result<(PathBuf, Option<PathBuf>), Failure> {
+pub(crate) fn run_of(path: &Path) -> Result<(PathBuf, Option<PathBuf>), Failure> {
     let checkpoint = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
     let run = checkpoint.parent().and_then(Path::parent).map(|run| if run == Path::new("") { Path::new(".") } else { run });
     let within = run.filter(|run| run.join("config.toml").is_file() && checkpoint.starts_with(run.join("checkpoints")));
@@ -115,5 +119,7 @@ fn run_of(path: &Path) -> Result<(PathBuf, Option<PathBuf>), Failure> {
     if !path.exists() {
         return Err(Failure::new(INPUT, format!("{}: no such run or weights file", path.display())));
     }
-    Err(Failure::new(INPUT, format!("{}: not in the checkpoints folder of a run", path.display())))
+    let error = Failure::new(INPUT, format!("{}: not in the checkpoints folder of a run", path.display()));
+    let is_gguf = path.extension().is_some_and(|kind| kind == "gguf");
+    Err(if is_gguf { error.with_help("a GGUF file is given as --model") } else { error })
 }

@@ -124,7 +124,7 @@ pub(crate) fn apply_layout(args: &LayoutArgs, run: &mut RunConfig) -> Result<(),
 /// Fetches a model folder that is not there any more, or not yet, from where it came.
 pub(crate) fn find_again(run: &mut RunConfig) -> Result<(), Failure> {
     if let Some(PretrainedConfig { path, source: source @ Some(_), .. }) = &mut run.pretrained
-        && !path.is_dir()
+        && !path.exists()
     {
         let (folder, pinned) = hub::fetch(source.as_deref().unwrap_or_default())?;
         (*path, *source) = (folder, Some(pinned));

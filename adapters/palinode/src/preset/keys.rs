@@ -129,7 +129,7 @@ const MODEL: &[Key] = &[
 ];
 
 const PRETRAINED: &[Key] = &[
-    key("path", "The model's folder: config.json, tokenizer.json and safetensors."),
+    key("path", "The model: a folder with config.json, tokenizer.json and safetensors, or a GGUF file."),
     key("source", "Where the folder came from, on the Hugging Face Hub: fetched from there when it is missing (builds with `--features hub`).")
         .such_as("\"owner/name@commit\""),
     key("dtype", "Type that weights are held in: `f32`, `bf16`, or `auto` for bf16 on a GPU that computes with it and f32 elsewhere."),
