@@ -32,6 +32,7 @@ pub trait Backend: Sync {
 
 /// What a device can do.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// What the hardware calls itself, where it is asked for that.
     pub hardware: Option<String>,
@@ -43,8 +44,26 @@ pub struct Capabilities {
     pub memory: Option<u64>,
 }
 
+impl Capabilities {
+    /// A device that computes with these types, of which nothing else is known, and that fuses nothing.
+    pub fn new(dtypes: Vec<FloatDType>) -> Self {
+        Self { hardware: None, dtypes, fusion: false, memory: None }
+    }
+
+    /// The same, where the hardware calls itself so.
+    pub fn of_hardware(self, hardware: Option<String>) -> Self {
+        Self { hardware, ..self }
+    }
+
+    /// The same with so many bytes of memory.
+    pub fn with_memory(self, bytes: u64) -> Self {
+        Self { memory: Some(bytes), ..self }
+    }
+}
+
 /// How far results may lie from those of another device, or of another way to compute them.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Tolerance {
     /// Log-probabilities, nats, absolute.
     pub logprob: f32,
@@ -55,6 +74,11 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
+    /// For log-probabilities (nats, absolute), for losses and gradients, and for the losses of a short training run (both relative).
+    pub const fn new(logprob: f32, gradient: f32, training: f32) -> Self {
+        Self { logprob, gradient, training }
+    }
+
     /// The same for weights of another type: no result is nearer than some units of that type's rounding.
     pub fn at(self, dtype: FloatDType) -> Self {
         let unit = dtype.finfo().epsilon as f32;
@@ -142,9 +166,9 @@ mod tests {
 
     #[test]
     fn tolerances_follow_the_rounding_of_the_type() {
-        let f32 = Tolerance { logprob: 1e-4, gradient: 1e-4, training: 1e-3 };
+        let f32 = Tolerance::new(1e-4, 1e-4, 1e-3);
         assert_eq!(f32.at(FloatDType::F32), f32);
         // bf16 holds 8 bits: ε = 2⁻⁷.
-        assert_eq!(f32.at(FloatDType::BF16), Tolerance { logprob: 0.0625, gradient: 0.125, training: 0.25 });
+        assert_eq!(f32.at(FloatDType::BF16), Tolerance::new(0.0625, 0.125, 0.25));
     }
 }

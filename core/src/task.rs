@@ -13,6 +13,7 @@ pub struct Problem {
     id: u32,
     prompt: Arc<[u32]>,
     reference: Arc<[u32]>,
+    demonstration: Option<Arc<[u32]>>,
     solution: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -25,7 +26,13 @@ impl Problem {
         if prompt.is_empty() {
             return Err(Error::Empty("a problem's prompt"));
         }
-        Ok(Self { id, prompt: prompt.into(), reference: reference.into(), solution: None })
+        Ok(Self { id, prompt: prompt.into(), reference: reference.into(), demonstration: None, solution: None })
+    }
+
+    /// The same problem with token ids of a right answer that is worked out, beside a reference that holds its result alone: supervised steps teach it in
+    /// the place of the reference, and verifiers do not read it.
+    pub fn with_demonstration(self, demonstration: Vec<u32>) -> Self {
+        Self { demonstration: Some(demonstration.into()), ..self }
     }
 
     /// The same problem, which carries its reference in the form in which its verifier wants it: read once, when the problem is made, and not again for
@@ -52,6 +59,11 @@ impl Problem {
     /// Token ids of a right answer, private to verifiers and to supervised warm starts.
     pub fn reference(&self) -> &[u32] {
         &self.reference
+    }
+
+    /// Token ids of the answer that supervised steps teach: [`Problem::with_demonstration`]'s, or else the reference.
+    pub fn demonstration(&self) -> &[u32] {
+        self.demonstration.as_deref().unwrap_or(&self.reference)
     }
 
     /// What [`Problem::with_solution`] gave it, where that is of this type.
@@ -182,6 +194,15 @@ mod tests {
         let renamed = carrying.clone().with_id(8);
         assert_eq!((renamed.id(), renamed.solution::<f64>()), (8, Some(&0.5)));
         assert!(carrying == plain && renamed != plain);
+    }
+
+    #[test]
+    fn what_is_taught_is_the_reference_unless_it_is_worked_out() {
+        let plain = Problem::new(7, alloc::vec![1], alloc::vec![2]).unwrap();
+        let worked = plain.clone().with_demonstration(alloc::vec![3, 2]);
+        assert_eq!((plain.demonstration(), worked.demonstration(), worked.reference()), (&[2][..], &[3, 2][..], &[2][..]));
+        // Verifiers see nothing of it.
+        assert_eq!(worked, plain);
     }
 
     #[test]

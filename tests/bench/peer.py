@@ -6,10 +6,13 @@ Two peers:
   transformers  LlamaForCausalLM or Qwen2ForCausalLM: `generate` for each attempt on the whole conversation, then the step of common RL trainers:
                 log-probabilities of the policy before the update, those of the reference, a clipped update with the K3 estimate of KL
 
-Prints one JSON object in the form of `palinode bench --json`. Needs torch; the second peer needs transformers.
+With adapters (`--lora-rank`; by PEFT in the second peer) all else is frozen, and the reference is the same model with its adapters switched off.
+
+Prints one JSON object in the form of `palinode bench --json`. Needs torch; the second peer needs transformers, and peft for adapters.
 """
 
 import argparse
+import contextlib
 import json
 import resource
 import statistics
@@ -25,6 +28,8 @@ BETA = 0.01
 PRESETS = {
     "ledger": dict(vocabulary=13, width=96, layers=2, heads=4, inner=256, prompt=8, answer=8, micro_batch=64),
     "small": dict(vocabulary=4096, width=256, layers=6, heads=8, inner=688, prompt=66, answer=94, micro_batch=8),
+    "smollm2-135m": dict(vocabulary=49152, width=576, layers=30, heads=9, kv_heads=3, inner=1536, base=1e5, epsilon=1e-5, tied=True,
+                         prompt=63, revision=32, answer=32, micro_batch=8),
     "qwen2-0.5b": dict(vocabulary=151936, width=896, layers=24, heads=14, kv_heads=2, inner=4864, base=1e6, tied=True, bias=True,
                        prompt=66, answer=94, micro_batch=8),
 }
@@ -33,12 +38,43 @@ DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 
 
 class Norm(nn.Module):
-    def __init__(self, width):
+    def __init__(self, p):
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
+        self.weight, self.epsilon = nn.Parameter(torch.ones(p["width"])), epsilon(p)
 
     def forward(self, x):
-        return F.rms_norm(x, x.shape[-1:], self.weight, 1e-6)
+        return F.rms_norm(x, x.shape[-1:], self.weight, self.epsilon)
+
+
+class Projections(nn.Module):
+    """Matrices with the same input as one, each with an adapter of its own."""
+
+    off = False
+
+    def __init__(self, p, inputs, outputs, bias=False):
+        super().__init__()
+        self.base = nn.Linear(inputs, sum(outputs), bias=bias)
+        self.rank = rank = p.get("rank")
+        if rank:
+            self.base.requires_grad_(False)
+            self.a = nn.Parameter(torch.randn(len(outputs) * rank, inputs) * inputs**-0.5)
+            self.b = nn.ParameterList(torch.zeros(n, rank) for n in outputs)
+
+    def forward(self, x):
+        y = self.base(x)
+        if not self.rank or Projections.off:
+            return y
+        inner = F.linear(x, 2 * self.a).split(self.rank, -1)
+        return y + torch.cat([F.linear(h, b) for h, b in zip(inner, self.b)], -1)
+
+
+@contextlib.contextmanager
+def adapters_off():
+    Projections.off = True
+    try:
+        yield
+    finally:
+        Projections.off = False
 
 
 class Block(nn.Module):
@@ -46,11 +82,11 @@ class Block(nn.Module):
         super().__init__()
         width, inner = p["width"], p["inner"]
         self.heads, self.kv_heads, self.head = p["heads"], kv_heads(p), width // p["heads"]
-        self.norm_1, self.norm_2 = Norm(width), Norm(width)
-        self.qkv = nn.Linear(width, (self.heads + 2 * self.kv_heads) * self.head, bias=p.get("bias", False))
-        self.out = nn.Linear(width, width, bias=False)
-        self.gate_up = nn.Linear(width, 2 * inner, bias=False)
-        self.down = nn.Linear(inner, width, bias=False)
+        self.norm_1, self.norm_2 = Norm(p), Norm(p)
+        self.qkv = Projections(p, width, [n * self.head for n in (self.heads, self.kv_heads, self.kv_heads)], p.get("bias", False))
+        self.out = Projections(p, width, [width])
+        self.gate_up = Projections(p, width, [inner, inner])
+        self.down = Projections(p, inner, [width])
 
     def forward(self, x, rotation, cache=None, at=0):
         rows, new, width = x.shape
@@ -72,6 +108,10 @@ def kv_heads(p):
     return p.get("kv_heads", p["heads"])
 
 
+def epsilon(p):
+    return p.get("epsilon", 1e-6)
+
+
 def rotate(x, rotation):
     cos, sin = rotation
     first, second = x.chunk(2, -1)
@@ -83,7 +123,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(p["vocabulary"], p["width"])
         self.blocks = nn.ModuleList(Block(p) for _ in range(p["layers"]))
-        self.norm = Norm(p["width"])
+        self.norm = Norm(p)
         self.output = nn.Linear(p["width"], p["vocabulary"], bias=False)
         if p.get("tied"):
             self.output.weight = self.embedding.weight
@@ -91,6 +131,9 @@ class Decoder(nn.Module):
         angles = torch.arange(context)[:, None] * p.get("base", 1e4) ** (-torch.arange(half) / half)
         self.register_buffer("cos", angles.cos())
         self.register_buffer("sin", angles.sin())
+        if p.get("rank"):
+            for plain in (self.embedding, self.output, *(module for module in self.modules() if isinstance(module, Norm))):
+                plain.requires_grad_(False)
 
     def states(self, tokens, cache=None, at=0):
         rotation = self.cos[at : at + tokens.shape[1]], self.sin[at : at + tokens.shape[1]]
@@ -104,9 +147,14 @@ class Decoder(nn.Module):
 
 
 def layout(p):
-    """Columns of prompt, first answer, revision token and second answer."""
-    first = p["prompt"] + 1
-    return first, first + p["answer"], first + p["answer"] + 1, first + 2 * p["answer"] + 1
+    """Ends of prompt, first answer, revision instruction and second answer."""
+    first, between = p["prompt"] + 1, p.get("revision", 1)
+    return first, first + p["answer"], first + p["answer"] + between, first + 2 * p["answer"] + between
+
+
+def revision(p, rows):
+    tokens = [*range(p.get("revision", 1) - 1), p["vocabulary"] + REVISE]
+    return torch.tensor(tokens).expand(rows, -1)
 
 
 def prompts(p, problems):
@@ -128,13 +176,13 @@ def rollout(model, p, asked):
         for kept, made in zip(cache, small):
             for a, b in zip(kept, made):
                 a[:, :, :first] = b.repeat_interleave(GROUP, 0)
-        ids, at, revise = [part.repeat_interleave(GROUP, 0)], first, torch.full((rows, 1), p["vocabulary"] + REVISE)
+        ids, at, revise = [part.repeat_interleave(GROUP, 0)], first, revision(p, rows)
         for attempt in range(2):
             if attempt:
                 # The last token of the first answer has not been read yet.
                 states = model.states(torch.cat([ids[-1], revise], 1), cache, at)
                 ids.append(revise)
-                at += 2
+                at += 1 + revise.shape[1]
             for step in range(p["answer"]):
                 if step:
                     states = model.states(ids[-1], cache, at)
@@ -160,7 +208,7 @@ class Optimizer:
     """AdamW, on f32 copies of the weights where these are narrower."""
 
     def __init__(self, model):
-        self.weights = list(model.parameters())
+        self.weights = [weight for weight in model.parameters() if weight.requires_grad]
         narrow = self.weights[0].dtype != torch.float32
         self.copies = [weight.detach().float() for weight in self.weights] if narrow else None
         self.adam = torch.optim.AdamW(self.copies or self.weights, 3e-4, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
@@ -188,7 +236,7 @@ def update(model, optimizer, p, tokens, advantages, reference=None):
         logs, targets = log_probabilities(model, p, part)
         loss = -(gain.repeat_interleave(p["answer"], 1) * logs.gather(-1, targets[..., None])[..., 0]).sum()
         if reference is not None:
-            with torch.no_grad():
+            with torch.no_grad(), adapters_off():
                 frozen, _ = log_probabilities(reference, p, part)
             loss = loss + BETA * (logs.exp() * (logs - frozen)).sum()
         (loss / len(tokens)).backward()
@@ -208,11 +256,16 @@ def advantages_of(earned):
     return ((groups - groups.mean(1, keepdim=True)) * GROUP / (GROUP - 1)).view(-1, 2)
 
 
+def frozen_copy(model, into):
+    into.requires_grad_(False).load_state_dict(model.state_dict())
+    return into
+
+
 def by_hand(p, problems, repeat):
     torch.manual_seed(0)
     context = layout(p)[-1]
-    model, reference = (Decoder(p, context).to(p["dtype"]) for _ in range(2))
-    reference.requires_grad_(False).load_state_dict(model.state_dict())
+    model = Decoder(p, context).to(p["dtype"])
+    reference = model if p.get("rank") else frozen_copy(model, Decoder(p, context).to(p["dtype"]))
     optimizer = Optimizer(model)
     asked = prompts(p, problems)
     tokens = rollout(model, p, asked)
@@ -238,9 +291,15 @@ def through_transformers(p, problems, repeat):
     Config, Model = (Qwen2Config, Qwen2ForCausalLM) if p.get("bias") else (LlamaConfig, LlamaForCausalLM)
     config = Config(vocab_size=p["vocabulary"], hidden_size=p["width"], intermediate_size=p["inner"], num_hidden_layers=p["layers"],
                     num_attention_heads=p["heads"], num_key_value_heads=kv_heads(p), max_position_embeddings=context,
-                    tie_word_embeddings=p.get("tied", False), rms_norm_eps=1e-6, bos_token_id=None, eos_token_id=None, pad_token_id=0)
-    model, reference = (Model(config).to(p["dtype"]) for _ in range(2))
-    reference.requires_grad_(False).load_state_dict(model.state_dict())
+                    tie_word_embeddings=p.get("tied", False), rms_norm_eps=epsilon(p), bos_token_id=None, eos_token_id=None, pad_token_id=0)
+    model, plain = Model(config).to(p["dtype"]), contextlib.nullcontext
+    if p.get("rank"):
+        from peft import LoraConfig, get_peft_model
+
+        model = get_peft_model(model, LoraConfig(r=p["rank"], lora_alpha=2 * p["rank"], target_modules="all-linear", task_type="CAUSAL_LM"))
+        reference, plain = model, model.disable_adapter
+    else:
+        reference = frozen_copy(model, Model(config).to(p["dtype"]))
     optimizer = Optimizer(model)
     asked = prompts(p, problems)
 
@@ -249,7 +308,7 @@ def through_transformers(p, problems, repeat):
         played = asked.repeat_interleave(GROUP, 0)
         for attempt in range(2):
             if attempt:
-                played = torch.cat([played, torch.full((len(played), 1), p["vocabulary"] + REVISE)], 1)
+                played = torch.cat([played, revision(p, len(played))], 1)
             played = model.generate(played, attention_mask=torch.ones_like(played), do_sample=True, top_k=0, top_p=1.0,
                                     max_new_tokens=p["answer"], min_new_tokens=p["answer"])
         return played
@@ -267,7 +326,9 @@ def through_transformers(p, problems, repeat):
             old = logs.detach()
             if with_reference:
                 with torch.no_grad():
-                    old, frozen = logs_of(model, part), logs_of(reference, part)
+                    old = logs_of(model, part)
+                    with plain():
+                        frozen = logs_of(reference, part)
             ratio = (logs - old).exp()
             loss = -torch.minimum(ratio * gain, ratio.clamp(0.8, 1.2) * gain).sum()
             if with_reference:
@@ -292,7 +353,7 @@ def through_transformers(p, problems, repeat):
 
 def report(p, model, tokens, repeat, works):
     written, everything = 2 * p["answer"] * len(tokens), tokens.numel()
-    found = {"parameters": sum(x.numel() for x in model.parameters()), "episodes": len(tokens),
+    found = {"parameters": sum(x.numel() for x in model.parameters()), "trained": sum(x.numel() for x in model.parameters() if x.requires_grad), "episodes": len(tokens),
              "tokens": [2 * p["answer"], tokens.shape[1]]}
     # A GPU goes on after its work was handed to it.
     wait = torch.cuda.synchronize if tokens.is_cuda else lambda: None
@@ -324,13 +385,14 @@ def main():
     parser.add_argument("--decode-batch", type=int, default=256, help="episodes decoded together, by hand")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=DTYPES, default="f32")
+    parser.add_argument("--lora-rank", type=int, help="train adapters of this rank on all projections, and nothing else")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.set_default_device(options.device)
     peer = by_hand if options.peer == "torch" else through_transformers
     measured = []
     for name in options.preset or USUAL:
-        preset = PRESETS[name] | {"decode_batch": options.decode_batch, "dtype": DTYPES[options.dtype]}
+        preset = PRESETS[name] | {"decode_batch": options.decode_batch, "dtype": DTYPES[options.dtype], "rank": options.lora_rank}
         preset["micro_batch"] = options.micro_batch or preset["micro_batch"]
         found = peer(preset, options.episodes // GROUP, options.repeat)
         measured.append({"preset": name, **found})

@@ -4,30 +4,22 @@
 //!
 //! `cargo run --release --bin scaling`
 
-use std::{error::Error, time::Instant};
+mod play;
 
-use burn_optim::GradientsParams;
+use std::time::Instant;
+
 use palinode::{
     core::{
-        batch::TokenBatch,
-        kl::Divergence,
-        objective,
-        policy::Decode,
         rng::{RandomKey, Stream},
-        rollout::{RolloutConfig, rollout},
+        rollout::RolloutConfig,
         sampling::Sampling,
-        scoring::Scoring,
-        task::Problem,
-        trajectory::{Group, Trajectory},
         turns::{AnswerLimit, Turns},
-        verifier::{Verdict, Verifier},
     },
     device,
     lm::{Decoder, DecoderConfig},
-    train::gradient::chunked::differentiate,
 };
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use self::play::{Result, gradient, problems, sample};
 
 /// One size of each kind.
 #[derive(Clone, Copy)]
@@ -97,8 +89,7 @@ fn measure(sizes: Sizes) -> Result<[f64; 2]> {
     )?;
     let shape = DecoderConfig::small(sizes.vocabulary, sizes.width, 2, 4, config.capacity(sizes.prompt));
     let model = Decoder::new(&shape, 1, &device)?;
-    let problem = |id: usize| Problem::new(id as u32, (0..sizes.prompt).map(|i| (i * 7 % 64) as u32).collect(), vec![0]);
-    let problems: Vec<Problem> = (0..sizes.problems).map(problem).collect::<std::result::Result<_, _>>()?;
+    let problems = problems(sizes.problems, sizes.prompt)?;
     let trained = burn::module::Module::train(model.clone());
     let mut best = [f64::INFINITY; 2];
     for round in 0..5 {
@@ -108,37 +99,9 @@ fn measure(sizes: Sizes) -> Result<[f64; 2]> {
         best[0] = best[0].min(begun.elapsed().as_secs_f64() * 1e3);
         let begun = Instant::now();
         for group in groups.chunks((32 / sizes.group).max(1)) {
-            update(&trained, group)?;
+            gradient(&trained, group)?;
         }
         best[1] = best[1].min(begun.elapsed().as_secs_f64() * 1e3);
     }
     Ok(best)
-}
-
-/// As `palinode train` does, 32 episodes at a time.
-fn sample<D: Decode>(model: &D, problems: &[Problem], config: &RolloutConfig, key: RandomKey) -> Result<Vec<Group>> {
-    let together = (32 / config.samples()).max(1);
-    let parts = problems.chunks(together).map(|problems| rollout(model, &Anything, problems, config, key));
-    Ok(parts.collect::<std::result::Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-}
-
-fn update(model: &Decoder, groups: &[Group]) -> Result<GradientsParams> {
-    let device = device::open("flex")?.device;
-    let episodes: Vec<&Trajectory> = groups.iter().flat_map(Group::trajectories).collect();
-    let batch = TokenBatch::new(&episodes, &device)?;
-    let ones = batch.spread(&vec![1.0; batch.episodes() * batch.attempts()])?;
-    let reference = Some((model, Divergence::Reverse));
-    let (slope, _) = differentiate(model, reference, &batch, &Scoring::default(), |scores, tokens| {
-        let weights = ones.clone().slice([tokens]);
-        objective::loss(scores, weights.clone(), weights, episodes.len())
-    });
-    Ok(slope.gradients)
-}
-
-struct Anything;
-
-impl Verifier for Anything {
-    fn verify(&self, _: &Problem, _: &[u32]) -> Verdict {
-        Verdict::Wrong
-    }
 }

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = std::env::args().nth(1).ok_or("usage: saved DIR")?;
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
     let device = palinode_flex::device();
-    for name in ["llama2", "smollm2", "mistral", "qwen2", "qwen3", "gemma2"] {
+    for name in ["llama2", "smollm2", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "smollm3", "olmo2", "olmo3"] {
         let folder = Folder::open(&models.join(name), &device)?;
         let config = LoraConfig::on_all(3);
         let mut adapters: Vec<Adapter> = folder.load(&device)?.with_adapters(&config, 5)?.adapters();

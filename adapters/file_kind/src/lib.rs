@@ -139,7 +139,7 @@ impl FileKind {
             Self::Parquet => "a Parquet file",
             Self::Arrow => "an Arrow file",
             Self::Safetensors => "a safetensors file, which holds weights",
-            Self::Gguf => "a GGUF file, which holds weights for llama.cpp",
+            Self::Gguf => "a GGUF file, which holds a model for llama.cpp",
             Self::Pickle => "a Python pickle",
             Self::PyTorch => "a file of PyTorch, which is a pickle",
             Self::Numpy => "a NumPy array",
@@ -172,7 +172,7 @@ impl FileKind {
                 "save it as JSONL or Parquet, for instance with `Dataset.from_file(FILE).to_parquet(...)` of Python's `datasets`"
             }
             Self::Safetensors => "give the folder that it lies in as a model",
-            Self::Gguf => "take the folder in Hugging Face layout that it was made of",
+            Self::Gguf => "give the file itself as a model",
             Self::Pickle | Self::PyTorch => {
                 "reading one can run code, so save what it holds in another format: weights as safetensors, rows as JSONL"
             }

@@ -160,7 +160,7 @@ fn taken<'a>(family: &str, declared: Option<&'a str>, bytes: bool) -> Option<&'a
         (_, Some("LlamaTokenizer")) if bytes => None,
         (_, Some(name)) => Some(name),
         ("qwen3", None) => Some("Qwen2Tokenizer"),
-        ("gemma2", None) => Some("GemmaTokenizer"),
+        ("gemma2" | "gemma3_text", None) => Some("GemmaTokenizer"),
         (_, None) => None,
     }
 }

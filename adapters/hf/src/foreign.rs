@@ -183,7 +183,7 @@ fn without_config(path: &Path, names: &[String]) -> String {
             .into();
     }
     if let Some(name) = names.iter().find(|name| ending(name) == "gguf") {
-        return format!("holds no config.json, but {name}, weights for llama.cpp: {}", FileKind::Gguf.remedy());
+        return format!("holds no config.json, but {name}, a model for llama.cpp: give that file, {}", path.join(name).display());
     }
     if has("tokenizer.json") || has("tokenizer_config.json") || has("tokenizer.model") {
         return "holds a tokenizer, and no model: config.json and its weights are missing".into();
@@ -234,10 +234,7 @@ fn other_weights(names: &[String]) -> String {
         return format!("holds its weights as {name} only, a pickle, whose reading can run code: {SAVE}");
     }
     if let Some(name) = with(&["gguf"]) {
-        return format!(
-            "holds its weights as {name} only, for llama.cpp: {}, or {SAVE} (`from_pretrained(FOLDER, gguf_file=...)`)",
-            FileKind::Gguf.remedy()
-        );
+        return format!("holds its weights as {name} only, for llama.cpp: give that file in the place of the folder");
     }
     if let Some(name) = with(&["h5", "keras", "msgpack", "ot"]) {
         return format!(

@@ -88,7 +88,7 @@ impl GgufModel {
                 shifted: architecture.shifts(&name),
             };
             if let Some(heads) = place.heads
-                && !tensor.shape()[0].is_multiple_of(2 * heads)
+                && !heads.checked_mul(2).is_some_and(|halves| tensor.shape()[0].is_multiple_of(halves))
             {
                 let reason = format!("has {} rows, expected an even number for each of {heads} heads", tensor.shape()[0]);
                 return Err(refuse(&file, tensor.name(), reason));

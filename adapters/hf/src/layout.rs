@@ -63,6 +63,7 @@ pub(crate) fn pieces(config: &DecoderConfig, parameter: &Parameter) -> Pieces {
         "attention.key_norm" => whole(at("self_attn.k_norm"), false),
         "attention_norm" => whole(at("input_layernorm"), false),
         "after_attention_norm" => whole(at("post_attention_layernorm"), false),
+        // Where there is a norm after attention, that one has the name.
         "mlp_norm" if config.post_norms => whole(at("pre_feedforward_layernorm"), false),
         "mlp_norm" => whole(at("post_attention_layernorm"), false),
         "after_mlp_norm" => whole(at("post_feedforward_layernorm"), false),

@@ -6,7 +6,8 @@
 //!
 //! [`Folder::open`] reads `config.json` and the headers of all weights files and compares them, before anything is allocated;
 //! [`Folder::load`] makes a [`palinode_lm::Decoder`]; [`Folder::save`] writes a trained one as a folder that `transformers` loads, with the original
-//! names and types. Families: Llama 2 and 3 (SmolLM2 is one), Mistral, Qwen 2, 2.5 and 3, Gemma 2. What is not supported is refused by name.
+//! names and types. Families: Llama 2 and 3 (SmolLM2 is one), Mistral, Qwen 2, 2.5 and 3, Gemma 2 and 3 (text), SmolLM3,
+//! OLMo 2 and 3. What is not supported is refused by name.
 //!
 //! Everything in a folder is untrusted: sizes are checked against the files before memory is asked for, paths stay inside the folder, and
 //! weights that are not finite are refused.
@@ -55,7 +56,6 @@ pub use chat::{Chat, ChatConfig};
 pub use error::HfError;
 pub use folder::Folder;
 pub use gguf::header_length;
-pub use palinode_gguf::Kind;
 pub use rounding::{Rounding, RoundingLoss};
 pub use template::{Template, Variables};
 pub use tokenizer::FolderTokenizer;

@@ -2,14 +2,20 @@
 
 use std::path::Path;
 
-use palinode_lm::{Activation, DecoderConfig, RopeScaling};
+use palinode_lm::{Activation, DecoderConfig, LayerRope};
 use safetensors::Dtype;
 use serde_json::Value;
 
 use crate::{error::HfError, fields::Fields};
 
+mod layers;
+mod rope;
+
+use layers::{Layers, layers};
+use rope::{Ropes, ropes};
+
 /// The families that are supported, by their `model_type`.
-pub const FAMILIES: [&str; 5] = ["llama", "mistral", "qwen2", "qwen3", "gemma2"];
+pub const FAMILIES: [&str; 9] = ["llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "smollm3", "olmo2", "olmo3"];
 
 /// What `config.json` says.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +38,10 @@ pub struct Spec {
 pub fn parse(text: &str, path: &Path) -> Result<Spec, HfError> {
     let fields = Fields::parse(text, path)?;
     let family = fields.text("model_type")?.ok_or_else(|| fields.wrong("model_type", "is missing"))?;
+    if family == "gemma3" {
+        let what = "model_type \"gemma3\", a model of texts and pictures,".into();
+        return Err(fields.unsupported(what, &[TEXT_OF_GEMMA]));
+    }
     if !FAMILIES.contains(&family) {
         return Err(fields.unsupported(format!("model_type \"{family}\""), &FAMILIES));
     }
@@ -67,63 +77,97 @@ fn end_tokens_of(fields: &Fields<'_>, vocabulary: usize) -> Result<Vec<u32>, HfE
     fields.ids_below("eos_token_id", vocabulary)
 }
 
+/// How the text model of a larger one becomes a folder of its own.
+const TEXT_OF_GEMMA: &str = "\"gemma3_text\": where `model` is the one of texts and pictures in transformers, give `text = \
+    Gemma3ForCausalLM(model.config.text_config)` its weights, `text.model.load_state_dict(model.model.language_model.state_dict())`, and save that with \
+    `text.save_pretrained(FOLDER)`, the tokenizer beside it";
+
 /// What the families share, and where they differ. Defaults are those of transformers' configuration classes.
 fn decoder(family: &str, fields: &Fields<'_>) -> Result<DecoderConfig, HfError> {
-    let gemma = family == "gemma2";
+    let (gemma, olmo) = (matches!(family, "gemma2" | "gemma3_text"), matches!(family, "olmo2" | "olmo3"));
     let size = |name: &str| fields.size(name)?.ok_or_else(|| fields.wrong(name, "is missing"));
-    let (width, layers, heads) = (size("hidden_size")?, size("num_hidden_layers")?, size("num_attention_heads")?);
+    let (width, count, heads) = (size("hidden_size")?, size("num_hidden_layers")?, size("num_attention_heads")?);
     let context = fields.size("max_position_embeddings")?.unwrap_or(match family {
-        "llama" => 2048,
+        "llama" | "olmo2" | "olmo3" => 2048,
         "gemma2" => 8192,
-        "mistral" => 4096 * 32,
+        "mistral" | "gemma3_text" => 4096 * 32,
         _ => 32_768,
     });
     let head_width = fields.size("head_dim")?.or(match family {
         "qwen3" => Some(128),
-        "gemma2" => Some(256),
+        "gemma2" | "gemma3_text" => Some(256),
         _ => None,
     });
     let attention_bias = fields.flag("attention_bias")?.unwrap_or(false);
-    let (rope_base, rope_scaling) = rope(fields, context)?;
-    // Gemma 2 writes each of these only where it differs from its default.
-    let capped = |name: &str, default: f64| if gemma { fields.number_or(name, Some(default)) } else { Ok(None) };
+    let Ropes { global, local } = ropes(family, fields, context)?;
+    let Layers { windows, ropes } = layers(family, count, fields, local.is_some())?;
+    let [attention_cap, logit_cap] = caps(family, fields)?;
     let query_scalar = if gemma { fields.number_or("query_pre_attn_scalar", Some(256.0))? } else { None };
     Ok(DecoderConfig {
         vocabulary: size("vocab_size")?,
         width,
-        layers,
+        layers: count,
         heads,
         kv_heads: fields.size("num_key_value_heads")?.unwrap_or(match family {
-            "gemma2" => 4,
+            "gemma2" | "gemma3_text" => 4,
             "mistral" => 8,
+            "smollm3" if !fields.all().contains_key("num_key_value_heads") => 4,
             _ => heads,
         }),
         head_width,
         feed_forward: size("intermediate_size")?,
         context,
-        rope_base,
-        rope_scaling,
-        norm_epsilon: fields.number("rms_norm_eps")?.unwrap_or(1e-6),
-        tied: fields.flag("tie_word_embeddings")?.unwrap_or(gemma),
+        rope_base: global.base,
+        rope_scaling: global.scaling,
+        local_rope: local.filter(|_| ropes.contains(&LayerRope::Local)),
+        layer_ropes: ropes,
+        norm_epsilon: fields.number("rms_norm_eps")?.unwrap_or(if olmo { 1e-5 } else { 1e-6 }),
+        tied: fields.flag("tie_word_embeddings")?.unwrap_or(gemma || family == "smollm3"),
         activation: activation(family, fields)?,
         qkv_bias: family == "qwen2" || (family != "mistral" && attention_bias),
         output_bias: !matches!(family, "qwen2" | "mistral") && attention_bias,
-        mlp_bias: family == "llama" && fields.flag("mlp_bias")?.unwrap_or(false),
-        qk_norm: family == "qwen3",
-        post_norms: gemma,
+        mlp_bias: matches!(family, "llama" | "smollm3") && fields.flag("mlp_bias")?.unwrap_or(false),
+        qk_norm: olmo || matches!(family, "qwen3" | "gemma3_text"),
+        wide_qk_norm: olmo,
+        pre_norms: !olmo,
+        post_norms: gemma || olmo,
         norm_offset: gemma,
         embedding_scale: gemma.then(|| (width as f64).sqrt()),
         attention_scale: query_scalar.map(|scalar| scalar.sqrt().recip()),
-        attention_cap: capped("attn_logit_softcapping", 50.0)?,
-        logit_cap: capped("final_logit_softcapping", 30.0)?,
-        windows: windows(family, layers, fields)?,
+        attention_cap,
+        logit_cap,
+        windows,
     })
+}
+
+/// Soft caps of attention's scores and of logits.
+fn caps(family: &str, fields: &Fields<'_>) -> Result<[Option<f64>; 2], HfError> {
+    let [attention, logit] = ["attn_logit_softcapping", "final_logit_softcapping"];
+    match family {
+        // Gemma 2 writes each of these only where it differs from its default.
+        "gemma2" => Ok([fields.number_or(attention, Some(50.0))?, fields.number_or(logit, Some(30.0))?]),
+        "gemma3_text" => {
+            if fields.number(attention)?.is_some() {
+                let what = format!("{attention} in a gemma3_text");
+                return Err(fields.unsupported(
+                    what,
+                    &["null, as in all published ones: transformers 5.24 reads another value and does not use it"],
+                ));
+            }
+            if fields.flag("use_bidirectional_attention")?.unwrap_or(false) {
+                let what = "use_bidirectional_attention, with which a token sees those behind it,".into();
+                return Err(fields.unsupported(what, &["models that write one token after another"]));
+            }
+            Ok([None, fields.number(logit)?])
+        }
+        _ => Ok([None, None]),
+    }
 }
 
 fn activation(family: &str, fields: &Fields<'_>) -> Result<Activation, HfError> {
     let (name, default) = match family {
-        "gemma2" if fields.value("hidden_activation").is_some() => ("hidden_activation", "gelu_pytorch_tanh"),
-        "gemma2" => ("hidden_act", "gelu_pytorch_tanh"),
+        "gemma2" if fields.value("hidden_activation").is_none() => ("hidden_act", "gelu_pytorch_tanh"),
+        "gemma2" | "gemma3_text" => ("hidden_activation", "gelu_pytorch_tanh"),
         _ => ("hidden_act", "silu"),
     };
     match fields.text(name)?.unwrap_or(default) {
@@ -131,75 +175,6 @@ fn activation(family: &str, fields: &Fields<'_>) -> Result<Activation, HfError> 
         "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
         other => Err(fields.unsupported(format!("{name} \"{other}\""), &["silu", "gelu_pytorch_tanh"])),
     }
-}
-
-/// The tokens each layer looks back over.
-fn windows(family: &str, layers: usize, fields: &Fields<'_>) -> Result<Vec<Option<usize>>, HfError> {
-    // A list of `layer_types` is only believed when it is as long as there are layers; `config.check` bounds their number.
-    let listed = match fields.value("layer_types") {
-        Some(Value::Array(types)) if types.len() == layers && family != "mistral" => Some(types),
-        Some(Value::Array(types)) if types.len() != layers => {
-            return Err(fields.wrong("layer_types", &format!("lists {} layers, and there are {layers}", types.len())));
-        }
-        _ => None,
-    };
-    let window = match family {
-        "mistral" | "gemma2" => fields.size_or("sliding_window", Some(4096))?,
-        "qwen2" | "qwen3" if fields.flag("use_sliding_window")?.unwrap_or(false) => {
-            fields.size_or("sliding_window", Some(4096))?
-        }
-        _ => None,
-    };
-    let first = fields.size("max_window_layers")?.unwrap_or(28);
-    let slides = |layer: usize| match (listed, family) {
-        (Some(types), _) => types[layer] == "sliding_attention",
-        (None, "mistral") => true,
-        (None, "gemma2") => layer.is_multiple_of(2),
-        (None, _) => layer >= first,
-    };
-    if window.is_none() || layers > 1 << 10 {
-        return Ok(Vec::new());
-    }
-    Ok((0..layers).map(|layer| window.filter(|_| slides(layer))).collect())
-}
-
-/// The base of the rotary frequencies, and their scaling.
-fn rope(fields: &Fields<'_>, context: usize) -> Result<(f64, RopeScaling), HfError> {
-    let (nested, name) = match (fields.nested("rope_parameters")?, fields.nested("rope_scaling")?) {
-        (Some(parameters), _) => (Some(parameters), "rope_parameters"),
-        (None, scaling) => (scaling, "rope_scaling"),
-    };
-    let base = match &nested {
-        Some(nested) => nested.number("rope_theta")?,
-        None => None,
-    };
-    let base = base.map_or_else(|| fields.number("rope_theta"), |base| Ok(Some(base)))?.unwrap_or(10_000.0);
-    for holder in nested.iter().chain([fields]) {
-        if holder.number("partial_rotary_factor")?.is_some_and(|factor| factor != 1.0) {
-            return Err(fields.unsupported("partial_rotary_factor".into(), &["rotation of whole heads"]));
-        }
-    }
-    let Some(nested) = nested else { return Ok((base, RopeScaling::None)) };
-    let kind = match nested.text("rope_type")? {
-        Some(kind) => kind,
-        None => nested.text("type")?.unwrap_or("default"),
-    };
-    let needed = |field: &str| nested.number(field)?.ok_or_else(|| nested.wrong(field, &format!("is missing in {name}")));
-    let scaling = match kind {
-        // Within the trained context, dynamic scaling leaves frequencies as they are; longer contexts are refused.
-        "default" | "dynamic" => RopeScaling::None,
-        "linear" => RopeScaling::Linear { factor: needed("factor")? },
-        "llama3" => RopeScaling::Llama3 {
-            factor: needed("factor")?,
-            low: needed("low_freq_factor")?,
-            high: needed("high_freq_factor")?,
-            original_context: nested.size("original_max_position_embeddings")?.unwrap_or(context),
-        },
-        other => {
-            return Err(fields.unsupported(format!("rope type \"{other}\""), &["default", "linear", "dynamic", "llama3"]));
-        }
-    };
-    Ok((base, scaling))
 }
 
 fn dtype(fields: &Fields<'_>) -> Result<Option<Dtype>, HfError> {

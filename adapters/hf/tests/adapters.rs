@@ -8,7 +8,7 @@ use std::{
 use burn::tensor::{Int, Tensor, TensorData};
 use palinode_core::{logprob::log_distribution, policy::Policy};
 use palinode_hf::{Folder, save_adapters};
-use palinode_lm::{Adapter, Decoder, LoraConfig, LoraTarget};
+use palinode_lm::{Adapter, Decoder, LoraConfig, LoraLayers, LoraTarget};
 
 fn tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
@@ -44,12 +44,15 @@ fn trained(config: &LoraConfig) -> Decoder {
 #[test]
 fn adapters_go_out_and_come_back() {
     let targets = vec![LoraTarget::QProj, LoraTarget::VProj, LoraTarget::DownProj];
-    for config in [LoraConfig::on_all(3), LoraConfig { rank: 2, alpha: 5.0, dropout: 0.125, targets }] {
+    let some = LoraConfig { alpha: 5.0, dropout: 0.125, targets, ..LoraConfig::on_all(2) };
+    let last = LoraConfig { layers: LoraLayers::Last(1), ..some.clone() };
+    for config in [LoraConfig::on_all(3), some, last] {
+        let modules = config.layers.numbers(2).unwrap().len() * config.targets.len();
         let (out, model) = (tempfile::tempdir().unwrap(), trained(&config));
         save_adapters(&model, &config, "qwen2", out.path()).unwrap();
         let read = base().with_adapter(out.path(), &palinode_flex::device()).unwrap();
         let adaptation = read.adaptation().unwrap();
-        assert_eq!((adaptation.modules(), adaptation.ranks()), (2 * config.targets.len(), Some([config.rank; 2])));
+        assert_eq!((adaptation.modules(), adaptation.ranks()), (modules, Some([config.rank; 2])));
         let again = read.load(&palinode_flex::device()).unwrap();
         assert_eq!(scores(&again), scores(&model));
 
@@ -61,7 +64,7 @@ fn adapters_go_out_and_come_back() {
         let folder = Folder::open(&out.path().join("merged"), &palinode_flex::device()).unwrap();
         let rounded = folder.load(&palinode_flex::device()).unwrap();
         assert!(gap(&scores(&rounded), &scores(&model)) < 0.02, "{}", gap(&scores(&rounded), &scores(&model)));
-        assert_eq!(rounding.tensors.len(), 2 * config.targets.len());
+        assert_eq!(rounding.tensors.len(), modules);
         let (share, worst) = (rounding.share().unwrap(), rounding.worst().unwrap());
         assert!(0.0 < share && share <= worst.share() && worst.share() < 0.01 && worst.largest < 1e-3, "{worst:?}");
         // Against the base itself nothing is added, and nothing lost.

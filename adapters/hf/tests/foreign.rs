@@ -52,7 +52,7 @@ fn weights_of_another_format() {
         ("pytorch_model-00001-of-00002.bin", &["a pickle", safe]),
         ("consolidated.00.pth", &["a pickle", safe]),
         ("weights.pt", &["a pickle"]),
-        ("model-Q4_K_M.gguf", &["llama.cpp", "gguf_file", safe]),
+        ("model-Q4_K_M.gguf", &["llama.cpp", "give that file"]),
         ("tf_model.h5", &["TensorFlow", "from_tf=True", safe]),
         ("flax_model.msgpack", &["Flax", "from_flax=True"]),
         ("model.onnx", &["the folder that was exported"]),
@@ -146,7 +146,8 @@ fn a_file_where_a_folder_is_meant() {
     let weights = fixture("llama2-adapter/adapter_model.safetensors");
     says(&adapter(&weights), &["is a file; an adapter is a folder", "llama2-adapter"]);
     let folder = folder(&[("m.gguf", b"GGUF\x03\0\0\0"), ("m.bin", b"\x80\x02}q\0."), ("m.tar.gz", b"\x1f\x8b\x08\0")]);
-    says(&model(&folder.path().join("m.gguf")), &["a GGUF file"]);
+    says(&model(&folder.path().join("m.gguf")), &["the number of tensors needs 8 bytes at byte 8", "was it cut off?"]);
+    says(&adapter(&folder.path().join("m.gguf")), &["a GGUF file", "give the file itself as a model; an adapter is a folder"]);
     says(&model(&folder.path().join("m.bin")), &["PyTorch", "safe_serialization=True"]);
     says(&model(&folder.path().join("m.tar.gz")), &["gunzip", "a model is a folder"]);
     says(&model(&folder.path().join("none")), &["none: no such folder"]);
@@ -183,7 +184,7 @@ fn folders_above_the_one_that_is_meant() {
     says(&model(run.path()), &["a run of palinode: give its model, ", "model"]);
     says(&model(folder(&[("tokenizer.json", b"{}")]).path()), &["a tokenizer, and no model"]);
     says(&model(folder(&[("params.json", b"{}"), ("consolidated.00.pth", b"")]).path()), &["its maker's own layout"]);
-    says(&model(folder(&[("a.gguf", b"")]).path()), &["holds no config.json, but a.gguf"]);
+    says(&model(folder(&[("a.gguf", b"")]).path()), &["holds no config.json, but a.gguf", "give that file, "]);
     says(&model(folder(&[("model_index.json", b"{}")]).path()), &["diffusers"]);
     says(&model(folder(&[]).path()), &["config.json is missing"]);
 }

@@ -164,13 +164,31 @@ fn configurations_that_make_no_model() {
         ("max_position_embeddings", json!(u64::MAX), &["context must be within"]),
         ("rms_norm_eps", json!(-1.0), &["norm_epsilon must be a positive number"]),
         ("dtype", json!("int8"), &["dtype \"int8\""]),
-        ("rope_parameters", json!({"rope_type": "yarn", "factor": 2.0}), &["rope type \"yarn\"", "llama3"]),
+        ("rope_parameters", json!({"rope_type": "longrope", "factor": 2.0}), &["rope type \"longrope\"", "llama3", "yarn"]),
+        ("rope_parameters", json!({"rope_type": "yarn"}), &["`factor` is missing in rope_parameters"]),
+        ("rope_parameters", json!({"rope_type": "yarn", "factor": -1}), &["factor must be a positive number"]),
+        ("rope_parameters", json!({"rope_type": "yarn", "factor": 2, "beta_fast": 1, "beta_slow": 2}), &["high − low must be"]),
+        ("rope_parameters", json!({"rope_type": "yarn", "factor": 2, "rope_theta": 1}), &["rope_base must be"]),
+        ("rope_parameters", json!({"rope_type": "yarn", "factor": 2, "truncate": false}), &["truncate = false"]),
+        ("rope_parameters", json!({"rope_type": "yarn", "factor": 2, "mscale": 1}), &["mscale of rope type \"yarn\""]),
+        (
+            "rope_parameters",
+            json!({"full_attention": {"rope_theta": 1.0}}),
+            &["rope_parameters for each kind of layer in a llama"],
+        ),
         ("rope_parameters", json!({"rope_type": "linear"}), &["`factor` is missing in rope_parameters"]),
         ("rope_parameters", json!({"rope_type": "linear", "factor": 0}), &["factor must be a positive number"]),
         ("rope_parameters", json!({"partial_rotary_factor": 0.5}), &["partial_rotary_factor"]),
         ("rope_parameters", json!([1]), &["`rope_parameters` must be an object"]),
         ("eos_token_id", json!("end"), &["`eos_token_id` must be a token id"]),
         ("layer_types", json!(["full_attention"]), &["lists 1 layers, and there are 2"]),
+        ("layer_types", json!("full_attention"), &["`layer_types` must be a list"]),
+        (
+            "layer_types",
+            json!(["full_attention", "chunked_attention"]),
+            &["a layer of type \"chunked_attention\"", "sliding_attention"],
+        ),
+        ("model_type", json!("gemma3"), &["a model of texts and pictures", "gemma3_text", "model.language_model"]),
     ] {
         let folder = copy("llama2");
         edit(folder.path(), |config| config[field] = value);
@@ -185,6 +203,37 @@ fn configurations_that_make_no_model() {
     says(folder.path(), &["expected 1048576 at most"]);
     fs::write(folder.path().join("config.json"), [b'{', 0xff]).unwrap();
     says(folder.path(), &["not UTF-8"]);
+}
+
+/// What only some families have.
+#[test]
+fn configurations_that_make_no_model_of_a_family() {
+    for (family, field, value, parts) in [
+        ("gemma3", "attn_logit_softcapping", json!(50.0), &["attn_logit_softcapping in a gemma3_text", "does not use it"][..]),
+        ("gemma3", "use_bidirectional_attention", json!(true), &["use_bidirectional_attention"]),
+        ("gemma3", "rope_parameters", json!({"rope_theta": 1e6}), &["neither \"full_attention\" nor \"sliding_attention\""]),
+        ("gemma3", "rope_parameters", json!({"full_attention": 7}), &["`full_attention` must be an object"]),
+        ("gemma3", "rope_parameters", json!({"sliding_attention": {"rope_theta": 0}}), &["rope_base must be a positive number"]),
+        ("gemma3", "sliding_window", json!(0), &["windows must be at least 1"]),
+        ("smollm3", "no_rope_layers", json!([1, 1]), &["`no_rope_layers` lists 2 layers, and there are 5"]),
+        ("smollm3", "no_rope_layers", json!([1, 1, 2, 1, 1]), &["`no_rope_layers` must be a list of 0"]),
+        ("smollm3", "no_rope_layers", json!(4), &["`no_rope_layers` must be a list of 0"]),
+        ("olmo3", "rope_parameters", json!({"full_attention": {"rope_type": "su"}}), &["rope type \"su\""]),
+    ] {
+        let folder = copy(family);
+        edit(folder.path(), |config| config[field] = value);
+        says(folder.path(), parts);
+    }
+    for (family, without, field) in
+        [("gemma3", "layer_types", "sliding_window_pattern"), ("smollm3", "no_rope_layers", "no_rope_layer_interval")]
+    {
+        let folder = copy(family);
+        edit(folder.path(), |config| {
+            config[without] = json!(null);
+            config[field] = json!(0);
+        });
+        says(folder.path(), &[field, "must be at least 1"]);
+    }
 }
 
 /// A configuration may claim a long context; memory is asked for the positions in use.

@@ -6,6 +6,7 @@ mod conversations;
 mod earlier_turns;
 mod families;
 mod foreign;
+mod gguf;
 mod histories;
 mod hostile;
 mod jinja;

@@ -1,4 +1,4 @@
-//! One block: attention and a gated feed-forward, each after a norm (and, in some families, before another) and around a residual.
+//! One block: attention and a gated feed-forward, each after a norm, before one, or both, and around a residual.
 
 use crate::{
     attention::Attention,
@@ -17,7 +17,8 @@ use crate::{
 pub(crate) struct Block<'a> {
     pub(crate) shape: &'a Shape,
     pub(crate) window: Option<usize>,
-    pub(crate) rotary: Rotary<'a>,
+    /// What turns queries and keys, where something does.
+    pub(crate) rotary: Option<Rotary<'a>>,
     pub(crate) weights: &'a BlockParameters<&'a [f32]>,
     /// The same matrices, packed for few rows at a time.
     pub(crate) packed: Option<&'a PackedBlock>,
@@ -27,7 +28,8 @@ pub(crate) struct Block<'a> {
 pub(crate) struct BlockTape {
     /// The block's input.
     x: Buffer,
-    scales: Buffer,
+    /// The factors of the norm before attention, and before the feed-forward, where there are such norms.
+    scales: Option<Buffer>,
     heads: Option<HeadNorms>,
     /// Queries, keys and values, turned.
     projected: Buffer,
@@ -38,7 +40,7 @@ pub(crate) struct BlockTape {
     after_attention: Option<(Buffer, Buffer)>,
     /// Behind the first residual.
     middle: Buffer,
-    middle_scales: Buffer,
+    middle_scales: Option<Buffer>,
     gate_up: Buffer,
     after_mlp: Option<(Buffer, Buffer)>,
 }
@@ -58,7 +60,7 @@ pub(crate) struct HeadNorms {
 /// Queries, keys and values of some tokens, and what was found on the way.
 pub(crate) struct Projected {
     pub(crate) numbers: Buffer,
-    scales: Buffer,
+    scales: Option<Buffer>,
     heads: Option<HeadNorms>,
 }
 
@@ -127,19 +129,20 @@ impl Block<'_> {
         self.rotate(&mut d_projected, places.positions, -1.0);
         self.head_norms_back(&tape, &mut d_projected, gradients);
 
-        let norm = self.norm(self.weights.attention_norm);
-        let normed = norm.again(&tape.x, &tape.scales);
-        gradients.query_key_value.add_outer(&normed, &d_projected, width);
+        let norm = self.norm_of(self.weights.attention_norm);
+        let normed = again(norm, &tape.x, &tape.scales);
+        gradients.query_key_value.add_outer(normed.as_deref().unwrap_or(&tape.x), &d_projected, width);
         let d_normed = self.weights.query_key_value.input_gradient(&d_projected, width);
-        norm.backward(&d_normed, &tape.x, &tape.scales, &mut d_middle, &mut gradients.attention_norm);
+        before_norm_back(norm, &d_normed, (&tape.x, &tape.scales), &mut d_middle, &mut gradients.attention_norm);
         d_middle
     }
 
     /// Queries, keys and values of tokens at their positions.
     pub(crate) fn project(&self, x: &[f32], positions: &[usize]) -> Projected {
-        let (normed, scales) = self.norm(self.weights.attention_norm).forward(x);
+        let (normed, scales) = self.norm_of(self.weights.attention_norm).map(|norm| norm.forward(x)).unzip();
+        let seen = normed.as_deref().unwrap_or(x);
         let mut numbers =
-            self.weights.query_key_value.forward(&normed, self.shape.width, self.packed.map(|packed| &packed.query_key_value));
+            self.weights.query_key_value.forward(seen, self.shape.width, self.packed.map(|packed| &packed.query_key_value));
         let heads = self.head_norms(&mut numbers);
         self.rotate(&mut numbers, positions, 1.0);
         Projected { numbers, scales, heads }
@@ -153,8 +156,9 @@ impl Block<'_> {
             attended,
             self.norm_of(self.weights.after_attention_norm),
         );
-        let (normed, middle_scales) = self.norm(self.weights.mlp_norm).forward(&middle);
-        let gate_up = self.weights.gate_up.forward(&normed, self.shape.width, self.packed.map(|packed| &packed.gate_up));
+        let (normed, middle_scales) = self.norm_of(self.weights.mlp_norm).map(|norm| norm.forward(&middle)).unzip();
+        let seen = normed.as_deref().unwrap_or(&middle);
+        let gate_up = self.weights.gate_up.forward(seen, self.shape.width, self.packed.map(|packed| &packed.gate_up));
         let inner = gated::forward(&gate_up, self.shape.inner, self.shape.activation);
         let (out, after_mlp) = self.residual(
             Buffer::of(&middle),
@@ -202,11 +206,11 @@ impl Block<'_> {
         gated::backward(&mut gate_up, &mut inner, self.shape.inner, self.shape.activation);
         gradients.down.add_outer(&inner, flow, self.shape.inner);
 
-        let norm = self.norm(self.weights.mlp_norm);
-        let normed = norm.again(&tape.middle, &tape.middle_scales);
-        gradients.gate_up.add_outer(&normed, &gate_up, self.shape.width);
+        let norm = self.norm_of(self.weights.mlp_norm);
+        let normed = again(norm, &tape.middle, &tape.middle_scales);
+        gradients.gate_up.add_outer(normed.as_deref().unwrap_or(&tape.middle), &gate_up, self.shape.width);
         let d_normed = self.weights.gate_up.input_gradient(&gate_up, self.shape.width);
-        norm.backward(&d_normed, &tape.middle, &tape.middle_scales, &mut d_out, &mut gradients.mlp_norm);
+        before_norm_back(norm, &d_normed, (&tape.middle, &tape.middle_scales), &mut d_out, &mut gradients.mlp_norm);
         d_out
     }
 
@@ -220,7 +224,9 @@ impl Block<'_> {
 
     fn rotate(&self, projected: &mut [f32], positions: &[usize], direction: f32) {
         let heads = self.shape.heads + self.shape.kv_heads;
-        self.rotary.turn(projected, self.shape.projected(), heads, positions, direction);
+        if let Some(rotary) = self.rotary {
+            rotary.turn(projected, self.shape.projected(), heads, positions, direction);
+        }
     }
 
     /// Norms of queries and keys, in place, where the family has them.
@@ -255,12 +261,27 @@ impl Block<'_> {
         }
     }
 
-    fn norm<'w>(&self, weight: &'w [f32]) -> Norm<'w> {
-        Norm { weight, epsilon: self.shape.norm_epsilon, offset: self.shape.norm_offset }
-    }
-
     fn norm_of<'w>(&self, weight: Option<&'w [f32]>) -> Option<Norm<'w>> {
-        weight.map(|weight| self.norm(weight))
+        weight.map(|weight| Norm { weight, epsilon: self.shape.norm_epsilon, offset: self.shape.norm_offset })
+    }
+}
+
+/// What a norm before attention or feed-forward gave, again; nothing where there is none.
+fn again(norm: Option<Norm<'_>>, x: &[f32], scales: &Option<Buffer>) -> Option<Buffer> {
+    Some(norm?.again(x, scales.as_deref()?))
+}
+
+/// Adds to `dx` the gradient of what such a norm saw, from that of what it gave; or the latter itself where there is no norm.
+fn before_norm_back(
+    norm: Option<Norm<'_>>,
+    dy: &[f32],
+    (x, scales): (&[f32], &Option<Buffer>),
+    dx: &mut [f32],
+    dw: &mut Option<Vec<f32>>,
+) {
+    match (norm, scales, dw) {
+        (Some(norm), Some(scales), Some(dw)) => norm.backward(dy, x, scales, dx, dw),
+        _ => add(dx, dy),
     }
 }
 
@@ -271,7 +292,7 @@ pub(crate) struct Finished {
     pub(crate) out: Buffer,
     after_attention: Option<(Buffer, Buffer)>,
     middle: Buffer,
-    middle_scales: Buffer,
+    middle_scales: Option<Buffer>,
     gate_up: Buffer,
     after_mlp: Option<(Buffer, Buffer)>,
 }

@@ -15,7 +15,8 @@ use crate::{
 pub struct Passes<'a> {
     pub(crate) shape: &'a Shape,
     pub(crate) weights: Parameters<&'a [f32]>,
-    pub(crate) rotary: Rotary<'a>,
+    /// Those that the shape's `ropes` count.
+    pub(crate) rotaries: Vec<Rotary<'a>>,
     pub(crate) packed: Option<&'a PackedDecoder>,
 }
 
@@ -58,9 +59,9 @@ pub struct Tape {
 }
 
 impl<'a> Passes<'a> {
-    /// The passes of a decoder of this shape.
-    pub fn new(shape: &'a Shape, weights: Parameters<&'a [f32]>, rotary: Rotary<'a>) -> Self {
-        Self { shape, weights, rotary, packed: None }
+    /// The passes of a decoder of this shape, with the rotary tables that its layers name.
+    pub fn new(shape: &'a Shape, weights: Parameters<&'a [f32]>, rotaries: Vec<Rotary<'a>>) -> Self {
+        Self { shape, weights, rotaries, packed: None }
     }
 
     /// Numbers of a hidden state.
@@ -109,7 +110,7 @@ impl<'a> Passes<'a> {
         Block {
             shape: self.shape,
             window: self.shape.windows[i],
-            rotary: self.rotary,
+            rotary: self.shape.ropes[i].map(|rope| self.rotaries[rope]),
             weights: &self.weights.blocks[i],
             packed: self.packed.map(|packed| packed.block(i)),
         }

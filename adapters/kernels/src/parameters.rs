@@ -12,13 +12,13 @@ pub struct Projection<T> {
 /// What one block holds.
 #[derive(Debug, Clone)]
 pub struct BlockParameters<T> {
-    pub(crate) attention_norm: T,
+    pub(crate) attention_norm: Option<T>,
     pub(crate) query_key_value: Projection<T>,
     pub(crate) output: Projection<T>,
     pub(crate) query_norm: Option<T>,
     pub(crate) key_norm: Option<T>,
     pub(crate) after_attention_norm: Option<T>,
-    pub(crate) mlp_norm: T,
+    pub(crate) mlp_norm: Option<T>,
     pub(crate) gate_up: Projection<T>,
     pub(crate) down: Projection<T>,
     pub(crate) after_mlp_norm: Option<T>,
@@ -48,13 +48,13 @@ impl<T> Parameters<T> {
         let Shape { vocabulary, width, inner, .. } = *shape;
         let block = |next: Next<'_, T, E>| -> Result<BlockParameters<T>, E> {
             Ok(BlockParameters {
-                attention_norm: next(width)?,
+                attention_norm: shape.pre_norms.then(|| next(width)).transpose()?,
                 query_key_value: projection(next, [width, shape.projected()], shape.qkv_bias)?,
                 output: projection(next, [shape.attended(), width], shape.output_bias)?,
-                query_norm: shape.qk_norm.then(|| next(shape.head)).transpose()?,
-                key_norm: shape.qk_norm.then(|| next(shape.head)).transpose()?,
+                query_norm: shape.qk_norm.then(|| next(shape.normed(shape.heads))).transpose()?,
+                key_norm: shape.qk_norm.then(|| next(shape.normed(shape.kv_heads))).transpose()?,
                 after_attention_norm: shape.post_norms.then(|| next(width)).transpose()?,
-                mlp_norm: next(width)?,
+                mlp_norm: shape.pre_norms.then(|| next(width)).transpose()?,
                 gate_up: projection(next, [width, 2 * inner], shape.mlp_bias)?,
                 down: projection(next, [inner, width], shape.mlp_bias)?,
                 after_mlp_norm: shape.post_norms.then(|| next(width)).transpose()?,
@@ -73,11 +73,11 @@ impl<T> Parameters<T> {
         let mut list = vec![self.embedding];
         for block in self.blocks {
             let projection = |Projection { weight, bias }| [Some(weight), bias];
-            let of_block = [Some(block.attention_norm)]
+            let of_block = [block.attention_norm]
                 .into_iter()
                 .chain(projection(block.query_key_value))
                 .chain(projection(block.output))
-                .chain([block.query_norm, block.key_norm, block.after_attention_norm, Some(block.mlp_norm)])
+                .chain([block.query_norm, block.key_norm, block.after_attention_norm, block.mlp_norm])
                 .chain(projection(block.gate_up))
                 .chain(projection(block.down))
                 .chain([block.after_mlp_norm]);

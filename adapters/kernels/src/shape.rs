@@ -28,6 +28,8 @@ pub struct Shape {
     pub inner: usize,
     /// One for each layer: the tokens it looks back over, its own included.
     pub windows: Vec<Option<usize>>,
+    /// One for each layer: which of the rotary tables its queries and keys are turned by, if any.
+    pub ropes: Vec<Option<usize>>,
     /// ε of every norm.
     pub norm_epsilon: f32,
     /// What is added to a norm's weight: 0, or 1.
@@ -44,6 +46,10 @@ pub struct Shape {
     pub mlp_bias: bool,
     /// Norms on queries and keys.
     pub qk_norm: bool,
+    /// Those norms see all heads of a token at once.
+    pub wide_qk_norm: bool,
+    /// Norms before attention and feed-forward.
+    pub pre_norms: bool,
     /// Norms after attention and feed-forward.
     pub post_norms: bool,
     /// Factor on embeddings.
@@ -67,6 +73,11 @@ impl Shape {
     /// Numbers that the heads of one token give.
     pub(crate) fn attended(&self) -> usize {
         self.heads * self.head
+    }
+
+    /// Numbers that a norm of queries or keys sees at once, of a token with so many heads.
+    pub(crate) fn normed(&self, heads: usize) -> usize {
+        if self.wide_qk_norm { heads * self.head } else { self.head }
     }
 
     /// Query heads that share a key and value head.

@@ -12,6 +12,7 @@ use crate::{
     decoder::{Block, Decoder},
     error::LmError,
     linear::Linear,
+    lora_layers::LoraLayers,
     low_rank::{LoraTarget, LowRank},
 };
 
@@ -33,19 +34,22 @@ pub struct LoraConfig {
     pub dropout: f64,
     /// The projections.
     pub targets: Vec<LoraTarget>,
+    /// The blocks.
+    #[serde(default)]
+    pub layers: LoraLayers,
 }
 
 impl LoraConfig {
-    /// Adapters of one rank on every projection, with alpha twice the rank.
+    /// Adapters of one rank on every projection of every block, with alpha twice the rank.
     pub fn on_all(rank: usize) -> Self {
-        Self { rank, alpha: 2.0 * rank as f64, dropout: 0.0, targets: LoraTarget::ALL.to_vec() }
+        Self { rank, alpha: 2.0 * rank as f64, dropout: 0.0, targets: LoraTarget::ALL.to_vec(), layers: LoraLayers::All }
     }
 
-    /// Numbers of such adapters on a model of these sizes.
+    /// Numbers of such adapters on a model of these sizes; 0 for blocks that it does not have.
     pub fn parameters(&self, sizes: &DecoderConfig) -> usize {
         let targets = LoraTarget::ALL.into_iter().filter(|target| self.targets.contains(target));
         let numbers = targets.map(|target| target.shape(sizes).into_iter().sum::<usize>() * self.rank);
-        numbers.sum::<usize>() * sizes.layers
+        numbers.sum::<usize>() * self.layers.numbers(sizes.layers).map_or(0, |layers| layers.len())
     }
 
     fn check(&self) -> Result<(), LmError> {
@@ -114,12 +118,13 @@ impl Decoder {
     /// The same model with fresh adapters, and all else frozen; what it computes has not changed yet.
     ///
     /// # Errors
-    /// [`LmError::Config`] for a rank, an alpha or targets that make no adapter, or when the model has adapters already.
+    /// [`LmError::Config`] for a rank, an alpha, targets or layers that make no adapter, or when the model has adapters already.
     pub fn with_adapters(self, config: &LoraConfig, seed: u64) -> Result<Self, LmError> {
         config.check()?;
+        let layers = config.layers.numbers(self.config().layers)?;
         let mut drawn = 0;
-        self.adapt(config.dropout, |_, target, [inputs, outputs], device| {
-            if !config.targets.contains(&target) {
+        self.adapt(config.dropout, |layer, target, [inputs, outputs], device| {
+            if !config.targets.contains(&target) || !layers.contains(&layer) {
                 return Ok(None);
             }
             drawn += 1;

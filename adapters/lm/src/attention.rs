@@ -38,15 +38,15 @@ impl Attention {
         let projections = [width, (config.heads + 2 * config.kv_heads) * head];
         let query_key_value = Linear::new(source, &format!("{name}.query_key_value"), projections, config.qkv_bias)?;
         let output = Linear::new(source, &format!("{name}.output"), [config.heads * head, width], config.output_bias)?;
-        let mut norm = |part: &str| {
-            let name = format!("{name}.{part}_norm");
-            config.qk_norm.then(|| RmsNorm::new(source, &name, head, config)).transpose()
+        let mut norm = |part: &str, heads: usize| {
+            let (name, width) = (format!("{name}.{part}_norm"), if config.wide_qk_norm { heads * head } else { head });
+            config.qk_norm.then(|| RmsNorm::new(source, &name, width, config)).transpose()
         };
         Ok(Self {
             query_key_value,
             output,
-            query_norm: norm("query")?,
-            key_norm: norm("key")?,
+            query_norm: norm("query", config.heads)?,
+            key_norm: norm("key", config.kv_heads)?,
             heads: config.heads,
             kv_heads: config.kv_heads,
             scale: config.attention_scale(),
@@ -57,7 +57,7 @@ impl Attention {
     /// Attention of a whole sequence to itself, before the output projection.
     ///
     /// `x: [R·T, width]`; `mask: [1, 1, group·T, T]`, added to the scores; returns `[R·T, width]`.
-    pub(crate) fn sequence(&self, x: Tensor<2>, rows: usize, rotation: &Rotation, mask: &Tensor<4>) -> Tensor<2> {
+    pub(crate) fn sequence(&self, x: Tensor<2>, rows: usize, rotation: Option<&Rotation>, mask: &Tensor<4>) -> Tensor<2> {
         let tokens = x.dims()[0] / rows;
         let projected = self.project(x, rows, tokens, rotation);
         self.attend(projected.query, projected.key, projected.value, Some(mask.clone()), tokens)
@@ -70,7 +70,7 @@ impl Attention {
         &self,
         x: Tensor<2>,
         rows: usize,
-        rotation: &Rotation,
+        rotation: Option<&Rotation>,
         mask: Option<Tensor<4>>,
         cache: &mut LayerCache,
         columns: usize,
@@ -81,7 +81,7 @@ impl Attention {
         self.attend(projected.query, key, value, mask, tokens)
     }
 
-    fn project(&self, x: Tensor<2>, rows: usize, tokens: usize, rotation: &Rotation) -> Projected {
+    fn project(&self, x: Tensor<2>, rows: usize, tokens: usize, rotation: Option<&Rotation>) -> Projected {
         let (heads, kv) = (self.heads, self.kv_heads);
         let width = self.output.inputs() / heads;
         let all = self.query_key_value.forward(x).reshape([rows, tokens, heads + 2 * kv, width]);
@@ -91,7 +91,10 @@ impl Attention {
             }
             _ => all.clone().narrow(2, 0, heads + kv),
         };
-        let turned = rotation.apply(query_key);
+        let turned = match rotation {
+            Some(rotation) => rotation.apply(query_key),
+            None => query_key,
+        };
         let query = turned.clone().narrow(2, 0, heads).mul_scalar(self.scale).swap_dims(1, 2);
         let query = query.reshape([rows, kv, heads / kv * tokens, width]);
         let key = turned.narrow(2, heads, kv).swap_dims(1, 2);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LmError;
 
-/// The shape of a [`crate::Decoder`]: one decoder expresses Llama, Mistral, Qwen and Gemma, each difference a field.
+/// The shape of a [`crate::Decoder`]: one decoder expresses Llama, Mistral, Qwen, Gemma, SmolLM and OLMo, each difference a field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecoderConfig {
@@ -30,6 +30,12 @@ pub struct DecoderConfig {
     /// How rotary frequencies were stretched for longer contexts.
     #[serde(default)]
     pub rope_scaling: RopeScaling,
+    /// The rotary positions of layers that [`LayerRope::Local`] names (Gemma 3, OLMo 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_rope: Option<Rope>,
+    /// For each layer which rotary positions it has; [`LayerRope::Global`] where absent or past the end of the list (Gemma 3, SmolLM3, OLMo 3).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layer_ropes: Vec<LayerRope>,
     /// ε of RMSNorm.
     pub norm_epsilon: f64,
     /// Whether the output matrix is the embedding.
@@ -46,16 +52,22 @@ pub struct DecoderConfig {
     /// Biases of the feed-forward projections (Llama with `mlp_bias`).
     #[serde(default)]
     pub mlp_bias: bool,
-    /// RMSNorm of each query and key head (Qwen 3).
+    /// RMSNorm of queries and keys: of each head (Qwen 3, Gemma 3), or as [`DecoderConfig::wide_qk_norm`] says.
     #[serde(default)]
     pub qk_norm: bool,
-    /// RMSNorm after attention and feed-forward too (Gemma 2).
+    /// With `qk_norm`: all query heads of a token are one vector to the norm, and all key heads another (OLMo 2 and 3).
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub wide_qk_norm: bool,
+    /// RMSNorm before attention and feed-forward; without them `post_norms` has those after (OLMo 2 and 3).
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub pre_norms: bool,
+    /// RMSNorm after attention and feed-forward (Gemma 2 and 3, OLMo 2 and 3).
     #[serde(default)]
     pub post_norms: bool,
-    /// Norm weights are stored as their distance from 1 (Gemma 2).
+    /// Norm weights are stored as their distance from 1 (Gemma 2 and 3).
     #[serde(default)]
     pub norm_offset: bool,
-    /// What embeddings are multiplied with (Gemma 2: the square root of the width).
+    /// What embeddings are multiplied with (Gemma 2 and 3: the square root of the width).
     #[serde(default)]
     pub embedding_scale: Option<f64>,
     /// What queries are multiplied with; `head_width^(−1/2)` when absent.
@@ -67,9 +79,25 @@ pub struct DecoderConfig {
     /// Logits are held within ± this by a tanh (Gemma 2).
     #[serde(default)]
     pub logit_cap: Option<f64>,
-    /// For each layer the tokens it looks back over, its own among them; all, where absent or past the end of the list (Mistral, Gemma 2).
+    /// For each layer the tokens it looks back over, its own among them; all, where absent or past the end of the list (Mistral, Gemma 2 and 3,
+    /// OLMo 3).
     #[serde(default)]
     pub windows: Vec<Option<usize>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+// What serde asks for takes references.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_no(flag: &bool) -> bool {
+    !flag
 }
 
 /// The nonlinearity of a gated feed-forward block.
@@ -106,6 +134,51 @@ pub enum RopeScaling {
         /// The context before stretching.
         original_context: usize,
     },
+    /// Features by how often they turn within the original context: those that turn often not at all, those that turn seldom by the factor, those
+    /// between in between; cosines and sines are multiplied besides (YaRN: Peng et al. 2023, arXiv 2309.00071).
+    Yarn {
+        /// Stretch of features that turn seldom.
+        factor: f64,
+        /// What cosines and sines are multiplied with; twice that is in q·k, once on each side.
+        magnitude: f64,
+        /// Turns from which on a feature is kept.
+        fast: f64,
+        /// Turns up to which a feature is stretched by the whole factor.
+        slow: f64,
+        /// The context before stretching.
+        original_context: usize,
+    },
+}
+
+impl RopeScaling {
+    /// The magnitude that YaRN recommends: 0.1·ln(factor) + 1, and 1 where nothing is stretched (arXiv 2309.00071, equation 22).
+    pub fn yarn_magnitude(factor: f64) -> f64 {
+        if factor > 1.0 { 0.1 * libm::log(factor) + 1.0 } else { 1.0 }
+    }
+}
+
+/// Rotary positions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rope {
+    /// Base of the frequencies.
+    pub base: f64,
+    /// How they are stretched.
+    #[serde(default)]
+    pub scaling: RopeScaling,
+}
+
+/// Which rotary positions a layer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerRope {
+    /// Those of `rope_base` and `rope_scaling`.
+    #[default]
+    Global,
+    /// Those of `local_rope`.
+    Local,
+    /// None: queries and keys are not turned (Kazemnejad et al. 2023, arXiv 2305.19466).
+    None,
 }
 
 impl DecoderConfig {
@@ -123,6 +196,8 @@ impl DecoderConfig {
             context,
             rope_base: 10_000.0,
             rope_scaling: RopeScaling::None,
+            local_rope: None,
+            layer_ropes: Vec::new(),
             norm_epsilon: 1e-6,
             tied: false,
             activation: Activation::Silu,
@@ -130,6 +205,8 @@ impl DecoderConfig {
             output_bias: false,
             mlp_bias: false,
             qk_norm: false,
+            wide_qk_norm: false,
+            pre_norms: true,
             post_norms: false,
             norm_offset: false,
             embedding_scale: None,
@@ -153,6 +230,20 @@ impl DecoderConfig {
     /// Tokens that a layer looks back over; all when `None`.
     pub fn window(&self, layer: usize) -> Option<usize> {
         self.windows.get(layer).copied().flatten()
+    }
+
+    /// All rotary positions that layers may have: the global ones, and the local ones where there are some.
+    pub fn ropes(&self) -> impl Iterator<Item = Rope> {
+        [Rope { base: self.rope_base, scaling: self.rope_scaling }].into_iter().chain(self.local_rope)
+    }
+
+    /// Which of [`DecoderConfig::ropes`] a layer has; `None` where it has none.
+    pub fn rope(&self, layer: usize) -> Option<usize> {
+        match self.layer_ropes.get(layer).copied().unwrap_or_default() {
+            LayerRope::Global => Some(0),
+            LayerRope::Local => Some(1),
+            LayerRope::None => None,
+        }
     }
 
     /// Refuses sizes that no model can have, before anything is allocated.
@@ -190,26 +281,66 @@ impl DecoderConfig {
         if let Some(&window) = self.windows.iter().flatten().find(|&&window| window == 0) {
             return refuse("windows", "at least 1", window);
         }
-        let factors = match self.rope_scaling {
-            RopeScaling::None => [1.0; 3],
-            RopeScaling::Linear { factor } => [factor, 1.0, 1.0],
-            RopeScaling::Llama3 { factor, low, high, .. } => [factor, low, high - low],
-        };
+        self.ropes().try_for_each(|rope| rope.check())?;
         for (name, value) in [
-            ("rope_base", self.rope_base),
             ("norm_epsilon", self.norm_epsilon),
-            ("rope_scaling's factor", factors[0]),
-            ("rope_scaling's low", factors[1]),
-            ("rope_scaling's high − low", factors[2]),
             ("embedding_scale", self.embedding_scale.unwrap_or(1.0)),
             ("attention_scale", self.attention_scale.unwrap_or(1.0)),
             ("attention_cap", self.attention_cap.unwrap_or(1.0)),
             ("logit_cap", self.logit_cap.unwrap_or(1.0)),
         ] {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(LmError::Config { name, expected: "a positive number".into(), got: value.to_string() });
-            }
+            check_positive(name, value)?;
+        }
+        self.check_kinds()
+    }
+
+    /// Refuses switches that contradict each other.
+    fn check_kinds(&self) -> Result<(), LmError> {
+        let refuse = |name, expected: &str, got: &str| Err(LmError::Config { name, expected: expected.into(), got: got.into() });
+        if self.layer_ropes.contains(&LayerRope::Local) && self.local_rope.is_none() {
+            return refuse("local_rope", "given, since layers are local", "nothing");
+        }
+        if self.wide_qk_norm && !self.qk_norm {
+            return refuse("qk_norm", "true with wide_qk_norm", "false");
+        }
+        if !self.pre_norms && !self.post_norms {
+            return refuse("post_norms", "true without pre_norms", "false");
         }
         Ok(())
+    }
+}
+
+impl Rope {
+    fn check(&self) -> Result<(), LmError> {
+        let [factor, low, between] = match self.scaling {
+            RopeScaling::None => [1.0; 3],
+            RopeScaling::Linear { factor } => [factor, 1.0, 1.0],
+            RopeScaling::Llama3 { factor, low, high, .. } => [factor, low, high - low],
+            RopeScaling::Yarn { factor, fast, slow, magnitude, original_context } => {
+                check_positive("rope_scaling's magnitude", magnitude)?;
+                check_positive("rope_scaling's original_context", original_context as f64)?;
+                if self.base <= 1.0 {
+                    let expected = "above 1 with YaRN".into();
+                    return Err(LmError::Config { name: "rope_base", expected, got: self.base.to_string() });
+                }
+                [factor, slow, fast - slow]
+            }
+        };
+        for (name, value) in [
+            ("rope_base", self.base),
+            ("rope_scaling's factor", factor),
+            ("rope_scaling's low", low),
+            ("rope_scaling's high − low", between),
+        ] {
+            check_positive(name, value)?;
+        }
+        Ok(())
+    }
+}
+
+fn check_positive(name: &'static str, value: f64) -> Result<(), LmError> {
+    match value.is_finite() && value > 0.0 {
+        true => Ok(()),
+        false => Err(LmError::Config { name, expected: "a positive number".into(), got: value.to_string() }),
     }
 }

@@ -39,7 +39,7 @@ impl Decode for Decoder {
         let device = self.device();
         let padded = prompts.iter().flat_map(|p| p.iter().copied().chain(core::iter::repeat_n(0, columns - p.len())));
         let tokens = token_tensor(padded, prompts.len(), columns, &device);
-        let rotation = self.rotary.sequence(columns, &device);
+        let rotations = self.rotary.sequence(columns, &device);
         let mut masks = Masks::new(|window| self.causal_mask(columns, window, &device));
 
         let mut x = self.embed(tokens);
@@ -47,8 +47,8 @@ impl Decode for Decoder {
         for (i, block) in self.blocks.iter().enumerate() {
             let mask = Some(masks.of(self.config().window(i), columns));
             let mut layer = LayerCache::empty(prompts.len(), self.config(), columns, (&device, x.dtype()));
-            let normed = block.attention_norm.forward(x.clone());
-            let attended = block.attention.cached(normed, prompts.len(), &rotation, mask, &mut layer, 0);
+            let (input, rotation) = (block.attention_input(&x), rotations.of(self.config().rope(i)));
+            let attended = block.attention.cached(input, prompts.len(), rotation, mask, &mut layer, 0);
             x = block.finish(x, attended);
             layers.push(layer.repeated(samples, capacity));
         }
@@ -103,14 +103,14 @@ impl Decode for Decoder {
             held.resize(filled + new, fed.is_some());
         }
         let starts: Vec<usize> = lengths.iter().map(|&length| length.min(self.config().context - new)).collect();
-        let rotation = self.rotary.rows(&starts, new, &device);
+        let rotations = self.rotary.rows(&starts, new, &device);
 
         let mut x = self.embed(tokens);
         let mut masks = Masks::new(|window| self.extension_mask(holds, lengths, filled, new, window, &device));
         for (i, (block, layer)) in self.blocks.iter().zip(layers).enumerate() {
             let mask = masks.of(self.config().window(i), longest);
-            let normed = block.attention_norm.forward(x.clone());
-            let attended = block.attention.cached(normed, together, &rotation, mask, layer, filled);
+            let (input, rotation) = (block.attention_input(&x), rotations.of(self.config().rope(i)));
+            let attended = block.attention.cached(input, together, rotation, mask, layer, filled);
             x = block.finish(x, attended);
         }
         *columns += new;

@@ -17,46 +17,55 @@ use crate::{
     mlp::Gated,
     norm::RmsNorm,
     ready::LastReady,
-    rotary::{Rotary, Rotation},
+    rotary::{Rotaries, Rotations},
     source::{Parameter, Random, Recorder, WeightSource},
 };
 
-/// One block: attention and a gated feed-forward, each after a norm (and, in some families, before another) and around a residual.
+/// One block: attention and a gated feed-forward, each after a norm, before one, or both, and around a residual.
 #[derive(Module, Debug)]
 pub(crate) struct Block {
-    pub(crate) attention_norm: RmsNorm,
+    attention_norm: Option<RmsNorm>,
     pub(crate) attention: Attention,
     after_attention_norm: Option<RmsNorm>,
-    mlp_norm: RmsNorm,
+    mlp_norm: Option<RmsNorm>,
     pub(crate) mlp: Gated,
     after_mlp_norm: Option<RmsNorm>,
 }
 
 impl Block {
     fn new<S: WeightSource>(source: &mut S, name: &str, config: &DecoderConfig) -> Result<Self, S::Error> {
-        fn norm<S: WeightSource>(source: &mut S, name: &str, part: &str, config: &DecoderConfig) -> Result<RmsNorm, S::Error> {
-            RmsNorm::new(source, &format!("{name}.{part}"), config.width, config)
-        }
-        let after = |source: &mut S, part| config.post_norms.then(|| norm(source, name, part, config)).transpose();
+        let norm = |source: &mut S, part, there: bool| {
+            there.then(|| RmsNorm::new(source, &format!("{name}.{part}"), config.width, config)).transpose()
+        };
+        let (before, after) = (config.pre_norms, config.post_norms);
         Ok(Self {
-            attention_norm: norm(source, name, "attention_norm", config)?,
+            attention_norm: norm(source, "attention_norm", before)?,
             attention: Attention::new(source, &format!("{name}.attention"), config)?,
-            after_attention_norm: after(source, "after_attention_norm")?,
-            mlp_norm: norm(source, name, "mlp_norm", config)?,
+            after_attention_norm: norm(source, "after_attention_norm", after)?,
+            mlp_norm: norm(source, "mlp_norm", before)?,
             mlp: Gated::new(source, &format!("{name}.mlp"), config)?,
-            after_mlp_norm: after(source, "after_mlp_norm")?,
+            after_mlp_norm: norm(source, "after_mlp_norm", after)?,
         })
+    }
+
+    /// What attention sees of the block's input.
+    pub(crate) fn attention_input(&self, x: &Tensor<2>) -> Tensor<2> {
+        normed(&self.attention_norm, x.clone())
     }
 
     /// What follows attention: output projection, residual, feed-forward, residual. Rows are independent here.
     pub(crate) fn finish(&self, x: Tensor<2>, attended: Tensor<2>) -> Tensor<2> {
-        let after = |norm: &Option<RmsNorm>, x: Tensor<2>| match norm {
-            Some(norm) => norm.forward(x),
-            None => x,
-        };
-        let x = x + after(&self.after_attention_norm, self.attention.output.forward(attended));
-        let inner = self.mlp.forward(self.mlp_norm.forward(x.clone()));
-        x + after(&self.after_mlp_norm, inner)
+        let x = x + normed(&self.after_attention_norm, self.attention.output.forward(attended));
+        let inner = self.mlp.forward(normed(&self.mlp_norm, x.clone()));
+        x + normed(&self.after_mlp_norm, inner)
+    }
+}
+
+/// By way of a norm, where there is one.
+fn normed(norm: &Option<RmsNorm>, x: Tensor<2>) -> Tensor<2> {
+    match norm {
+        Some(norm) => norm.forward(x),
+        None => x,
     }
 }
 
@@ -68,7 +77,7 @@ pub struct Decoder {
     norm: RmsNorm,
     output: Option<Param<Tensor<2>>>,
     #[module(skip)]
-    pub(crate) rotary: Rotary,
+    pub(crate) rotary: Rotaries,
     #[module(skip)]
     config: DecoderConfig,
     #[module(skip)]
@@ -86,7 +95,7 @@ pub(crate) struct Pass<'a> {
     rows: usize,
     length: usize,
     positions: Tensor<1, Int>,
-    rotation: Rotation,
+    rotations: Rotations,
     masks: Masks<Tensor<4>, MakeMask<'a>>,
 }
 
@@ -108,7 +117,7 @@ impl Decoder {
     /// [`LmError::Config`] from [`DecoderConfig::check`], and those of the source.
     pub fn from_source<S: WeightSource>(config: &DecoderConfig, source: &mut S) -> Result<Self, S::Error> {
         config.check()?;
-        Self::assemble(config, source, Rotary::new(config))
+        Self::assemble(config, source, Rotaries::new(config))
     }
 
     /// The parameters that a model of these sizes has, in the order in which it asks for them, without making it.
@@ -118,12 +127,12 @@ impl Decoder {
     pub fn parameters(config: &DecoderConfig, device: &Device) -> Result<Vec<Parameter>, LmError> {
         config.check()?;
         let mut recorder = Recorder { asked: Vec::new(), device };
-        let no_positions = Rotary::new(&DecoderConfig { context: 1, ..config.clone() });
+        let no_positions = Rotaries::new(&DecoderConfig { context: 1, ..config.clone() });
         Self::assemble(config, &mut recorder, no_positions)?;
         Ok(recorder.asked)
     }
 
-    fn assemble<S: WeightSource>(config: &DecoderConfig, source: &mut S, rotary: Rotary) -> Result<Self, S::Error> {
+    fn assemble<S: WeightSource>(config: &DecoderConfig, source: &mut S, rotary: Rotaries) -> Result<Self, S::Error> {
         let blocks =
             (0..config.layers).map(|i| Block::new(source, &format!("blocks.{i}"), config)).collect::<Result<Vec<_>, _>>()?;
         let (vocabulary, width) = (config.vocabulary, config.width);
@@ -209,16 +218,17 @@ impl Decoder {
         let [rows, length] = tokens.dims();
         assert!(length <= self.config.context, "a row of {length} tokens exceeds the context of {}", self.config.context);
         let device = tokens.device();
-        let rotation = self.rotary.sequence(length, &device);
+        let rotations = self.rotary.sequence(length, &device);
         let masks = Masks::new(Box::new(move |window| self.causal_mask(length, window, &device)) as MakeMask<'_>);
-        Pass { rows, length, positions, rotation, masks }
+        Pass { rows, length, positions, rotations, masks }
     }
 
     /// What block `i` makes of its input.
     pub(crate) fn through(&self, i: usize, x: Tensor<2>, pass: &mut Pass<'_>) -> Tensor<2> {
         let block = &self.blocks[i];
         let mask = pass.masks.of(self.config.window(i), pass.length);
-        let attended = block.attention.sequence(block.attention_norm.forward(x.clone()), pass.rows, &pass.rotation, &mask);
+        let rotation = pass.rotations.of(self.config.rope(i));
+        let attended = block.attention.sequence(block.attention_input(&x), pass.rows, rotation, &mask);
         if i + 1 < self.blocks.len() {
             return block.finish(x, attended);
         }

@@ -13,7 +13,7 @@ use crate::{config::Activation, decoder::Decoder};
 pub struct Kernels {
     shape: Shape,
     held: Vec<Held>,
-    rotary: crate::rotary::Rotary,
+    rotary: crate::rotary::Rotaries,
 }
 
 impl Decoder {
@@ -75,7 +75,7 @@ impl Kernels {
 
     /// Most tokens of a row.
     pub fn context(&self) -> usize {
-        self.rotary.tables().positions()
+        self.rotary.kept()
     }
 
     /// No gradient yet.
@@ -147,6 +147,7 @@ fn shape(model: &Decoder) -> Shape {
         head: config.head_width(),
         inner: config.feed_forward,
         windows: (0..config.layers).map(|layer| config.window(layer)).collect(),
+        ropes: (0..config.layers).map(|layer| config.rope(layer)).collect(),
         norm_epsilon: config.norm_epsilon as f32,
         norm_offset: if config.norm_offset { 1.0 } else { 0.0 },
         tied: config.tied,
@@ -158,6 +159,8 @@ fn shape(model: &Decoder) -> Shape {
         output_bias: config.output_bias,
         mlp_bias: config.mlp_bias,
         qk_norm: config.qk_norm,
+        wide_qk_norm: config.wide_qk_norm,
+        pre_norms: config.pre_norms,
         post_norms: config.post_norms,
         embedding_scale: config.embedding_scale.unwrap_or(1.0) as f32,
         attention_scale: config.attention_scale() as f32,

@@ -41,9 +41,10 @@ impl RmsNorm {
         (x * scale).cast(dtype) * weight.unsqueeze()
     }
 
-    /// Over the last dimension.
+    /// Over as many of the last features as the norm is wide: those of one head, or of all heads of a token.
     pub(crate) fn heads(&self, x: Tensor<4>) -> Tensor<4> {
-        let [rows, tokens, heads, width] = x.dims();
-        self.forward(x.reshape([rows * tokens * heads, width])).reshape([rows, tokens, heads, width])
+        let shape @ [rows, tokens, heads, width] = x.dims();
+        let [own] = self.weight.dims();
+        self.forward(x.reshape([rows * tokens * heads * width / own, own])).reshape(shape)
     }
 }

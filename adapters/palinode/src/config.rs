@@ -9,7 +9,7 @@ use std::{
 use palinode_tasks::{Layout, TaskError, verifiers::VerifierConfig};
 use palinode_train::{
     TrainError,
-    config::TrainConfig,
+    config::{SupervisedConfig, TrainConfig},
     gradient::workers::{DECODE_BATCH, Workers},
     judges::VERDICT_LIMIT,
     run::run_folder::Keeping,
@@ -23,12 +23,14 @@ use crate::{device, pretrained::PretrainedConfig};
 const LEARNING_RATE: f64 = 5e-6;
 /// Adapters take about ten times the rate of all weights.
 const LEARNING_RATE_LORA: f64 = 5e-5;
+/// The same on references, where every token of an example is worth learning.
+const LEARNING_RATE_LORA_SUPERVISED: f64 = 3e-4;
 const MICRO_BATCH: usize = 4;
 
 /// A whole run. Every key may be left out; the default is the ledger task with a recipe that works.
 ///
-/// With a model folder, three defaults are others: no warm start, a learning rate of 5e-6 (arXiv 2409.12917, table 5) or, with adapters, of 5e-5, and
-/// micro-batches of 4.
+/// With a model folder, some defaults are others: no warm start, a learning rate of 5e-6 (arXiv 2409.12917, table 5) or, with adapters, of 5e-5 (3e-4 on
+/// references), and micro-batches of 4.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunConfig {
@@ -116,6 +118,9 @@ pub struct TaskConfig {
     /// For `file`: the field of the reference answer, where it is not the layout's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_field: Option<String>,
+    /// For `file`: the field of a worked solution beside the answer, where it is not the layout's; a row need not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub solution_field: Option<String>,
     /// For `file`: whether references have numbers as in 1.234,5.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub decimal_comma: bool,
@@ -144,6 +149,7 @@ impl TaskConfig {
             self.answer_field.clone().unwrap_or(named.answer),
             self.verifier.clone().unwrap_or(named.verifier),
         );
+        layout.solution = self.solution_field.clone().or(named.solution);
         layout.decimal_comma = self.decimal_comma;
         Ok(layout)
     }
@@ -158,6 +164,7 @@ impl Default for TaskConfig {
             layout: None,
             prompt_field: None,
             answer_field: None,
+            solution_field: None,
             decimal_comma: false,
             max_answer: None,
             digits: 8,
@@ -249,6 +256,9 @@ impl RunConfig {
         if !says("reinforce", "learning_rate") {
             self.train.reinforce.learning_rate = learning_rate;
         }
+        if !says("supervised", "learning_rate") && pretrained.lora.is_some() {
+            self.train.supervised.learning_rate = LEARNING_RATE_LORA_SUPERVISED;
+        }
         if !says("reinforce", "micro_batch") {
             self.train.reinforce.micro_batch = MICRO_BATCH;
         }
@@ -263,13 +273,16 @@ impl RunConfig {
     /// [`ConfigError::Format`] when a value can't be written as TOML.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         let format = |e: toml::ser::Error| ConfigError::Format { path: "config.toml".into(), reason: e.to_string() };
-        if self.pretrained.is_none() {
-            return toml::to_string_pretty(self).map_err(format);
-        }
         let mut table = Table::try_from(self).map_err(format)?;
-        // Neither says anything about a folder's model.
-        table.remove("model");
-        table.get_mut("train").and_then(|train| train.as_table_mut()).and_then(|train| train.remove("warm"));
+        let train = table.get_mut("train").and_then(|train| train.as_table_mut());
+        if self.pretrained.is_some() {
+            train.and_then(|train| train.remove("warm"));
+            // Neither says anything about a folder's model.
+            table.remove("model");
+        } else if self.train.supervised == SupervisedConfig::default() {
+            // A new model has phases of its own.
+            train.and_then(|train| train.remove("supervised"));
+        }
         toml::to_string_pretty(&table).map_err(format)
     }
 }

@@ -3,7 +3,7 @@
 //! # What is in it
 //!
 //! The facade of the workspace. It re-exports [`burn`], the method ([`core`]), the contracts of text ([`text`]), a transformer policy ([`lm`]), model folders in Hugging Face
-//! layout ([`hf`]), rows of data sets ([`rows`]), tasks and verifiers ([`tasks`]), equality of mathematical answers ([`math`]), the training loop ([`train`]) and what is
+//! layout ([`hf`]), GGUF files ([`gguf`]), rows of data sets ([`rows`]), tasks and verifiers ([`tasks`]), equality of mathematical answers ([`math`]), the training loop ([`train`]) and what is
 //! made of a run's folder ([`report`]); and adds what the `palinode` binary is made of:
 //!
 //! | module | what it holds |
@@ -16,6 +16,7 @@
 
 pub use burn;
 pub use palinode_core as core;
+pub use palinode_gguf as gguf;
 pub use palinode_hf as hf;
 #[cfg(feature = "hub")]
 pub use palinode_hub as hub;

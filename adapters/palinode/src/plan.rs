@@ -286,7 +286,9 @@ impl Counted {
 
     /// Operations of a forward pass over `tokens`, of which `scored` get logits, in rows of this length.
     fn forward(&self, sizes: &DecoderConfig, tokens: f64, scored: f64, row: usize) -> f64 {
-        let attention = 2.0 * row as f64 * (sizes.heads * sizes.head_width() * sizes.layers) as f64;
+        // A token sees half of its row on average, or its window.
+        let seen = |layer| (row as f64 / 2.0).min(sizes.window(layer).map_or(f64::INFINITY, |window| window as f64));
+        let attention = 4.0 * (sizes.heads * sizes.head_width()) as f64 * (0..sizes.layers).map(seen).sum::<f64>();
         tokens * (2.0 * self.body + attention) + scored * 2.0 * (sizes.width * sizes.vocabulary) as f64
     }
 }

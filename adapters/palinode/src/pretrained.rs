@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use burn::tensor::FloatDType;
 use palinode_hf::ChatConfig;
-use palinode_lm::{LoraConfig, LoraTarget};
+use palinode_lm::{LoraConfig, LoraLayers, LoraTarget};
 use serde::{Deserialize, Serialize};
 
 use crate::{device::Opened, setup::SetupError};
 
-/// A model folder in Hugging Face layout, and how it is trained.
+/// A model folder in Hugging Face layout or a GGUF file, and how its model is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PretrainedConfig {
-    /// The folder.
+    /// The folder, or the file.
     #[serde(default)]
     pub path: PathBuf,
     /// Where it came from, as `owner/name@commit` on the Hugging Face Hub: fetched from there when the folder is missing.
@@ -62,12 +62,15 @@ pub struct LoraSettings {
     /// Projections that get an adapter; all when left out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub targets: Option<Vec<LoraTarget>>,
+    /// Blocks that get adapters; all when left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub layers: Option<LoraLayers>,
 }
 
 impl LoraSettings {
     /// Adapters of this rank, with the defaults of everything else.
     pub fn new(rank: usize) -> Self {
-        Self { rank, alpha: None, dropout: 0.0, targets: None }
+        Self { rank, alpha: None, dropout: 0.0, targets: None, layers: None }
     }
 
     /// The adapters as the model takes them: what is left out here follows from the rank.
@@ -78,6 +81,7 @@ impl LoraSettings {
             alpha: self.alpha.unwrap_or(all.alpha),
             dropout: self.dropout,
             targets: self.targets.clone().unwrap_or(all.targets),
+            layers: self.layers.clone().unwrap_or_default(),
         }
     }
 }

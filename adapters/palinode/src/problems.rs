@@ -2,12 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use palinode_core::sampling::Sampling;
-use palinode_core::turns::MultiTurnTask;
+use palinode_core::{sampling::Sampling, task::Split, turns::MultiTurnTask};
 use palinode_hf::{Chat, Folder};
 use palinode_tasks::{Doubtful, FileTask};
 use palinode_text::Dialogue;
-use palinode_train::play::rollout_config;
+use palinode_train::{play::rollout_config, supervised::example::Example};
 
 use crate::{config::RunConfig, device::Opened, setup::SetupError};
 
@@ -63,14 +62,8 @@ pub(crate) fn in_chat(path: &Path, config: &RunConfig, chat: Arc<dyn Dialogue>) 
 /// The problems of a file in characters, for a new model. Refuses answers that a warm start would teach, but that are not right or too long.
 pub(crate) fn in_characters(path: &Path, config: &RunConfig) -> Result<FileTask, SetupError> {
     let task = FileTask::load(path, config.task.held_out.as_deref(), &config.task.layout()?)?;
-    let (longest, warm) = (task.longest_answer(), config.train.warm.steps() > 0);
-    if let (true, Some(doubtful)) = (warm, task.not_answers().first()) {
-        let message = format!(
-            "a warm start teaches the answers of the file, but {} of them are not right as answers; {doubtful}; give --steps-warm 0, or another verifier",
-            task.not_answers().len()
-        );
-        return Err(SetupError::Settings(message));
-    }
+    let (longest, warm) = (task.longest_answer(), config.train.warm_steps() > 0);
+    require_taught(&task, config)?;
     let Some(tokens) = config.task.max_answer else { return Ok(task) };
     let task = task.with_max_answer(tokens)?;
     if warm && tokens <= longest {
@@ -80,6 +73,42 @@ pub(crate) fn in_characters(path: &Path, config: &RunConfig) -> Result<FileTask,
         return Err(SetupError::Settings(message));
     }
     Ok(task)
+}
+
+/// Refuses a warm start on answers that are not right.
+fn require_taught(task: &FileTask, config: &RunConfig) -> Result<(), SetupError> {
+    let Some(doubtful) = task.not_taught().first().filter(|_| config.train.warm_steps() > 0) else { return Ok(()) };
+    let message = format!(
+        "a warm start teaches the answers of the file, but {} of them are not right as answers; {doubtful}; give --steps-warm 0, or another verifier, or name the \
+         field of worked solutions (--solution-field)",
+        task.not_taught().len()
+    );
+    Err(SetupError::Settings(message))
+}
+
+/// Refuses a warm start on references that can't be taught, and tells how many are left out because an answer has no room for them.
+pub(crate) fn check_taught(task: &FileTask, config: &RunConfig) -> Result<Option<String>, SetupError> {
+    if config.train.supervised.steps == 0 {
+        return Ok(None);
+    }
+    require_taught(task, config)?;
+    let problems = task.problems(Split::Train);
+    let long = problems.iter().filter(|problem| !Example::can_teach(task, problem)).count();
+    let (room, longest) = (task.turns().limit().max_tokens(), task.longest_answer());
+    match long {
+        0 => Ok(None),
+        all if all == problems.len() && all > 0 => Err(SetupError::Settings(format!(
+            "a warm start teaches the answers of the file, and all of them are longer than an answer may be ({room} tokens with its end): raise max_answer \
+             (--max-answer); the longest needs {}",
+            longest + 1
+        ))),
+        some => Ok(Some(format!(
+            "{some} of {} answers of the file are longer than an answer may be ({room} tokens with its end): the warm start leaves them out; with --max-answer {} \
+             it has all",
+            problems.len(),
+            longest + 1
+        ))),
+    }
 }
 
 /// With answers of as many tokens as were asked for; or as [`ANSWER`] says, or the context has room for.
@@ -104,6 +133,10 @@ pub(crate) fn remarks(task: &FileTask) -> Vec<String> {
         let (n, examples) = (task.unjudged().len(), some(task.unjudged()));
         let rows = if n == 1 { "row of the file was" } else { "rows of the file were" };
         remarks.push(format!("{n} {rows} left out: {examples}"));
+    }
+    if !task.not_solutions().is_empty() {
+        let (n, examples) = (task.not_solutions().len(), some(task.not_solutions()));
+        remarks.push(format!("{n} of the file's worked solutions are not right by its verifier, and are left out: {examples}"));
     }
     if !task.not_answers().is_empty() {
         let (n, examples) = (task.not_answers().len(), some(task.not_answers()));

@@ -7,7 +7,8 @@ use std::{
 
 use burn::tensor::{Device, FloatDType};
 use palinode_core::task::Split;
-use palinode_hf::{Chat, Folder, HfError, Kind, may_be_written, remove_written, save_adapters};
+use palinode_gguf::Kind;
+use palinode_hf::{Chat, Folder, HfError, may_be_written, remove_written, save_adapters};
 use palinode_lm::{Decoder, DecoderConfig, LmError};
 use palinode_tasks::{FileTask, Ledger, Sorting, TaskError};
 use palinode_text::{TextTask, Vocabulary};
@@ -26,7 +27,7 @@ use crate::{
     config::{RunConfig, TaskConfig},
     device::Opened,
     pretrained::PretrainedConfig,
-    problems::{in_characters, in_chat, model_notes, remarks, with_room},
+    problems::{check_taught, in_characters, in_chat, model_notes, remarks, with_room},
 };
 
 /// What a run leaves for others to load.
@@ -127,7 +128,10 @@ impl Setup {
             );
         }
         if config.train.warm.steps() > 0 {
-            return refuse("a warm start is for a new model; a folder's model has learned to answer: leave warm-start steps out");
+            return refuse(
+                "the three phases of [train.warm] are a warm start for a new model; a folder's is warmed up on references: leave [train.warm] out, and set \
+                 train.supervised.steps (--steps-warm)",
+            );
         }
         let dtype = settings.dtype.on(opened)?;
         let folder = Folder::open(&settings.path, &opened.device)?;
@@ -141,6 +145,7 @@ impl Setup {
         let task = with_room(task, config, sizes.context)?;
         let mut notes = model_notes(&folder, &task);
         notes.extend(remarks(&task));
+        notes.extend(check_taught(&task, config)?);
         check_context(&task, attempts, sizes.context)?;
         let origin = Origin { folder, settings: settings.clone(), dtype };
         let (seed, device) = (config.train.seed, opened.device.clone());
@@ -335,9 +340,9 @@ pub fn without_token(folder: &Folder) -> Option<String> {
     let (unused, all) = (folder.unused().len(), folder.config().vocabulary);
     (unused > 0).then(|| {
         let are = if unused == 1 {
-            "id of the model has no token in tokenizer.json; it is"
+            "id of the model has no token in its tokenizer; it is"
         } else {
-            "ids of the model have no token in tokenizer.json; they are"
+            "ids of the model have no token in its tokenizer; they are"
         };
         format!("{unused} of {all} {are} never sampled, and left out of every distribution")
     })
@@ -356,6 +361,7 @@ pub fn built_in(config: &TaskConfig) -> Result<Box<dyn TextTask>, SetupError> {
         ("layout", config.layout.is_some()),
         ("prompt_field", config.prompt_field.is_some()),
         ("answer_field", config.answer_field.is_some()),
+        ("solution_field", config.solution_field.is_some()),
         ("decimal_comma", config.decimal_comma),
         ("verifier", config.verifier.is_some()),
     ];

@@ -199,7 +199,7 @@ fn wrong_input_is_answered_before_anything_runs() {
     fs::write(at.path().join("both.toml"), format!("[model]\nwidth = 8\n[pretrained]\npath = \"{MODEL}\"\n")).unwrap();
     assert!(with(&["--config", "both.toml", "--data", DATA], 2).contains("leave [model] out"));
     fs::write(at.path().join("warm.toml"), format!("[train.warm]\nsteps_habit = 8\n[pretrained]\npath = \"{MODEL}\"\n")).unwrap();
-    assert!(with(&["--config", "warm.toml", "--data", DATA], 2).contains("a warm start is for a new model"));
+    assert!(with(&["--config", "warm.toml", "--data", DATA], 2).contains("train.supervised.steps (--steps-warm)"));
     assert!(fail(palinode(at.path(), &["eval", MODEL]), 3).contains("given as --model"));
     assert!(fail(palinode(at.path(), &["eval"]), 2).contains("nothing to play"));
     assert!(fail(palinode(at.path(), &["eval", "--model", MODEL]), 2).contains("give --data FILE"));

@@ -192,9 +192,9 @@ impl Logged {
         Ok(Self { kind, seconds, line })
     }
 
-    /// What an event will be once it is read from the log; `None` for episodes, which have a file of their own.
+    /// What an event will be once it is read from the log; `None` for episodes, which have a file of their own, and for what is not kept.
     pub(crate) fn of(event: &Event) -> serde_json::Result<Option<Self>> {
-        if let Event::Episode(_) = event {
+        if matches!(event, Event::Episode(_)) || !event.is_kept() {
             return Ok(None);
         }
         let line = LogLine::of_text(serde_json::to_vec(event)?);
@@ -216,11 +216,12 @@ impl Logged {
         Ok(match self.kind {
             EventKind::Run => Reported::Run(self.line.read()?),
             EventKind::Stage => Reported::Stage(self.line.read()?),
+            EventKind::Warm => Reported::Warm(self.line.read()?),
             EventKind::Step => Reported::Step(self.line.read()?),
             EventKind::Eval => Reported::Eval(self.line.read()?),
             EventKind::Warning => Reported::Warning(self.line.read()?),
             EventKind::End => Reported::End,
-            EventKind::Warm | EventKind::Other => Reported::Other,
+            EventKind::Other => Reported::Other,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use palinode_train::run::names::METRICS;
+use palinode_train::{run::names::METRICS, supervised};
 
 use super::{
     ReportError,
@@ -25,6 +25,8 @@ pub(super) struct Run {
     pub(super) warnings: Vec<Warning>,
     /// Training attempts by verdict.
     pub(super) training: Verdicts,
+    /// Supervised steps on references, which made the base.
+    pub(super) supervised: u64,
     pub(super) seconds: Option<f64>,
     /// Whether the run said that it ended.
     pub(super) ended: bool,
@@ -65,6 +67,11 @@ impl Run {
         self.ended = matches!(event, Reported::End);
         match event {
             Reported::Run(about) => self.about = about,
+            Reported::Warm(warmed) => {
+                // Before the first of them an event without a loss says where the model stood.
+                let taken = warmed.phase.0 == Some(supervised::PHASE as f64) && warmed.loss.0.is_some();
+                self.supervised += u64::from(taken);
+            }
             Reported::Step(step) => self.take_step(step),
             Reported::Eval(eval) => self.take_eval(eval),
             Reported::Warning(warning) => self.take_warning(warning),

@@ -32,6 +32,8 @@ pub struct RunSummary {
     pub ended: bool,
     /// Wall-clock seconds.
     pub seconds: Option<f64>,
+    /// Supervised steps on references before RL: where there are some, the base is what they left, and not the model that the run started from.
+    pub supervised_steps: u64,
     /// Its stages in order.
     pub stages: Vec<StageSummary>,
     /// Attempts in training by verdict, one entry an attempt; one for all together where the log is an older one.
@@ -73,7 +75,7 @@ pub struct StageSummary {
     pub p_break_right: Option<f64>,
     /// Attempts by verdict, one entry an attempt; none where the log does not tell.
     pub verdicts: Vec<BTreeMap<String, u64>>,
-    /// An attempt of each verdict but `right`.
+    /// An attempt of each verdict but `right`, and three at least where so many are not right.
     pub examples: Vec<Example>,
 }
 
@@ -96,7 +98,7 @@ pub struct WarningSummary {
 /// # Errors
 /// As there, for `metrics.jsonl` only.
 pub fn summarize(run: &Path) -> Result<RunSummary, ReportError> {
-    let Run { about, rows, warnings, training, seconds, ended, .. } = Run::read(run)?;
+    let Run { about, rows, warnings, training, supervised, seconds, ended, .. } = Run::read(run)?;
     let warning = |warning: Warning| WarningSummary {
         kind: warning.kind,
         stage: warning.stage,
@@ -110,6 +112,7 @@ pub fn summarize(run: &Path) -> Result<RunSummary, ReportError> {
         seed: about.field("seed"),
         ended,
         seconds,
+        supervised_steps: supervised,
         stages: rows.iter().map(stage).collect(),
         training_verdicts: training.counts(),
         warnings: warnings.into_iter().map(warning).collect(),

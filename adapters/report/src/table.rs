@@ -43,6 +43,12 @@ pub(super) fn qualifications(run: &Run) -> Vec<String> {
             _ => format!("Attempt 1 itself went from {from} to {to}."),
         });
     }
+    if run.supervised > 0 {
+        notes.push(format!(
+            "The base is the model after {} supervised steps on references: what RL gained is counted from there, and KL is measured against it.",
+            count(run.supervised as f64)
+        ));
+    }
     let step = count(run.last_step());
     if !eval.last {
         notes.push(format!("This is an intermediate evaluation at RL step {}.", count(eval.rl_step.0.unwrap_or(0.0))));

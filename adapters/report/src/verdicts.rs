@@ -166,7 +166,7 @@ fn shown(examples: &[Example]) -> String {
         )
     };
     let all: String = examples.iter().map(one).collect();
-    format!("<details><summary>An example of each, from the last evaluation</summary>{all}</details>")
+    format!("<details><summary>Examples of what was not right, from the last evaluation</summary>{all}</details>")
 }
 
 fn place(name: &str) -> usize {

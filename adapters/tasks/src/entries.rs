@@ -26,6 +26,16 @@ pub(crate) struct Entry {
     pub(crate) split: Split,
     pub(crate) prompt: Conversation,
     pub(crate) answer: String,
+    /// A worked solution, or why what stands there is none.
+    pub(crate) solution: Result<Option<String>, String>,
+}
+
+impl Entry {
+    /// All that it says.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let solution = self.solution.as_ref().ok().and_then(Option::as_deref);
+        self.prompt.texts().chain([self.answer.as_str()]).chain(solution)
+    }
 }
 
 /// A row that is no problem.
@@ -131,12 +141,13 @@ impl<'a> Entries<'a> {
             self.duplicates += 1;
             return Ok(());
         }
-        self.memory += OF_BYTE * (prompt.texts().map(str::len).sum::<usize>() + answer.len());
+        let entry = Entry { place, split, prompt, answer, solution: self.layout.solution_of(row) };
+        self.memory += OF_BYTE * entry.texts().map(str::len).sum::<usize>();
         if self.memory > MAX_MEMORY {
             return Err(format!("the problems up to here take more than {} GiB of memory; split the file", MAX_MEMORY >> 30));
         }
         self.seen.insert(key, self.list.len());
-        self.list.push(Entry { place, split, prompt, answer });
+        self.list.push(entry);
         Ok(())
     }
 }

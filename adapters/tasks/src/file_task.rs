@@ -42,6 +42,9 @@ pub struct FileTask {
     duplicates: usize,
     unjudged: Vec<Doubtful>,
     not_answers: Vec<Doubtful>,
+    not_solutions: Vec<Doubtful>,
+    not_taught: Vec<Doubtful>,
+    worked: usize,
 }
 
 /// A row without a problem, or a reference that the verifier has trouble with.
@@ -66,8 +69,7 @@ impl FileTask {
     /// [`VerifierConfig::build`](crate::verifiers::VerifierConfig::build).
     pub fn load(path: &Path, held_out: Option<&Path>, layout: &Layout) -> Result<Self, TaskError> {
         Self::read(path, held_out, layout, |entries| {
-            let texts = entries.iter().flat_map(|entry| entry.prompt.texts().chain([entry.answer.as_str()]));
-            let vocabulary = Vocabulary::from_texts(texts);
+            let vocabulary = Vocabulary::from_texts(entries.iter().flat_map(Entry::texts));
             let found = vocabulary.characters().len();
             if found > MAX_CHARACTERS {
                 return Err(format!("holds {found} different characters; a character vocabulary takes {MAX_CHARACTERS}"));
@@ -106,9 +108,9 @@ impl FileTask {
     }
 
     fn empty(name: String, dialogue: Arc<dyn Dialogue>, verifier: Arc<dyn TextVerifier>) -> Self {
-        let (conversations, train, held_out, unjudged, not_answers) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (longest_prompt, longest_answer, max_answer, duplicates) = (0, 0, 1, 0);
+        let (conversations, train, held_out) = (Vec::new(), Vec::new(), Vec::new());
+        let (unjudged, not_answers, not_solutions, not_taught) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (longest_prompt, longest_answer, max_answer, duplicates, worked) = (0, 0, 1, 0, 0);
         Self {
             name,
             dialogue,
@@ -123,6 +125,9 @@ impl FileTask {
             duplicates,
             unjudged,
             not_answers,
+            not_solutions,
+            not_taught,
+            worked,
         }
     }
 
@@ -171,23 +176,63 @@ impl FileTask {
         let solution = Arc::new(self.solution(&reference));
         let problem = self.problem_of(self.conversations.len() as u32, &entry.prompt, reference)?.with_solution(solution);
         let Judgement { verdict, because, .. } = self.judge(&problem, problem.reference());
-        if !verdict.is_right() {
+        let not_an_answer = (!verdict.is_right()).then(|| {
             let comma = !layout.decimal_comma && has_decimal_comma(&entry.answer);
             let hint = if comma { "; with decimal commas, set `decimal_comma` (--decimal-comma)" } else { "" };
-            let doubtful = Doubtful { place, because: format!("{because}{hint}"), reference: entry.answer };
-            if verdict == Verdict::Failed {
-                return Ok(Some(doubtful));
-            }
-            self.not_answers.push(doubtful);
+            Doubtful { place: place.clone(), because: format!("{because}{hint}"), reference: entry.answer }
+        });
+        if verdict == Verdict::Failed {
+            return Ok(not_an_answer);
         }
+        let problem = self.with_solution(problem, entry.solution, &place, not_an_answer.as_ref());
+        self.not_answers.extend(not_an_answer);
         self.longest_prompt = self.longest_prompt.max(problem.prompt().len());
-        self.longest_answer = self.longest_answer.max(problem.reference().len());
+        self.longest_answer = self.longest_answer.max(problem.reference().len()).max(problem.demonstration().len());
         match entry.split {
             Split::Train => self.train.push(problem),
             Split::HeldOut => self.held_out.push(problem),
         }
         self.conversations.push(entry.prompt);
         Ok(None)
+    }
+
+    /// The problem with its worked solution, where it has one that is right. What can't be taught in its place is noted.
+    fn with_solution(
+        &mut self,
+        problem: Problem,
+        solution: Result<Option<String>, String>,
+        place: &str,
+        not_an_answer: Option<&Doubtful>,
+    ) -> Problem {
+        match self.worked_out(&problem, solution) {
+            Ok(Some(ids)) => {
+                self.worked += 1;
+                return problem.with_demonstration(ids);
+            }
+            Ok(None) => self.not_taught.extend(not_an_answer.cloned()),
+            Err((reference, because)) => {
+                let doubtful = Doubtful { place: place.to_owned(), reference, because };
+                self.not_taught.push(doubtful.clone());
+                self.not_solutions.push(doubtful);
+            }
+        }
+        problem
+    }
+
+    /// The ids of a problem's worked solution, where it has one; or its text, and why it can't be taught.
+    fn worked_out(
+        &self,
+        problem: &Problem,
+        solution: Result<Option<String>, String>,
+    ) -> Result<Option<Vec<u32>>, (String, String)> {
+        let Some(text) = solution.map_err(|because| (String::new(), because))? else { return Ok(None) };
+        let ids = self.dialogue.tokenizer().encode(&text).map_err(|error| error.to_string());
+        let ids = match ids.and_then(|ids| without_end(ids, self.dialogue())) {
+            Ok(ids) => ids,
+            Err(because) => return Err((text, because.replace("the reference", "the solution"))),
+        };
+        let judgement = self.judge(problem, &ids);
+        if judgement.verdict.is_right() { Ok(Some(ids)) } else { Err((text, judgement.to_string())) }
     }
 
     /// Sees to it that there is something to train on and something held out.
@@ -235,9 +280,25 @@ impl FileTask {
     }
 
     /// References that are not right as answers, such as one without a box where answers need one. Answers can be judged by them, but a warm start
-    /// can't teach them.
+    /// can teach them only where a worked solution stands beside.
     pub fn not_answers(&self) -> &[Doubtful] {
         &self.not_answers
+    }
+
+    /// Worked solutions that the verifier does not find right, which are left out: their problems have only their references to teach.
+    pub fn not_solutions(&self) -> &[Doubtful] {
+        &self.not_solutions
+    }
+
+    /// What a warm start would teach wrongly: worked solutions that are not right, and references that are not right as answers and have no worked solution
+    /// beside them.
+    pub fn not_taught(&self) -> &[Doubtful] {
+        &self.not_taught
+    }
+
+    /// Problems with a worked solution ([`Layout::solution`]).
+    pub fn worked(&self) -> usize {
+        self.worked
     }
 
     /// The problems of a split, training problems in the order of the file.
@@ -258,7 +319,7 @@ impl FileTask {
         self.conversations.get(problem.id() as usize)
     }
 
-    /// Most tokens of a reference, its end token not counted.
+    /// Most tokens of a reference or of a worked solution, the end token not counted.
     pub fn longest_answer(&self) -> usize {
         self.longest_answer
     }
@@ -319,7 +380,7 @@ impl MultiTurnTask for FileTask {
     }
 
     fn answer_alphabet(&self) -> Vec<u32> {
-        let mut ids: Vec<u32> = self.train.iter().flat_map(|problem| problem.reference()).copied().collect();
+        let mut ids: Vec<u32> = self.train.iter().flat_map(|problem| problem.demonstration()).copied().collect();
         ids.sort_unstable();
         ids.dedup();
         ids

@@ -21,6 +21,9 @@ pub struct Layout {
     pub prompt: String,
     /// The reference answer.
     pub answer: String,
+    /// A worked solution beside the answer, where a row has one: what supervised steps teach. The verifier has to find it right.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub solution: Option<String>,
     /// What judges.
     pub verifier: VerifierConfig,
     /// Whether a reference that holds one number has it as in 1.234,5. It is read as 1234.5; answers are read as they are.
@@ -29,9 +32,9 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The prompt in one field, the reference answer in another, and what judges; without decimal commas.
+    /// The prompt in one field, the reference answer in another, and what judges; without worked solutions and decimal commas.
     pub fn new(prompt: impl Into<String>, answer: impl Into<String>, verifier: VerifierConfig) -> Self {
-        Self { prompt: prompt.into(), answer: answer.into(), verifier, decimal_comma: false }
+        Self { prompt: prompt.into(), answer: answer.into(), solution: None, verifier, decimal_comma: false }
     }
 
     /// Names of the built-in layouts.
@@ -41,7 +44,7 @@ impl Layout {
     ///
     /// | name | fields | judged by |
     /// |---|---|---|
-    /// | `plain` | `prompt` and `answer` | `exact` |
+    /// | `plain` | `prompt` and `answer`; `solution` where there is one | `exact` |
     /// | `gsm8k` | `question` and `answer` (openai/gsm8k) | `gsm8k` |
     /// | `math` | `problem` and `solution` (hendrycks/competition_math) | `boxed` |
     /// | `verl` | `prompt` and `reward_model.ground_truth` | `math` |
@@ -55,7 +58,7 @@ impl Layout {
     /// [`TaskError::UnknownName`] with the closest.
     pub fn named(name: &str) -> Result<Self, TaskError> {
         Ok(match name {
-            "plain" => Self::new("prompt", "answer", VerifierConfig::default()),
+            "plain" => Self::default(),
             "gsm8k" => Self::new("question", "answer", VerifierConfig::Gsm8k {}),
             "math" => Self::new("problem", "solution", VerifierConfig::Boxed { form: None }),
             "verl" => Self::new("prompt", "reward_model.ground_truth", VerifierConfig::Math { form: None }),
@@ -70,7 +73,7 @@ impl Layout {
 /// The plain layout.
 impl Default for Layout {
     fn default() -> Self {
-        Self::new("prompt", "answer", VerifierConfig::default())
+        Self { solution: Some("solution".into()), ..Self::new("prompt", "answer", VerifierConfig::default()) }
     }
 }
 

@@ -71,6 +71,7 @@ pub trait TextVerifier: fmt::Debug + Send + Sync {
 
 /// A verdict, and what it rests on.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,

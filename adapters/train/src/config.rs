@@ -23,8 +23,12 @@ pub struct TrainConfig {
     pub arm: Arm,
     /// Attempts an episode, at least 2.
     pub attempts: usize,
-    /// The supervised start.
+    /// The supervised start of a new model.
     pub warm: WarmConfig,
+    /// Supervised steps on the problems' references, after that.
+    pub supervised: SupervisedConfig,
+    /// What is looked at before the first step.
+    pub checks: ChecksConfig,
     /// Both RL stages.
     pub reinforce: ReinforceConfig,
     /// Greedy evaluation.
@@ -38,13 +42,15 @@ impl Default for TrainConfig {
             arm: Arm::Score,
             attempts: 2,
             warm: WarmConfig::default(),
+            supervised: SupervisedConfig::default(),
+            checks: ChecksConfig::default(),
             reinforce: ReinforceConfig::default(),
             evaluation: EvaluationConfig::default(),
         }
     }
 }
 
-/// The supervised start (see [`crate::warm`]).
+/// The supervised start of a new model (see [`crate::warm`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -115,6 +121,71 @@ impl WarmConfig {
     /// Most steps of all phases.
     pub fn steps(&self) -> usize {
         self.steps_corrupted + self.steps_sampled + self.steps_habit
+    }
+}
+
+/// Supervised steps on the problems' references (see [`crate::supervised`]); those of [`ReinforceConfig::micro_batch`] are scored together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct SupervisedConfig {
+    /// Most steps; 0 for none.
+    pub steps: usize,
+    /// It ends when sampled first attempts at training problems are right in this share.
+    pub target_accuracy: f64,
+    /// Steps between two checks of that.
+    pub check_every: usize,
+    /// Training problems of a check, each played once.
+    pub check_problems: usize,
+    /// Examples a step.
+    pub sequences: usize,
+    /// Share of examples that are corrections of wrong attempts of the model's own; where it is right, its example is an answer.
+    pub corrections: f64,
+    /// Learning rate, after a linear rise over `rise` steps.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises.
+    pub rise: usize,
+}
+
+impl Default for SupervisedConfig {
+    fn default() -> Self {
+        Self {
+            steps: 0,
+            target_accuracy: 0.4,
+            check_every: 5,
+            check_problems: 64,
+            sequences: 32,
+            corrections: 0.0,
+            learning_rate: 1e-5,
+            rise: 10,
+        }
+    }
+}
+
+impl SupervisedConfig {
+    /// The learning rate.
+    ///
+    /// # Errors
+    /// As [`Schedule::constant`].
+    pub fn rates(&self) -> Result<Schedule, TrainError> {
+        Ok(Schedule::constant(self.learning_rate)?.rising(self.rise))
+    }
+}
+
+/// What is looked at before the first step; no number of the training depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ChecksConfig {
+    /// Whether the base's samples are looked at for something to learn from ([`crate::watch::signal`]).
+    pub signal: bool,
+    /// Whether the largest piece of work is tried first ([`crate::watch::rehearsal`]).
+    pub rehearsal: bool,
+}
+
+impl Default for ChecksConfig {
+    fn default() -> Self {
+        Self { signal: true, rehearsal: true }
     }
 }
 
@@ -222,6 +293,11 @@ impl TrainConfig {
         self.warm.steps_sampled = steps - self.warm.steps_habit - self.warm.steps_corrupted;
     }
 
+    /// Most steps of the warm start: its phases, and those on references.
+    pub fn warm_steps(&self) -> usize {
+        self.warm.steps() + self.supervised.steps
+    }
+
     /// The stages of its arm.
     ///
     /// # Errors
@@ -230,12 +306,13 @@ impl TrainConfig {
         self.arm.stages(&self.into())
     }
 
-    /// AdamW's settings in a part of a run; the base is the warm start.
+    /// AdamW's settings in a part of a run. The base is the warm start; on references alone it takes the settings of RL.
     ///
     /// # Errors
     /// As [`AdamW::new`].
     pub fn adamw(&self, stage: StageName) -> Result<AdamW, TrainError> {
         match stage {
+            StageName::Base if self.warm.steps() == 0 && self.supervised.steps > 0 => Ok(AdamW::REINFORCE),
             StageName::Base => AdamW::new([0.9, 0.98], self.warm.weight_decay, 1.0),
             StageName::StageOne | StageName::StageTwo => Ok(AdamW::REINFORCE),
         }
@@ -250,6 +327,10 @@ impl TrainConfig {
             ("attempts", self.attempts, 2, 255),
             ("warm.sequences", self.warm.sequences, 1, 1 << 20),
             ("warm.check_every", self.warm.check_every, 1, usize::MAX),
+            ("supervised.steps", self.supervised.steps, 0, 1 << 30),
+            ("supervised.sequences", self.supervised.sequences, 1, 1 << 20),
+            ("supervised.check_every", self.supervised.check_every, 1, usize::MAX),
+            ("supervised.check_problems", self.supervised.check_problems, 1, 1 << 20),
             ("reinforce.problems", self.reinforce.problems, 1, 1 << 20),
             ("reinforce.samples", self.reinforce.samples, 2, 1 << 16),
             ("reinforce.micro_batch", self.reinforce.micro_batch, 1, 1 << 20),
@@ -271,6 +352,9 @@ impl TrainConfig {
             ("warm.learning_rate_sampled", self.warm.learning_rate_sampled, 0.0, 1.0),
             ("warm.weight_decay", f64::from(self.warm.weight_decay), 0.0, 1.0),
             ("warm.corrupted_tokens", self.warm.corrupted_tokens, 0.0, 1e6),
+            ("supervised.target_accuracy", self.supervised.target_accuracy, 0.0, 1.0),
+            ("supervised.corrections", self.supervised.corrections, 0.0, 1.0),
+            ("supervised.learning_rate", self.supervised.learning_rate, 0.0, 1.0),
             ("reinforce.learning_rate", self.reinforce.learning_rate, 0.0, 1.0),
             ("reinforce.floor", self.reinforce.floor, 0.0, 1.0),
             ("reinforce.max_failed", self.reinforce.max_failed, 0.0, 1.0),

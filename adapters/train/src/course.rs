@@ -11,7 +11,7 @@ use crate::{
     run::keep::Keep,
 };
 
-/// Makes the optimiser of a part of a run: [`StageName::Base`] is the warm start, each of whose first two phases begins with a fresh one.
+/// Makes the optimiser of a part of a run: [`StageName::Base`] is the warm start, whose first two phases, and that on references, begin with a fresh one each.
 pub type Optimizers<'a, M> = dyn Fn(StageName) -> Box<dyn Optimizer<M>> + 'a;
 
 /// What all parts of a run share.

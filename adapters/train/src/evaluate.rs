@@ -14,7 +14,7 @@ use crate::{
     error::TrainError,
     gradient::workers::Workers,
     play::{play, rollout_config},
-    verdicts::{Example, merged, one_of_each},
+    verdicts::{Example, merged, some_of_each},
 };
 
 /// Seed of the held-out problems: the same for every run, so that runs can be compared.
@@ -49,7 +49,7 @@ pub fn play_greedily<S: Sampler + Sync>(
 pub struct Evaluation {
     /// Who was right before and after, and every attempt's verdict.
     pub transitions: Transitions,
-    /// An attempt of each verdict but `right`: the first in the order of the problems.
+    /// An attempt of each verdict but `right`, the first in the order of the problems, and three at least where so many are not right.
     pub examples: Vec<Example>,
 }
 
@@ -75,5 +75,5 @@ pub fn evaluate<S: Sampler + Sync>(
 ) -> Result<Evaluation, TrainError> {
     let groups = play_greedily(sampler, task, problems, attempts, workers)?;
     let transitions = Transitions::of(groups.iter().flat_map(Group::trajectories));
-    Ok(Evaluation { transitions, examples: one_of_each(task, workers.judges(), &groups) })
+    Ok(Evaluation { transitions, examples: some_of_each(task, workers.judges(), &groups) })
 }

@@ -74,6 +74,15 @@ pub enum Event {
         #[serde(skip_serializing, default)]
         seconds: f64,
     },
+    /// How far a check before the first step has come. It is for whoever looks on: a run's folder does not keep it.
+    Checking {
+        /// Which.
+        check: Checked,
+        /// Episodes that are done; 0 as it begins.
+        done: usize,
+        /// All of them.
+        all: usize,
+    },
     /// What the base model's samples earn, before the first RL step.
     Signal(Signal),
     /// A part of the run begins or ends.
@@ -89,18 +98,26 @@ pub enum Event {
     },
     /// A step of the warm start.
     Warm {
-        /// 1: corrupted first attempts; 2: sampled ones; 3: the habit of copying.
+        /// 1: corrupted first attempts; 2: sampled ones; 3: the habit of copying ([`crate::warm`]); 4: the problems' references
+        /// ([`crate::supervised`]).
         phase: usize,
-        /// From 1, over all phases.
+        /// From 1, over all phases. Before the first on references there is one without a loss: where the model stands.
         step: usize,
-        /// Cross-entropy a token (plus KL from phase 2 on).
-        loss: f64,
+        /// Cross-entropy a token (in phases 2 and 3 plus KL).
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        loss: Option<f64>,
         /// Greedy acc@t1 on training problems, in percent, when it was checked.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         acc_t1: Option<f64>,
+        /// The same sampled, at the temperature of RL.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        sampled_t1: Option<f64>,
         /// Sampled P(right at last | wrong at first) on training problems, in percent, when it was checked.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         p_fix_wrong: Option<f64>,
+        /// Examples that are corrections of wrong attempts of the model's own, where some are to be.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        corrections: Option<usize>,
         /// Since the start of the run.
         #[serde(skip_serializing, default)]
         seconds: f64,
@@ -150,6 +167,11 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether it is worth keeping once it has been shown.
+    pub fn is_kept(&self) -> bool {
+        !matches!(self, Self::Checking { .. })
+    }
+
     /// When it happened, since the start of the run, where it says so.
     pub fn seconds(&self) -> Option<f64> {
         match self {
@@ -160,6 +182,16 @@ impl Event {
             _ => None,
         }
     }
+}
+
+/// A check before the first step that takes its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checked {
+    /// [`crate::watch::rehearsal`].
+    Rehearsal,
+    /// [`crate::watch::signal`].
+    Signal,
 }
 
 /// Whether something begins or ends.
@@ -285,7 +317,7 @@ pub struct Summary {
     /// Attempts by verdict, one entry an attempt.
     #[serde(skip_serializing_if = "VerdictTable::is_empty", default)]
     pub verdicts: VerdictTable,
-    /// An attempt of each verdict but `right`.
+    /// An attempt of each verdict but `right`, and three at least where so many are not right.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub examples: Vec<Example>,
 }

@@ -11,7 +11,8 @@
 //! |---|---|
 //! | [`config`], [`arm`] | what to do: every number, and which objectives in which order |
 //! | [`schedule`], [`course`] | the whole run, stage after stage, and what all parts of it share |
-//! | [`warm`] | supervised start: a base that answers, and copies its answer |
+//! | [`warm`] | supervised start of a new model: a base that answers, and copies its answer |
+//! | [`supervised`] | supervised steps on references, for a model that can talk |
 //! | [`reinforce`] | one RL step: play, verify, score, update |
 //! | [`play`], [`evaluate`] | episodes on several threads; greedy play on held-out problems |
 //! | [`judges`], [`verdicts`] | verdicts that may not come: time limits, and verifiers that panic; and how they are counted |
@@ -35,6 +36,7 @@ pub mod play;
 pub mod reinforce;
 pub mod run;
 pub mod schedule;
+pub mod supervised;
 pub mod trainable;
 pub mod verdicts;
 pub mod warm;

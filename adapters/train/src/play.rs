@@ -50,11 +50,29 @@ pub fn play<S: Sampler + Sync>(
     key: RandomKey,
     workers: &Workers,
 ) -> Result<Vec<Group>, TrainError> {
-    let together = (workers.decode_batch() / config.samples()).max(1);
-    let draws = Draw::all(problems);
-    let pieces: Vec<&[Draw<'_>]> = draws.chunks(together).collect();
+    play_draws(sampler, task, &Draw::all(problems), config, key, workers)
+}
+
+/// As [`play`], for a part of a step's problems: the episodes are the same however a step is cut into parts.
+///
+/// # Errors
+/// Those of [`play`].
+pub(crate) fn play_draws<S: Sampler + Sync>(
+    sampler: &S,
+    task: &dyn MultiTurnTask,
+    draws: &[Draw<'_>],
+    config: &RolloutConfig,
+    key: RandomKey,
+    workers: &Workers,
+) -> Result<Vec<Group>, TrainError> {
+    let pieces: Vec<&[Draw<'_>]> = draws.chunks(together(config, workers)).collect();
     let judge = workers.judges().of(task);
     let groups = workers.map(&pieces, |piece| rollout_draws(sampler, &judge, piece, config, key));
     workers.judges().require_progress(task)?;
     Ok(groups.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// Problems that a thread plays at a time.
+pub(crate) fn together(config: &RolloutConfig, workers: &Workers) -> usize {
+    (workers.decode_batch() / config.samples()).max(1)
 }

@@ -16,13 +16,15 @@ use crate::{
     course::{Course, Optimizers},
     error::TrainError,
     evaluate::{evaluate, held_out},
-    event::{Event, Phase, Sink, Summary},
+    event::{Checked, Event, Phase, Sink, Summary},
     gradient::{optimizer::Optimizer, workers::Workers},
     reinforce::Reinforce,
     run::{
         keep::{Keep, State, Wish},
+        place::Place,
         progress::{Completed, Outcome, Progress, Resumed, Start},
     },
+    supervised,
     trainable::{Trainable, device_of, fingerprint, trainable},
     warm::warm_start,
     watch::{
@@ -94,10 +96,11 @@ impl<'a, M: Trainable> Training<'a, M> {
                 model.clone()
             }
         };
-        if progress.stages.len() == 1 && inside.is_none() {
-            course.look_for_signal(&model)?;
+        if progress.stages.len() == 1 && inside.is_none() && config.checks.signal {
+            course.look_for_signal(&model, progress.summary(StageName::Base))?;
         }
-        let base = base.reference();
+        // A model that was warmed up is held to what that left, adapters and all.
+        let base = if progress.warmed { base } else { base.reference() };
         let untouched = fingerprint(&base);
         let model = course.run_stages(model, &base, &stages, inside, &mut progress)?;
         if fingerprint(&base) != untouched {
@@ -127,16 +130,23 @@ impl<M: Trainable> Course<'_, M> {
         if fresh {
             self.announce([model.num_params(), trainable], stages, checked)?;
         }
-        if let Some(largest) = stages.iter().max_by_key(|stage| stage.attempts) {
-            let (reference, device) = (model.reference(), device_of(model)?);
-            let steps = Reinforce::new(self.task, largest, self.config, &reference, self.workers, &device)?;
-            let Rehearsal { episodes, tokens } = steps.rehearse(model)?;
-            if fresh {
-                let seconds = (self.clock)();
-                self.sink.receive(&Event::Rehearsal { episodes, tokens, seconds })?;
-            }
+        let largest = stages.iter().max_by_key(|stage| stage.attempts);
+        match largest.filter(|_| self.config.checks.rehearsal) {
+            Some(largest) => self.rehearse(model, largest, fresh),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Tries the largest piece of work of a run.
+    fn rehearse(&mut self, model: &M, largest: &Stage, fresh: bool) -> Result<(), TrainError> {
+        let warms_up = self.config.supervised.steps > 0;
+        let (reference, device) = (if warms_up { model.clone() } else { model.reference() }, device_of(model)?);
+        let steps = Reinforce::new(self.task, largest, self.config, &reference, self.workers, &device)?;
+        let all = self.config.reinforce.micro_batch.min(self.config.reinforce.problems * self.config.reinforce.samples);
+        self.sink.receive(&Event::Checking { check: Checked::Rehearsal, done: 0, all })?;
+        let Rehearsal { episodes, tokens } = steps.rehearse(model)?;
+        let seconds = (self.clock)();
+        if fresh { self.sink.receive(&Event::Rehearsal { episodes, tokens, seconds }) } else { Ok(()) }
     }
 
     /// The checks without which nothing is trained.
@@ -150,9 +160,18 @@ impl<M: Trainable> Course<'_, M> {
     /// The warm start, or what is left of it, and the evaluation of the base that it makes.
     fn make_base(&mut self, model: M, inside: Option<Resumed<M>>, progress: &mut Progress) -> Result<M, TrainError> {
         if inside.is_none() {
-            self.stage(StageName::Base, Phase::Start, self.config.warm.steps(), 0)?;
+            self.stage(StageName::Base, Phase::Start, self.config.warm_steps(), 0)?;
         }
-        let model = warm_start(model, inside, self)?;
+        let on_references =
+            |resumed: &Resumed<M>| matches!(&resumed.place, Place::Warm(place) if place.phase == supervised::PHASE);
+        let (mut model, inside) = match inside.as_ref().is_some_and(on_references) {
+            true => (model, inside),
+            false => (warm_start(model, inside, self)?, None),
+        };
+        if self.config.supervised.steps > 0 {
+            model = supervised::supervise(model, inside, self)?;
+            progress.warmed = true;
+        }
         let completed = self.close(&model, StageName::Base, 0, true, 0.0)?;
         self.complete(&model, progress, completed)?;
         Ok(model)

@@ -163,18 +163,38 @@ pub(crate) fn examples(
     wanted.map(|(problem, number, attempt)| Example::of(task, judges, problem, number, attempt)).collect()
 }
 
-/// The first attempt of each verdict but `right`, in the order of [`Verdict::NAMES`].
-pub(crate) fn one_of_each(task: &dyn MultiTurnTask, judges: &Judges, groups: &[Group]) -> Vec<Example> {
+/// Examples that an evaluation shows, where so many attempts are not right.
+const SHOWN: usize = 3;
+
+/// The first attempt of each verdict but `right`, in the order of [`Verdict::NAMES`]; where those are fewer than three, further attempts that are not right, at
+/// other problems first.
+pub(crate) fn some_of_each(task: &dyn MultiTurnTask, judges: &Judges, groups: &[Group]) -> Vec<Example> {
     let verdicts = Verdict::NAMES.into_iter().filter(|name| *name != Verdict::Right.name());
-    verdicts.flat_map(|name| examples(task, judges, groups, 1, |attempt| attempt.verdict().name() == name)).collect()
+    let of_each =
+        verdicts.flat_map(|name| examples(task, judges, groups, 1, |attempt| attempt.verdict().name() == name)).collect();
+    // The first may stand among them already, and so may both attempts at its problem.
+    let others = examples(task, judges, groups, 4 * SHOWN, |attempt| !attempt.verdict().is_right());
+    filled(of_each, others)
 }
 
-/// Both lists of examples, one of each verdict: of the first where it has one.
+/// Both lists of examples as one of all their problems would be.
 pub(crate) fn merged(first: Vec<Example>, second: Vec<Example>) -> Vec<Example> {
-    let mut all = first;
-    for example in second {
-        if all.iter().all(|known| known.verdict != example.verdict) {
-            all.push(example);
+    let (mut of_each, mut others): (Vec<Example>, Vec<Example>) = Default::default();
+    for example in first.into_iter().chain(second) {
+        let known = of_each.iter().any(|known| known.verdict == example.verdict);
+        if known { &mut others } else { &mut of_each }.push(example);
+    }
+    filled(of_each, others)
+}
+
+/// These examples, and some of others where they are few; by verdict, from the best to the worst.
+fn filled(mut all: Vec<Example>, others: Vec<Example>) -> Vec<Example> {
+    let known = |all: &[Example], example: &Example| all.iter().any(|known| known.problem == example.problem);
+    for again in [false, true] {
+        for example in &others {
+            if all.len() < SHOWN && !all.contains(example) && known(&all, example) == again {
+                all.push(example.clone());
+            }
         }
     }
     let place = |example: &Example| Verdict::NAMES.iter().position(|name| *name == example.verdict);

@@ -1,4 +1,4 @@
-//! The supervised start: a base that answers in one attempt, and copies its answer in the next.
+//! The supervised start of a new model: a base that answers in one attempt, and copies its answer in the next.
 //!
 //! A model made from scratch knows no "revise" habit. It is given one in three phases, so that what it leaves behaves like the paper's base models: greedy,
 //! attempt 2 repeats attempt 1 (delta near 0); sampled, it corrects a wrong answer now and then, without which RL would have no signal.
@@ -9,21 +9,13 @@
 //!    in place. Ends when the share of wrong answers that a sampled attempt 2 takes back reaches a target, so that every seed has the skill.
 //! 3. *Habit.* The same, with copies far more likely: what was learned is still there to be found by sampling, and greedy it does not show.
 
-use burn::tensor::Tensor;
 use palinode_core::{
-    attempt::{Attempt, StopReason},
-    batch::TokenBatch,
-    error::Error,
-    kl::Divergence,
-    precision::ordered_sum,
     rng::{RandomKey, Stream},
     sampling::Sampling,
-    scoring::Scoring,
     task::{Problem, Split},
-    trajectory::{Group, Trajectory},
+    trajectory::Group,
     transitions::Transitions,
     turns::MultiTurnTask,
-    verifier::Verdict,
 };
 
 use crate::{
@@ -33,17 +25,18 @@ use crate::{
     error::TrainError,
     evaluate::evaluate,
     event::Event,
-    gradient::{
-        chunked::{chunk_of, differentiate},
-        learner::Learner,
-    },
+    gradient::learner::Learner,
     play::{play, rollout_config},
     run::{
         keep::{Inside, State, after_step},
         place::{Place, WarmPlace},
         progress::{Progress, Resumed},
     },
-    trainable::{Trainable, device_of, vocabulary},
+    supervised::{
+        example::{Example, check_tokens, episode, given},
+        step::Teacher,
+    },
+    trainable::{Trainable, vocabulary},
 };
 
 /// Sequences scored together.
@@ -107,13 +100,13 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
         let warm = &self.course.config.warm;
         while self.place.done < warm.steps_corrupted && !self.place.over {
             let step = self.place.done;
-            let sequences: Vec<Sequence> = draw_problems(self.course.task, self.course.config, step, self.vocabulary)?
+            let examples: Vec<Example> = draw_problems(self.course.task, self.course.config, step, self.vocabulary)?
                 .iter()
                 .enumerate()
                 .map(|(i, problem)| corrupted(self.course.task, warm, problem, draw_key(self.course.config, step, i)))
                 .collect::<Result<_, _>>()?;
             let rate = warm.rates()?.rate(step, warm.steps_corrupted);
-            let loss = self.supervised_step(learner, None, &sequences, rate, step)?;
+            let loss = self.supervised_step(learner, None, &examples, rate, step)?;
             self.place.done = step + 1;
             let accuracy = match self.place.done.is_multiple_of(warm.check_every) {
                 true => Some(
@@ -142,12 +135,12 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
             let key = RandomKey { step: step as u32, ..RandomKey::new(self.course.config.seed, Stream::WarmStart) };
             let problems = draw_problems(self.course.task, self.course.config, step, self.vocabulary)?;
             let groups = play(snapshot, self.course.task, &problems, &rollouts, key, self.course.workers)?;
-            let sequences: Vec<Sequence> = groups
+            let examples: Vec<Example> = groups
                 .iter()
                 .enumerate()
                 .map(|(i, group)| sampled(self.course.task, copy, group, draw_key(self.course.config, step, i)))
                 .collect::<Result<_, _>>()?;
-            let loss = self.supervised_step(learner, Some(snapshot), &sequences, warm.learning_rate_sampled, step)?;
+            let loss = self.supervised_step(learner, Some(snapshot), &examples, warm.learning_rate_sampled, step)?;
             self.place.done = step + 1;
             let fixed = match (self.place.done - self.place.first).is_multiple_of(warm.check_every) {
                 true => Some(self.fixed(learner.model(), step)?),
@@ -182,40 +175,23 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
         Ok(Transitions::of(groups.iter().flat_map(Group::trajectories)).fix_given_wrong().unwrap_or(1.0))
     }
 
-    /// One step of cross-entropy, a mean over the learned tokens; with a snapshot, plus the mean KL(snapshot‖model) over first attempts.
+    /// One step of cross-entropy; with a snapshot, plus the mean KL(snapshot‖model) over first attempts.
     fn supervised_step(
         &self,
         learner: &mut Learner<M>,
         snapshot: Option<&M>,
-        sequences: &[Sequence],
+        examples: &[Example],
         learning_rate: f64,
         step: usize,
     ) -> Result<f64, TrainError> {
-        let device = device_of(learner.model())?;
-        let tokens =
-            |k: usize| sequences.iter().map(move |s| (s.learn_first || k == 1, s.trajectory.attempts()[k].tokens().len()));
-        let learned: usize = [0, 1].into_iter().flat_map(tokens).filter(|(learn, _)| *learn).map(|(_, n)| n).sum();
-        let anchored: usize = tokens(0).map(|(_, n)| n).sum();
-        let micro_batches: Vec<&[Sequence]> = sequences.chunks(SEQUENCES_A_MICRO_BATCH).collect();
-        let scoring = Scoring::default().in_chunks(chunk_of(self.vocabulary));
-        let report = learner.step_along(&micro_batches, learning_rate, self.course.workers, |model, sequences| {
-            let trajectories: Vec<&Trajectory> = sequences.iter().map(|s| &s.trajectory).collect();
-            let batch = TokenBatch::new(&trajectories, &device).expect("two attempts in every transcript");
-            let weigh = |of: &dyn Fn(&Sequence) -> [f64; 2]| {
-                batch.spread(&sequences.iter().flat_map(of).collect::<Vec<_>>()).expect("one weight an attempt")
-            };
-            let (learn, anchor) = (weigh(&|s| [f64::from(u8::from(s.learn_first)), 1.0]), weigh(&|_| [1.0, 0.0]));
-            let anchored_to = snapshot.map(|snapshot| (snapshot, Divergence::Forward));
-            let (slope, _) = differentiate(model, anchored_to, &batch, &scoring, |scores, tokens| {
-                let of = |weights: &Tensor<1>| weights.clone().slice([tokens.clone()]);
-                let entropy = ordered_sum(scores.logprob.clone() * of(&learn)).neg().div_scalar(learned.max(1) as f64);
-                match &scores.kl {
-                    None => entropy,
-                    Some(kl) => entropy + ordered_sum(kl.clone() * of(&anchor)).div_scalar(anchored as f64),
-                }
-            });
-            (slope, ())
-        });
+        let teacher = Teacher {
+            workers: self.course.workers,
+            micro_batch: SEQUENCES_A_MICRO_BATCH,
+            vocabulary: self.vocabulary,
+            anchor: snapshot,
+            dropout: None,
+        };
+        let report = teacher.step(learner, examples, learning_rate)?;
         report.require_finite("warm start", step + 1)?;
         Ok(report.loss)
     }
@@ -224,14 +200,9 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
         let percent = |fraction: Option<f64>| fraction.map(|fraction| fraction * 100.0);
         let (acc_t1, p_fix_wrong, seconds) = (percent(accuracy), percent(fixed), (self.course.clock)());
         let WarmPlace { phase, done: step, .. } = self.place;
-        self.course.sink.receive(&Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, seconds })
+        let (loss, sampled_t1, corrections) = (Some(loss), None, None);
+        self.course.sink.receive(&Event::Warm { phase, step, loss, acc_t1, sampled_t1, p_fix_wrong, corrections, seconds })
     }
-}
-
-/// A two-attempt transcript, and whether its first attempt is worth learning.
-struct Sequence {
-    trajectory: Trajectory,
-    learn_first: bool,
 }
 
 /// The problems of a step, whose references are what is to be learned.
@@ -244,16 +215,8 @@ fn draw_problems(
     let first = (step * config.warm.sequences) as u64;
     let indices = first..first + config.warm.sequences as u64;
     let problems: Vec<Problem> = indices.map(|index| task.problem(config.seed, Split::Train, index)).collect();
-    problems.iter().try_for_each(|problem| check_tokens("a reference answer", problem.reference(), vocabulary))?;
+    problems.iter().try_for_each(|problem| check_tokens("a reference answer", problem.demonstration(), vocabulary))?;
     Ok(problems)
-}
-
-/// Refuses ids that the model does not know.
-fn check_tokens(what: &'static str, ids: &[u32], vocabulary: usize) -> Result<(), TrainError> {
-    match ids.iter().find(|&&id| id as usize >= vocabulary) {
-        None => Ok(()),
-        Some(&got) => Err(Error::Token { what, expected: vocabulary, got }.into()),
-    }
 }
 
 /// Key of the choices made for the `sequence`-th transcript of a step; the token field tells the choices apart.
@@ -262,8 +225,8 @@ fn draw_key(config: &TrainConfig, step: usize, sequence: usize) -> RandomKey {
 }
 
 /// Phase 1: attempt 1 is the reference, corrupted in half of the transcripts; attempt 2 copies it or is right.
-fn corrupted(task: &dyn MultiTurnTask, warm: &WarmConfig, problem: &Problem, key: RandomKey) -> Result<Sequence, TrainError> {
-    let right = problem.reference().to_vec();
+fn corrupted(task: &dyn MultiTurnTask, warm: &WarmConfig, problem: &Problem, key: RandomKey) -> Result<Example, TrainError> {
+    let right = problem.demonstration().to_vec();
     let draw = |token: u32| RandomKey { token, ..key };
     let corrupt = draw(0).uniform() < 0.5;
     let copy = f64::from(draw(1).uniform()) < warm.copy_corrupted;
@@ -279,31 +242,24 @@ fn corrupted(task: &dyn MultiTurnTask, warm: &WarmConfig, problem: &Problem, key
         }
     }
     let second = if copy { first.clone() } else { right };
-    Ok(Sequence { trajectory: transcript(task, problem, [first, second])?, learn_first: !corrupt })
+    example(task, problem, [first, second], !corrupt)
 }
 
 /// Phases 2 and 3: attempt 1 was sampled; attempt 2 copies it or is right.
-fn sampled(task: &dyn MultiTurnTask, copy: f64, group: &Group, key: RandomKey) -> Result<Sequence, TrainError> {
+fn sampled(task: &dyn MultiTurnTask, copy: f64, group: &Group, key: RandomKey) -> Result<Example, TrainError> {
     let first = group.trajectories()[0].attempts()[0].answer().to_vec();
-    let second = if f64::from(key.uniform()) < copy { first.clone() } else { group.problem().reference().to_vec() };
-    Ok(Sequence { trajectory: transcript(task, group.problem(), [first, second])?, learn_first: false })
+    let second = if f64::from(key.uniform()) < copy { first.clone() } else { group.problem().demonstration().to_vec() };
+    example(task, group.problem(), [first, second], false)
 }
 
-/// A transcript of two given answers, each with the task's end token where it has one.
-fn transcript(task: &dyn MultiTurnTask, problem: &Problem, answers: [Vec<u32>; 2]) -> Result<Trajectory, TrainError> {
-    let attempts = answers.map(|mut tokens| {
-        let limit = task.turns().limit().clone();
-        let stop = match limit.closing() {
-            None => StopReason::FixedLength,
-            Some(end) => {
-                tokens.truncate(limit.max_tokens() - 1);
-                tokens.push(end);
-                StopReason::EndToken
-            }
-        };
-        let logprobs = vec![0.0; tokens.len()];
-        Attempt::new(tokens, logprobs, stop, Verdict::Wrong)
-    });
-    let [first, second] = attempts;
-    Ok(Trajectory::new(problem.prompt().to_vec(), task.turns().revision().to_vec(), vec![first?, second?])?)
+/// An example of two given answers, each with the task's end token where it has one; the second is always learned.
+fn example(
+    task: &dyn MultiTurnTask,
+    problem: &Problem,
+    answers: [Vec<u32>; 2],
+    learn_first: bool,
+) -> Result<Example, TrainError> {
+    let limit = task.turns().limit().clone();
+    let [first, second] = answers.map(|tokens| given(&limit, tokens));
+    Example::new(episode(task, problem, vec![first?, second?])?, vec![learn_first, true])
 }

@@ -70,9 +70,12 @@ struct How {
     threads: usize,
     /// Whether an optimiser of one's own takes the steps, at a rate that rises and falls.
     own: bool,
+    /// Steps on references, on a model of somebody else's.
+    supervised: usize,
 }
 
-const UNDISTURBED: How = How { events: usize::MAX, asked: usize::MAX, every: 0, resume: false, threads: 1, own: false };
+const UNDISTURBED: How =
+    How { events: usize::MAX, asked: usize::MAX, every: 0, resume: false, threads: 1, own: false, supervised: 0 };
 
 fn sizes(task: &dyn TextTask, attempts: usize) -> DecoderConfig {
     DecoderConfig::small(task.dialogue().tokenizer().len(), 16, 1, 2, context(task, attempts).unwrap())
@@ -112,6 +115,9 @@ fn run_sized(path: &Path, how: How, sizes: &DecoderConfig, weights: u64, adapter
     let card = ModelCard::new(sizes.clone()).starting_from(Some(origin.clone()));
     let mut config = config();
     config.set_warm_steps(0);
+    let supervised = &mut config.supervised;
+    (supervised.steps, supervised.sequences, supervised.check_every, supervised.check_problems) = (how.supervised, 7, 2, 9);
+    (supervised.learning_rate, supervised.corrections, supervised.target_accuracy) = (1e-2, 0.5, 1.0);
     let checkpoints = match how.resume {
         true => Checkpoints::of(path).starting_from(model.clone(), &origin)?,
         false => Checkpoints::of(path),
@@ -297,6 +303,40 @@ fn a_run_on_somebody_elses_model_resumes_too_and_knows_it_again() {
         }
         let other = run_origin(&straight, How { resume: true, ..UNDISTURBED }, 6, adapters);
         assert!(matches!(other, Err(TrainError::Origin { .. })));
+    }
+}
+
+#[test]
+fn a_warm_start_on_references_resumes_too_and_what_it_leaves_is_the_reference() {
+    let folder = tempfile::tempdir().unwrap();
+    for adapters in [true, false] {
+        let [straight, path] = ["straight", "stopped"].map(|name| folder.path().join(format!("{name}-{adapters}")));
+        let mut how = How { supervised: 5, ..UNDISTURBED };
+        run_origin(&straight, how, 5, adapters).unwrap();
+        let metrics = fs::read_to_string(straight.join("metrics.jsonl")).unwrap();
+        // One line more than steps: where the model stood before them.
+        assert_eq!(metrics.matches("\"event\":\"warm\",\"phase\":4").count(), 6);
+        assert!(metrics.contains("\"corrections\":") && metrics.contains("\"sampled_t1\":"), "{metrics}");
+        (how.asked, how.threads) = (0, 2);
+        let mut stops = 0;
+        while let Err(error) = run_origin(&path, how, 5, adapters) {
+            assert!(matches!(error, TrainError::Interrupted), "{error}");
+            (how.resume, stops) = (true, stops + 1);
+            assert!(stops < 100);
+        }
+        // After each of 5 + 3 + 4 steps, and after each stage.
+        assert_eq!(stops, 12 + 3);
+        same(&path, &straight, &format!("adapters: {adapters}"));
+        assert!(straight.join("checkpoints/base/model.safetensors").exists(), "the base is not the model that it started from");
+
+        let base = Decoder::new(&sizes(&Ledger::new(4, 0.6).unwrap(), 2), 5, &palinode_flex::device()).unwrap();
+        let origin = fingerprint(&base);
+        let model = if adapters { base.with_adapters(&LoraConfig::on_all(2), 0).unwrap() } else { base.cast(FloatDType::BF16) };
+        let checkpoints = Checkpoints::of(&straight).starting_from(model.clone(), &origin).unwrap();
+        let (_, base) = checkpoints.base(&palinode_flex::device()).unwrap();
+        assert_ne!(fingerprint(&base), fingerprint(&model));
+        let reference = metrics.lines().find(|line| line.contains("\"reference\"")).unwrap();
+        assert!(reference.contains(&fingerprint(&base)));
     }
 }
 

@@ -18,7 +18,7 @@ use palinode_text::TextTask;
 use palinode_train::{
     TrainError,
     config::TrainConfig,
-    event::{Event, WarningKind},
+    event::{Checked, Event, WarningKind},
     gradient::workers::Workers,
     play::context,
     run::progress::Start,
@@ -134,9 +134,16 @@ fn a_model_that_is_never_right_is_told_before_the_first_step() {
     let signal = at(|event| matches!(event, Event::Signal(_)));
     assert!(signal < at(|event| matches!(event, Event::Step(_))));
     let Event::Signal(found) = &events[signal] else { panic!() };
-    assert_eq!((found.problems, found.samples), (64, 8));
+    assert_eq!((found.problems, found.samples), (32, 2), "of two steps");
+    assert_eq!((found.verdicts.total(), found.greedy), (2 * 64, Some([0.0; 2])));
     let Event::Warning { message, .. } = &events[signal + 1] else { panic!("{:?}", events[signal + 1]) };
     assert!(message.starts_with("no signal: "), "{message}");
+    // Whoever looks on hears how far it has come.
+    let heard = events.iter().filter_map(|event| match event {
+        Event::Checking { check: Checked::Signal, done, all } => Some((*done, *all)),
+        _ => None,
+    });
+    assert_eq!(heard.collect::<Vec<_>>(), [(0, 64), (32, 64), (64, 64)]);
 }
 
 fn failed(events: &[Event]) -> u64 {

@@ -53,12 +53,12 @@ impl Backend for Cuda {
     fn capabilities(&self, device: &Device) -> Capabilities {
         // burn does not tell how much memory a GPU has.
         let hardware = device.identity().map(|identity| identity.name);
-        Capabilities { hardware, dtypes: float_dtypes(device), fusion: false, memory: None }
+        Capabilities::new(float_dtypes(device)).of_hardware(hardware)
     }
 
     fn tolerance(&self, dtype: FloatDType) -> Tolerance {
         // Matrix products may run in TF32 on tensor cores.
-        Tolerance { logprob: 5e-3, gradient: 5e-3, training: 2e-2 }.at(dtype)
+        Tolerance::new(5e-3, 5e-3, 2e-2).at(dtype)
     }
 }
 

@@ -31,11 +31,11 @@ impl Backend for NdArray {
     }
 
     fn capabilities(&self, device: &Device) -> Capabilities {
-        Capabilities { hardware: None, dtypes: float_dtypes(device), fusion: false, memory: Some(memory()) }
+        Capabilities::new(float_dtypes(device)).with_memory(memory())
     }
 
     fn tolerance(&self, dtype: FloatDType) -> Tolerance {
-        Tolerance { logprob: 1e-4, gradient: 1e-4, training: 1e-3 }.at(dtype)
+        Tolerance::new(1e-4, 1e-4, 1e-3).at(dtype)
     }
 }
 

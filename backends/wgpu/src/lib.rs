@@ -56,11 +56,11 @@ impl Backend for Wgpu {
     fn capabilities(&self, device: &Device) -> Capabilities {
         // burn does not tell how much memory a GPU has.
         let hardware = device.identity().map(|identity| identity.name);
-        Capabilities { hardware, dtypes: float_dtypes(device), fusion: false, memory: None }
+        Capabilities::new(float_dtypes(device)).of_hardware(hardware)
     }
 
     fn tolerance(&self, dtype: FloatDType) -> Tolerance {
-        Tolerance { logprob: 1e-3, gradient: 1e-3, training: 1e-2 }.at(dtype)
+        Tolerance::new(1e-3, 1e-3, 1e-2).at(dtype)
     }
 }
 

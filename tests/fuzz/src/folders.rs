@@ -3,6 +3,7 @@
 use std::{path::Path, sync::OnceLock};
 
 use palinode::{
+    gguf::Kind,
     hf::{Chat, ChatConfig, Date, Folder, FolderTokenizer, Template, Variables},
     text::Tokenizer,
 };
@@ -49,6 +50,22 @@ fn load(folder: &Path) {
             let _ = folder.load(&device);
         }
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A GGUF file in the place of a model folder; what was read of it is written as one again, and read once more.
+pub fn gguf(input: &[u8], folder: &Path) {
+    let (path, again) = (folder.join("model.gguf"), folder.join("again.gguf"));
+    put(folder, "model.gguf", input);
+    let device = flex().device;
+    let opened = match Folder::open(&path, &device) {
+        Ok(opened) => opened,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let Ok(model) = opened.load(&device) else { return };
+    if opened.write_gguf(&model, Kind::F32, &again).is_ok() {
+        let read = Folder::open(&again, &device).expect("what was written is read");
+        assert_eq!(read.config().vocabulary, opened.config().vocabulary);
     }
 }
 

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `settings` | [`config`], [`devices`] |
 //! | `problems` | [`jsonl`], [`messages`], [`csv`], [`parquet`], [`answers`] |
-//! | `folders` | [`model_config`], [`weights`], [`adapters`], [`tokenizer`], [`vocabulary`], [`template`] |
+//! | `folders` | [`model_config`], [`weights`], [`gguf`], [`adapters`], [`tokenizer`], [`vocabulary`], [`template`] |
 //! | `runs` | [`manifest`], [`checkpoint`], [`metrics`] |
 
 use std::{
@@ -24,7 +24,7 @@ mod problems;
 mod runs;
 mod settings;
 
-pub use folders::{adapters, model_config, template, tokenizer, vocabulary, weights};
+pub use folders::{adapters, gguf, model_config, template, tokenizer, vocabulary, weights};
 pub use problems::{answers, csv, jsonl, messages, parquet};
 pub use runs::{checkpoint, manifest, metrics};
 pub use settings::{config, devices};
@@ -33,13 +33,14 @@ pub use settings::{config, devices};
 pub type Target = fn(input: &[u8], folder: &Path);
 
 /// All of them by name.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("adapters", adapters),
     ("answers", answers),
     ("checkpoint", checkpoint),
     ("config", config),
     ("csv", csv),
     ("devices", devices),
+    ("gguf", gguf),
     ("jsonl", jsonl),
     ("manifest", manifest),
     ("messages", messages),

@@ -52,6 +52,11 @@ fn devices() {
 }
 
 #[test]
+fn gguf() {
+    replay("gguf");
+}
+
+#[test]
 fn jsonl() {
     replay("jsonl");
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use palinode_lm::{Decoder, LmError, LoraConfig, LoraTarget};
+use palinode_lm::{Decoder, LmError, LoraConfig, LoraLayers, LoraTarget};
 use safetensors::Dtype;
 use serde_json::json;
 
@@ -36,10 +36,15 @@ pub fn save_adapters(model: &Decoder, config: &LoraConfig, base: &str, to: &Path
     let mut targets: Vec<&str> = config.targets.iter().map(|target| target.name()).collect();
     targets.sort_unstable();
     targets.dedup();
-    let description = json!({
+    let mut description = json!({
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "r": config.rank, "lora_alpha": config.alpha,
         "lora_dropout": config.dropout, "target_modules": targets, "bias": "none", "fan_in_fan_out": false, "inference_mode": true,
     });
+    if config.layers != LoraLayers::All {
+        let mut layers: Vec<usize> = adapters.iter().map(|adapter| adapter.layer).collect();
+        layers.dedup();
+        description["layers_to_transform"] = json!(layers);
+    }
     let tensors: Vec<(String, Bytes)> = adapters
         .iter()
         .flat_map(|adapter| {

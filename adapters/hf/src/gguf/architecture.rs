@@ -26,7 +26,7 @@ pub(crate) struct Architecture {
 }
 
 /// All of them. A row here, its keys in `config` and its tensors' names in `names` make an architecture known.
-const ARCHITECTURES: [Architecture; 4] = [
+const ARCHITECTURES: [Architecture; 7] = [
     Architecture {
         name: "llama",
         family: "llama",
@@ -67,6 +67,36 @@ const ARCHITECTURES: [Architecture; 4] = [
         post_norms: true,
         windows: true,
     },
+    Architecture {
+        name: "gemma3",
+        family: "gemma3_text",
+        also: &[],
+        class: "Gemma3ForCausalLM",
+        turned: false,
+        shifted: true,
+        post_norms: true,
+        windows: true,
+    },
+    Architecture {
+        name: "smollm3",
+        family: "smollm3",
+        also: &[],
+        class: "SmolLM3ForCausalLM",
+        turned: true,
+        shifted: false,
+        post_norms: false,
+        windows: false,
+    },
+    Architecture {
+        name: "olmo2",
+        family: "olmo2",
+        also: &["olmo3"],
+        class: "Olmo2ForCausalLM",
+        turned: false,
+        shifted: false,
+        post_norms: true,
+        windows: true,
+    },
 ];
 
 impl Architecture {
@@ -101,6 +131,11 @@ impl Architecture {
     /// A key of this architecture.
     pub(crate) fn key(&self, name: &str) -> String {
         format!("{}.{name}", self.name)
+    }
+
+    /// Whether a file lists which layers have a window; in others llama.cpp knows it by itself.
+    pub(crate) fn lists_windows(&self) -> bool {
+        self.name == "olmo2"
     }
 
     /// The heads of a tensor whose rows are in another order than in a folder; `counts` are those of queries and of keys.

@@ -60,14 +60,8 @@ pub(crate) fn config(architecture: &Architecture, file: &File) -> Result<Value, 
     for (name, value) in keys.ids(vocabulary)? {
         set(name, value);
     }
-    if architecture.family == "gemma2" {
-        let windows = keys.windows(layers, Some(4096), 2)?;
-        // llama.cpp takes it from the number of layers: one size of each generation has another than its heads' width.
-        let attention = if layers == 46 { width / heads } else { head_width };
-        let caps = [("attn_logit_softcapping", Some(50.0)), ("final_logit_softcapping", Some(30.0))];
-        for (name, value) in keys.gemma(attention, caps)?.into_iter().chain(windows) {
-            set(name, value);
-        }
+    for (name, value) in keys.own(layers, head_width, width / heads)? {
+        set(name, value);
     }
     Ok(Value::Object(config))
 }
@@ -225,6 +219,45 @@ impl Keys<'_> {
         Ok(named)
     }
 
+    /// What is a family's own. llama.cpp takes the scale of Gemma's attention from the number of layers: the largest size of a generation has another than its
+    /// heads' width.
+    fn own(&self, layers: u64, head_width: u64, by_width: u64) -> Result<Named, HfError> {
+        let (attention_cap, logit_cap) = ("attn_logit_softcapping", "final_logit_softcapping");
+        Ok(match self.architecture.name {
+            "gemma2" => {
+                let attention = if layers == 46 { by_width } else { head_width };
+                let caps = self.gemma(attention, [(attention_cap, Some(50.0)), (logit_cap, Some(30.0))])?;
+                [caps, self.windows(layers, Some(4096), 2)?].concat()
+            }
+            "gemma3" => {
+                let attention = if layers == 62 { by_width } else { head_width };
+                let caps = self.gemma(attention, [(attention_cap, None), (logit_cap, None)])?;
+                let local = self.optional_number("rope.freq_base_swa")?.unwrap_or(10_000.0);
+                [caps, self.windows(layers, None, 6)?, vec![("rope_local_base_freq", local.into())]].concat()
+            }
+            "olmo2" if self.optional("attention.sliding_window")?.is_some() => {
+                let family: Named = vec![("model_type", "olmo3".into()), ("architectures", json!(["Olmo3ForCausalLM"]))];
+                [family, self.windows(layers, None, 4)?].concat()
+            }
+            "smollm3" => {
+                self.listed(layers)?;
+                // Every fourth layer, of all that there are.
+                let turned: Vec<u8> = (1..=layers).map(|layer| u8::from(!layer.is_multiple_of(4))).collect();
+                vec![("no_rope_layers", json!(turned)), ("use_sliding_window", false.into()), ("sliding_window", Value::Null)]
+            }
+            _ => Named::new(),
+        })
+    }
+
+    /// Refuses more layers than can be listed.
+    fn listed(&self, layers: u64) -> Result<(), HfError> {
+        let key = self.architecture.key("block_count");
+        match layers {
+            0..=MOST_LAYERS => Ok(()),
+            _ => Err(self.metadata.wrong(&key, format!("is {layers}, expected {MOST_LAYERS} at most")).into()),
+        }
+    }
+
     /// What is Gemma's own; `attention` is the inverse square of attention's scale.
     fn gemma(&self, attention: u64, caps: Caps) -> Result<Named, HfError> {
         let mut named: Named =
@@ -240,12 +273,7 @@ impl Keys<'_> {
     fn windows(&self, layers: u64, default: Option<u64>, every: u64) -> Result<Named, HfError> {
         let key = self.architecture.key("attention.sliding_window_pattern");
         let window = self.optional("attention.sliding_window")?.or(default).filter(|&window| window > 0);
-        if layers > MOST_LAYERS {
-            return Err(self
-                .metadata
-                .wrong(&self.architecture.key("block_count"), format!("is {layers}, expected {MOST_LAYERS} at most"))
-                .into());
-        }
+        self.listed(layers)?;
         let slides: Vec<bool> = match self.metadata.get(&key) {
             Some(Given::List(_)) => {
                 let listed = self.metadata.flags(&key)?.unwrap_or_default();

@@ -80,10 +80,15 @@ fn of_model(config: &DecoderConfig, architecture: &Architecture) -> Vec<(&'stati
         keys.push(("rope.scaling.type", Value::Text("linear".into())));
         keys.push(("rope.scaling.factor", number(factor)));
     }
+    if let Some(local) = config.local_rope {
+        keys.push(("rope.freq_base_swa", number(local.base)));
+    }
     if let Some(window) = config.windows.iter().flatten().next().filter(|_| architecture.windows) {
         let slides = (0..config.layers).map(|layer| config.window(layer).is_some()).collect();
         keys.push(("attention.sliding_window", count(*window)));
-        keys.push(("attention.sliding_window_pattern", Value::List(List::Bool(slides))));
+        if architecture.lists_windows() {
+            keys.push(("attention.sliding_window_pattern", Value::List(List::Bool(slides))));
+        }
     }
     for (key, cap) in [("attn_logit_softcapping", config.attention_cap), ("final_logit_softcapping", config.logit_cap)] {
         keys.extend(cap.map(|cap| (key, number(cap))));

@@ -1,6 +1,6 @@
 //! A model written as a GGUF file.
 
-use std::{fs, path::Path};
+use std::{borrow::Cow, fs, path::Path};
 
 use palinode_gguf::{Kind, Metadata, Tensor, Writer};
 use palinode_lm::Decoder;
@@ -93,13 +93,11 @@ impl Folder {
         refuse_others(self.path(), architecture, self.config(), &spec::parse(read.config(), part)?.config)?;
         let (heads, key_heads) = (self.config().heads, self.config().kv_heads);
         self.each_tensor(model, |piece, values| {
-            let mut values = match architecture.heads_in_turn(&piece.name, [heads, key_heads]) {
-                Some(heads) => turned(values, piece.shape[0], heads),
-                None => values.to_vec(),
+            let values = match architecture.heads_in_turn(&piece.name, [heads, key_heads]) {
+                Some(heads) => Cow::Owned(turned(values, piece.shape[0], heads)),
+                None if architecture.shifts(&piece.name) => values.iter().map(|value| value + 1.0).collect(),
+                None => Cow::Borrowed(values),
             };
-            if architecture.shifts(&piece.name) {
-                values.iter_mut().for_each(|value| *value += 1.0);
-            }
             Ok(writer.put(&file_name(&piece.name, architecture, self.path())?, &values)?)
         })?;
         Ok(writer.finish()?)

@@ -32,6 +32,10 @@ CASES = {
     "plain": ("llama2", {}),
     "plain-f16": ("qwen2", dict(target_modules=ALL)),
     "plain-gemma": ("gemma2", dict(target_modules=ALL)),
+    "plain-gemma3": ("gemma3", dict(target_modules=ALL)),
+    "plain-smollm3": ("smollm3", dict(target_modules=ALL)),
+    "plain-olmo2": ("olmo2", dict(target_modules=ALL)),
+    "plain-olmo3": ("olmo3", dict(target_modules=ALL)),
     "dropout": ("llama2", dict(lora_dropout=0.1)),
     "alpha-zero": ("llama2", dict(lora_alpha=0)),
     # Where the first numbers come from.

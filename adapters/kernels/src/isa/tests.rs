@@ -148,11 +148,13 @@ proptest! {
 fn kind() -> impl Strategy<Value = Shape> {
     let sizes = (1..40usize, 1..20usize, 1..4usize, 1..4usize, 1..12usize, 1..30usize);
     let windows = prop::collection::vec(prop::option::of(1..20usize), 1..3);
-    let switches = prop::array::uniform8(any::<bool>());
+    let ropes = prop::collection::vec(prop::option::of(0..2usize), 3);
+    let switches = (prop::array::uniform8(any::<bool>()), prop::sample::select(vec![[true, false], [true, true], [false, true]]));
     let cap = || prop::option::of(0.5..5.0f32);
-    (sizes, windows, switches, [cap(), cap()], any::<bool>()).prop_map(|(sizes, windows, switches, caps, unused)| {
+    (sizes, (windows, ropes), switches, [cap(), cap()], any::<bool>()).prop_map(|(sizes, layers, switches, caps, unused)| {
         let (vocabulary, width, kv_heads, group, half, inner) = sizes;
-        let [tied, gelu, qkv_bias, output_bias, mlp_bias, qk_norm, post_norms, offset] = switches;
+        let ((windows, ropes), (switches, [pre_norms, post_norms])) = (layers, switches);
+        let [tied, gelu, qkv_bias, output_bias, mlp_bias, qk_norm, wide_qk_norm, offset] = switches;
         Shape {
             vocabulary: vocabulary + 2,
             width,
@@ -161,6 +163,7 @@ fn kind() -> impl Strategy<Value = Shape> {
             head: 2 * half,
             inner,
             windows,
+            ropes,
             norm_epsilon: 1e-6,
             norm_offset: if offset { 1.0 } else { 0.0 },
             tied,
@@ -169,6 +172,8 @@ fn kind() -> impl Strategy<Value = Shape> {
             output_bias,
             mlp_bias,
             qk_norm,
+            wide_qk_norm,
+            pre_norms,
             post_norms,
             embedding_scale: 1.5,
             attention_scale: 0.7,
@@ -189,10 +194,11 @@ fn of_decoder(shape: &Shape, seed: u64, lengths: [usize; 2]) -> Vec<Vec<f32>> {
     });
     let weights = collected.unwrap().into_list();
     let half = shape.head / 2;
-    let [cos, sin] = [3, 4].map(|table| numbers(seed ^ table, POSITIONS * half));
+    let tables = [3, 4, 12, 13].map(|table| numbers(seed ^ table, POSITIONS * half));
     let mut left = weights.iter().map(Vec::as_slice);
     let borrowed = Parameters::collect(shape, &mut |_| left.next().ok_or(())).unwrap();
-    let decoder = Passes::new(shape, borrowed, Rotary::new(&cos, &sin, half));
+    let rotaries = tables.chunks(2).map(|table| Rotary::new(&table[0], &table[1], half)).collect();
+    let decoder = Passes::new(shape, borrowed, rotaries);
 
     let ids = |seed: u64, length: usize| -> Vec<u32> {
         let id = |i: usize| (seed.wrapping_add(i as u64 * 7919) % shape.vocabulary as u64) as u32;

@@ -56,7 +56,7 @@ fn every_subset_of_targets_does_what_merged_weights_do() {
         vec![LoraTarget::DownProj, LoraTarget::GateProj],
     ];
     for targets in some {
-        let config = LoraConfig { rank: 2, alpha: 3.0, dropout: 0.0, targets };
+        let config = LoraConfig { rank: 2, alpha: 3.0, dropout: 0.0, targets, layers: LoraLayers::All };
         let model = trained(&config);
         assert_eq!(model.adapters().len(), 2 * config.targets.len());
         assert_eq!(config.parameters(model.config()), model.num_params() - base().num_params());
@@ -65,6 +65,19 @@ fn every_subset_of_targets_does_what_merged_weights_do() {
         assert!(gap(&values(&model), &values(&merged)) < 1e-5, "{config:?}");
         assert!(gap(&values(&model), &values(&base())) > 1e-3, "{config:?}");
     }
+}
+
+#[test]
+fn blocks_that_are_not_named_have_no_adapter_and_below_them_nothing_changes() {
+    let config = LoraConfig { layers: "1..2".parse().unwrap(), ..LoraConfig::on_all(3) };
+    let model = trained(&config);
+    assert!(model.adapters().iter().all(|adapter| adapter.layer == 1) && model.adapters().len() == 7);
+    assert_eq!(config.parameters(model.config()), model.num_params() - base().num_params());
+    assert!(gap(&values(&model), &values(&base())) > 1e-3);
+    assert!(gap(&values(&model), &values(&model.clone().merge_adapters())) < 1e-5);
+    let model = model.valid().train();
+    let gradients = GradientsParams::from_grads(scores(&model).mean().backward(), &model);
+    assert_eq!(gradients.len(), 7 * 2);
 }
 
 #[test]
@@ -86,6 +99,7 @@ fn adapters_that_make_no_sense_are_refused() {
     assert!(with(LoraConfig { alpha: f64::NAN, ..all.clone() }).contains("alpha must be a positive number"));
     assert!(with(LoraConfig { dropout: 1.0, ..all.clone() }).contains("dropout must be within [0, 1)"));
     assert!(with(LoraConfig { targets: vec![], ..all.clone() }).contains("at least one projection"));
+    assert!(with(LoraConfig { layers: LoraLayers::Last(3), ..all.clone() }).contains("within 1..=2 of the last"));
     let twice = base().with_adapters(&all, 0).unwrap().with_adapters(&all, 0).unwrap_err();
     assert!(twice.to_string().contains("some already"));
     let loaded = |adapters: &[Adapter]| base().with_loaded_adapters(adapters, 0.0).map(|_| ()).unwrap_err().to_string();

@@ -9,12 +9,15 @@ use palinode_core::{
 };
 
 use super::*;
-use crate::config::DecoderConfig;
+use crate::config::{DecoderConfig, LayerRope, Rope, RopeScaling};
 
 /// With the passes of `palinode_kernels`, or in tensor operations.
 fn model(kv_heads: usize, kernels: bool) -> Decoder {
-    let config = DecoderConfig { kv_heads, ..DecoderConfig::small(11, 32, 2, 4, 64) };
-    let model = Decoder::new(&config, 5, &palinode_flex::device()).unwrap().with_kernels(kernels);
+    made(&DecoderConfig { kv_heads, ..DecoderConfig::small(11, 32, 2, 4, 64) }, kernels)
+}
+
+fn made(config: &DecoderConfig, kernels: bool) -> Decoder {
+    let model = Decoder::new(config, 5, &palinode_flex::device()).unwrap().with_kernels(kernels);
     assert_eq!(model.kernels().is_some(), kernels);
     model
 }
@@ -38,8 +41,20 @@ fn close(logits: &Tensor<2>, row: usize, expected: &[f32]) {
 
 #[test]
 fn decoding_equals_full_forward_for_ragged_prompts_and_leaving_rows() {
-    for (kv_heads, kernels) in [(4, true), (2, true), (1, true), (4, false), (2, false), (1, false)] {
-        let model = model(kv_heads, kernels);
+    let plain = |kv_heads| DecoderConfig { kv_heads, ..DecoderConfig::small(11, 32, 2, 4, 64) };
+    // Every kind of layer and norm, with windows that are left behind.
+    let mixed = DecoderConfig {
+        layers: 4,
+        qk_norm: true,
+        windows: vec![Some(2), None, Some(3)],
+        local_rope: Some(Rope { base: 10.0, scaling: RopeScaling::None }),
+        layer_ropes: vec![LayerRope::Local, LayerRope::Global, LayerRope::Local, LayerRope::None],
+        ..plain(2)
+    };
+    let behind = DecoderConfig { wide_qk_norm: true, pre_norms: false, post_norms: true, ..mixed.clone() };
+    let configs = [plain(4), plain(2), plain(1), mixed, behind];
+    for (config, kernels) in configs.iter().flat_map(|config| [(config, true), (config, false)]) {
+        let model = made(config, kernels);
         let mut rows: Vec<Vec<u32>> = vec![vec![1, 2, 3], vec![1, 2, 3], vec![4], vec![4], vec![5, 6], vec![5, 6]];
         let (mut cache, logits) = model.start(&[&[1, 2, 3], &[4], &[5, 6]], 2, 40).unwrap();
         rows.iter().enumerate().for_each(|(i, row)| close(&logits, i, &full(&model, row)));

@@ -2,6 +2,7 @@ use burn::tensor::Int;
 use palinode_core::policy::Policy;
 
 use super::*;
+use crate::config::{LayerRope, Rope, RopeScaling};
 
 fn config(tied: bool) -> DecoderConfig {
     DecoderConfig { tied, kv_heads: 2, ..DecoderConfig::small(11, 24, 2, 4, 16) }
@@ -61,7 +62,11 @@ fn impossible_sizes_are_refused_before_anything_is_allocated() {
         DecoderConfig { kv_heads: 3, ..base.clone() },
         DecoderConfig { layers: 0, ..base.clone() },
         DecoderConfig { vocabulary: usize::MAX, ..base.clone() },
-        DecoderConfig { norm_epsilon: f64::NAN, ..base },
+        DecoderConfig { norm_epsilon: f64::NAN, ..base.clone() },
+        DecoderConfig { layer_ropes: vec![LayerRope::Local], ..base.clone() },
+        DecoderConfig { local_rope: Some(Rope { base: -1.0, scaling: RopeScaling::None }), ..base.clone() },
+        DecoderConfig { wide_qk_norm: true, ..base.clone() },
+        DecoderConfig { pre_norms: false, ..base },
     ] {
         assert!(matches!(Decoder::new(&bad, 0, &device), Err(LmError::Config { .. })), "{bad:?}");
     }
@@ -92,4 +97,19 @@ fn what_was_trained_goes_back_into_a_model_like_it() {
     base.save(&path).unwrap();
     assert_eq!(bytes, fs::read(&path).unwrap());
     assert!(matches!(some.with_trained(&bytes, &path), Err(LmError::Tensors { .. })));
+}
+
+/// What an older version wrote says the same now, and a model that has nothing newer is written as it was.
+#[test]
+fn a_configuration_without_what_came_later_reads_and_writes_as_before() {
+    let config = config(true);
+    let text = serde_json::to_string(&config).unwrap();
+    for field in ["local_rope", "layer_ropes", "wide_qk_norm", "pre_norms"] {
+        assert!(!text.contains(field), "{text}");
+    }
+    assert_eq!(serde_json::from_str::<DecoderConfig>(&text).unwrap(), config);
+    let newer = DecoderConfig { qk_norm: true, wide_qk_norm: true, pre_norms: false, post_norms: true, ..config };
+    let newer = DecoderConfig { local_rope: Some(Rope { base: 5.0, scaling: RopeScaling::None }), ..newer };
+    let newer = DecoderConfig { layer_ropes: vec![LayerRope::Local, LayerRope::None], ..newer };
+    assert_eq!(serde_json::from_str::<DecoderConfig>(&serde_json::to_string(&newer).unwrap()).unwrap(), newer);
 }

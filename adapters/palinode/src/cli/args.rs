@@ -1,15 +1,19 @@
 //! The flags of commands; those of small ones stand beside them.
 
+mod warm;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use palinode::{pretrained::WeightType, tasks::verifiers::VerifierConfig, train::arm::Arm};
+use palinode::{lm::LoraLayers, pretrained::WeightType, tasks::verifiers::VerifierConfig, train::arm::Arm};
+
+pub(crate) use self::warm::{ChecksArgs, WarmArgs};
 
 /// What a run does, on the command line; a file may say the same, and flags win over it.
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArgs {
     /// Built-in task: ledger or sorting [default: ledger]
-    #[arg(long, conflicts_with_all = ["data", "held_out", "layout", "prompt_field", "answer_field", "decimal_comma", "verifier"])]
+    #[arg(long, conflicts_with_all = ["data", "held_out", "layout", "prompt_field", "answer_field", "solution_field", "decimal_comma", "verifier"])]
     pub(crate) task: Option<String>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
@@ -25,9 +29,6 @@ pub(crate) struct SettingsArgs {
     /// Settings in TOML; flags win over it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Steps of the supervised warm start of a new model, at most
-    #[arg(long, value_name = "N", conflicts_with = "model")]
-    pub(crate) steps_warm: Option<usize>,
     /// Steps of Stage I
     #[arg(long, value_name = "N")]
     pub(crate) steps_one: Option<usize>,
@@ -49,6 +50,10 @@ pub(crate) struct SettingsArgs {
     /// Held-out problems at the end of each stage [default: 2000, or all there are]
     #[arg(long, value_name = "N")]
     pub(crate) eval_problems: Option<usize>,
+    #[command(flatten)]
+    pub(crate) checks: ChecksArgs,
+    #[command(flatten)]
+    pub(crate) warm: WarmArgs,
     #[command(flatten)]
     pub(crate) folder: FolderArgs,
     #[command(flatten)]
@@ -84,6 +89,9 @@ pub(crate) struct LayoutArgs {
     /// Field of the reference answer [default: by layout]
     #[arg(long, value_name = "FIELD")]
     pub(crate) answer_field: Option<String>,
+    /// Field of a worked solution, which a warm start teaches; a row need not have it [default: by layout]
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) solution_field: Option<String>,
     /// Reference answers have numbers as in 1.234,5
     #[arg(long)]
     pub(crate) decimal_comma: bool,
@@ -144,6 +152,9 @@ pub(crate) struct LoraArgs {
     /// Projections with adapters, such as q_proj,v_proj [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) lora_targets: Vec<String>,
+    /// Blocks with adapters: `last 10`, or numbers from 0 such as 20..30 or 0,4..8 [default: all]
+    #[arg(long, value_name = "LAYERS")]
+    pub(crate) lora_layers: Option<LoraLayers>,
     /// Compute activations again instead of holding them: less memory, more time, the same up to rounding
     #[arg(long)]
     pub(crate) gradient_checkpointing: bool,
@@ -267,7 +278,7 @@ pub(crate) struct MachineArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PlayedArgs {
     /// Folder of a run, or a weights file in its checkpoints folder
-    #[arg(value_name = "RUN_OR_WEIGHTS", conflicts_with_all = ["model", "config", "data", "held_out", "layout", "prompt_field", "answer_field", "decimal_comma", "verifier", "adapter"])]
+    #[arg(value_name = "RUN_OR_WEIGHTS", conflicts_with_all = ["model", "config", "data", "held_out", "layout", "prompt_field", "answer_field", "solution_field", "decimal_comma", "verifier", "adapter"])]
     pub(crate) run: Option<PathBuf>,
     /// Settings in TOML, as for `train`; flags win over it
     #[arg(long, value_name = "FILE")]
@@ -337,7 +348,7 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Work to time: ledger, small or qwen2-0.5b; may be given several times [default: ledger and small]
+    /// Work to time: ledger, small, smollm2-135m or qwen2-0.5b; may be given several times [default: ledger and small]
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Vec<String>,
     /// Episodes of a step
@@ -346,6 +357,9 @@ pub(crate) struct BenchArgs {
     /// Repetitions, of which the median counts
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) repeat: u16,
+    /// Train low-rank adapters of this rank on all projections, and leave the weights as they are [default: train all weights]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) lora_rank: Option<u32>,
     /// Episodes scored together [default: 64 for ledger, else 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) micro_batch: Option<u32>,

@@ -1,5 +1,6 @@
 //! `palinode bench`.
 
+mod presets;
 mod work;
 
 use std::fs;
@@ -7,7 +8,10 @@ use std::fs;
 use palinode::{config::MachineConfig, device};
 use serde_json::json;
 
-use self::work::{Machine, Measured, Timed, Work};
+use self::{
+    presets::Work,
+    work::{Machine, Measured, Timed},
+};
 use super::{Failure, args::BenchArgs, doctor::dtype_name, progress, settings::apply_machine};
 
 /// What is timed when nothing is named: what a CPU does in minutes.
@@ -21,6 +25,10 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let names = if args.preset.is_empty() { USUAL.map(str::to_owned).to_vec() } else { args.preset.clone() };
     let work = |name: &String| {
         let work = Work::preset(name, args.episodes as usize)?;
+        let work = match args.lora_rank {
+            Some(rank) => work.with_adapters(rank as usize),
+            None => work,
+        };
         Ok(match args.micro_batch {
             Some(episodes) => work.with_micro_batch(episodes as usize),
             None => work,
@@ -52,8 +60,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
 
 fn print(found: &Measured) {
     let [written, all] = found.tokens;
+    let adapters = if found.adapters > 0 { format!(" and {} in adapters", found.adapters) } else { String::new() };
     anstream::println!(
-        "{}: {} parameters, {} episodes of {all} tokens, {written} of them written",
+        "{}: {} parameters{adapters}, {} episodes of {all} tokens, {written} of them written",
         found.preset,
         found.parameters,
         found.episodes

@@ -43,12 +43,14 @@ pub(crate) fn data(args: &DataCommandArgs) -> Result<(), Failure> {
         let listed = |doubtful: &[Doubtful]| -> Vec<_> {
             doubtful.iter().map(|d| json!({"place": d.place, "reference": d.reference, "because": d.because})).collect()
         };
-        return progress::print_json(&json!({
+        progress::print_json(&json!({
             "file": args.file.display().to_string(), "layout": layout, "problems": inspection, "judged": inspection.judged(),
             "unjudged": listed(task.unjudged()), "not_answers": listed(task.not_answers()),
+            "worked": task.worked(), "not_solutions": listed(task.not_solutions()),
             "longest_answer_allowed": task.turns().limit().max_tokens(), "longest_prompt_allowed": room,
             "notes": notes,
-        }));
+        }))?;
+        return require_solutions(args, &task);
     }
     progress::print_notes(&notes);
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
@@ -59,6 +61,7 @@ pub(crate) fn data(args: &DataCommandArgs) -> Result<(), Failure> {
     print_lengths("references", unit, &inspection.answer);
     print_room(&inspection, room, &task);
     print_judged(&inspection, &task, &layout.verifier.to_string());
+    print_solutions(&task);
     for problem in task.problems(Split::Train).iter().take(args.show) {
         anstream::println!();
         let earlier = task.conversation(problem).and_then(|conversation| conversation.messages().split_last());
@@ -72,8 +75,39 @@ pub(crate) fn data(args: &DataCommandArgs) -> Result<(), Failure> {
         anstream::println!("{dim}reference {dim:#} {}", example(&task.shown().show_answer(problem.reference())));
         let judgement = task.judge(problem, problem.reference());
         anstream::println!("{dim}read as   {dim:#} {}", example(&judgement.reference.unwrap_or_default()));
+        if problem.demonstration() != problem.reference() {
+            anstream::println!("{dim}solution  {dim:#} {}", example(&task.shown().show_answer(problem.demonstration())));
+        }
     }
-    Ok(())
+    require_solutions(args, &task)
+}
+
+/// Refuses worked solutions that are not right where somebody said that they stand in this field.
+fn require_solutions(args: &DataCommandArgs, task: &FileTask) -> Result<(), Failure> {
+    match task.not_solutions().first().filter(|_| args.layout.solution_field.is_some()) {
+        None => Ok(()),
+        Some(first) => {
+            let n = task.not_solutions().len();
+            let message =
+                format!("{n} of the worked solutions are not right by the verifier, so a warm start can't teach them; {first}");
+            Err(Failure::new(INPUT, clean(&message))
+                .with_help("mend them, take another --verifier, or name another --solution-field"))
+        }
+    }
+}
+
+fn print_solutions(task: &FileTask) {
+    let (worked, wrong) = (task.worked(), task.not_solutions());
+    if worked + wrong.len() == 0 {
+        return;
+    }
+    let (color, end) = match wrong {
+        [] => (AnsiColor::Green, String::new()),
+        _ => (AnsiColor::Yellow, format!("; {} are not right by the verifier:", wrong.len())),
+    };
+    let color = color.on_default().bold();
+    anstream::println!("solutions   {color}{worked} problems{color:#} have a worked solution, which a warm start teaches{end}");
+    print_examples(wrong);
 }
 
 fn print_counts(inspection: &Inspection) {
@@ -125,7 +159,7 @@ fn print_judged(inspection: &Inspection, task: &FileTask, verifier: &str) {
         let yellow = AnsiColor::Yellow.on_default().bold();
         let n = task.not_answers().len();
         anstream::println!(
-            "            {yellow}{n} of them{yellow:#} would not be right as answers, so a warm start can't teach them:"
+            "            {yellow}{n} of them{yellow:#} would not be right as answers, so a warm start can teach them only by a worked solution:"
         );
         print_examples(task.not_answers());
     }

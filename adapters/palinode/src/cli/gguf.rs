@@ -3,12 +3,7 @@
 use std::{fs, path::Path};
 
 use clap::ValueEnum;
-use palinode::{
-    config::RunConfig,
-    device,
-    hf::{Folder, Kind},
-    setup::Setup,
-};
+use palinode::{config::RunConfig, device, gguf::Kind, hf::Folder, setup::Setup};
 use serde_json::{Value, json};
 
 use super::{
@@ -29,14 +24,15 @@ pub(crate) struct KindName(Kind);
 
 impl ValueEnum for KindName {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self(Kind::F16), Self(Kind::BF16), Self(Kind::Q8_0)]
+        &[Self(Kind::F32), Self(Kind::F16), Self(Kind::BF16), Self(Kind::Q8_0)]
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
         Some(match self.0 {
             Kind::BF16 => clap::builder::PossibleValue::new("bf16").help("16 bits with the range of 32"),
             Kind::Q8_0 => clap::builder::PossibleValue::new("q8_0").help("8 bits, and a scale for 32 numbers"),
-            _ => clap::builder::PossibleValue::new("f16").help("16 bits"),
+            Kind::F16 => clap::builder::PossibleValue::new("f16").help("16 bits"),
+            _ => clap::builder::PossibleValue::new("f32").help("32 bits: nothing is rounded"),
         })
     }
 }

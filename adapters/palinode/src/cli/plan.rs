@@ -6,7 +6,10 @@ use palinode::{
     device,
     plan::{Plan, slower},
     setup::Setup,
-    train::arm::StageName,
+    train::{
+        arm::StageName,
+        config::{SupervisedConfig, TrainConfig},
+    },
 };
 use serde_json::json;
 
@@ -28,6 +31,9 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     }
     progress::print_notes(&notes);
     print(&plan, &setup.sizes_in_words());
+    if run.train.warm_steps() > 0 {
+        anstream::println!("before    {}", base_in_words(&run.train));
+    }
     anstream::println!(
         "time      about {} a step if answers are as long as they may, {} for all {}; evaluations come on top",
         duration(seconds),
@@ -51,20 +57,37 @@ pub(crate) fn dry_run(run: &RunConfig, setup: &Setup, opened: &device::Opened, j
         let stages: Vec<_> =
             stages.iter().map(|s| json!({"stage": s.name.name(), "steps": s.steps, "attempts": s.attempts})).collect();
         return progress::print_json(&json!({
-            "plan": plan, "peak": plan.peak(), "exceeds": plan.exceeds(), "warm_steps": run.train.warm.steps(), "stages": stages,
+            "plan": plan, "peak": plan.peak(), "exceeds": plan.exceeds(), "warm_steps": run.train.warm_steps(), "stages": stages,
             "settings": run, "notes": notes,
         }));
     }
     progress::print_notes(&notes);
     print(&plan, &setup.sizes_in_words());
-    let warm = run.train.warm.steps();
-    let first = if warm > 0 { format!("a warm start of at most {warm} steps") } else { "the model as it is".to_owned() };
-    anstream::println!("stages    {}: {first}", progress::title(StageName::Base));
+    anstream::println!("stages    {}: {}", progress::title(StageName::Base), base_in_words(&run.train));
     for stage in &stages {
         anstream::println!("          {}: {} steps, {} attempts", progress::title(stage.name), stage.steps, stage.attempts);
     }
     anstream::println!("\nSettings (a file for --config):\n\n{}", run.to_toml()?);
     Ok(())
+}
+
+/// What comes before the first RL step.
+fn base_in_words(train: &TrainConfig) -> String {
+    let of_new = match train.warm.steps() {
+        0 => None,
+        steps => Some(format!("a warm start of at most {steps} steps")),
+    };
+    let SupervisedConfig { steps, target_accuracy, sequences, corrections, .. } = train.supervised;
+    let on_references = (steps > 0).then(|| {
+        let corrections =
+            if corrections > 0.0 { format!(", {:.0} % of them corrections", 100.0 * corrections) } else { String::new() };
+        format!(
+            "a warm start of at most {steps} steps of {sequences} examples{corrections}, until sampled first attempts are right in {:.0} %",
+            100.0 * target_accuracy
+        )
+    });
+    let parts: Vec<String> = of_new.into_iter().chain(on_references).collect();
+    if parts.is_empty() { "the model as it is".into() } else { parts.join("; then ") }
 }
 
 fn print(plan: &Plan, sizes: &str) {

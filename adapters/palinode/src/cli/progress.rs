@@ -1,13 +1,17 @@
 //! What a person sees while a run goes on, and when it is over.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{IsTerminal, Write},
+    time::{Duration, Instant},
+};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use palinode::train::{
     arm::StageName,
-    config::{TrainConfig, WarmConfig},
-    event::{Event, Phase, StepMetrics, Summary},
+    config::{SupervisedConfig, TrainConfig, WarmConfig},
+    event::{Checked, Event, Phase, StepMetrics, Summary},
+    supervised::PHASE,
 };
 use serde::Serialize;
 
@@ -19,6 +23,9 @@ use super::{
 
 /// Lines of plain output a stage, where there is no terminal.
 const LINES_A_STAGE: usize = 10;
+
+/// So long nothing is said of a check that goes on.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// About how many characters an example of a verdict takes.
 pub(crate) const EXAMPLE: usize = 150;
@@ -32,11 +39,14 @@ pub(crate) struct Progress {
     due: usize,
     phase: usize,
     warm: WarmConfig,
+    supervised: SupervisedConfig,
+    looking: Looking,
 }
 
 impl Progress {
     pub(crate) fn new(quiet: bool, config: &TrainConfig) -> Self {
-        Self { quiet, bar: None, steps: 0, due: 0, phase: 0, warm: config.warm.clone() }
+        let (warm, supervised, looking) = (config.warm.clone(), config.supervised.clone(), Looking::default());
+        Self { quiet, bar: None, steps: 0, due: 0, phase: 0, warm, supervised, looking }
     }
 
     pub(crate) fn finish(&mut self) {
@@ -58,26 +68,34 @@ impl Progress {
                 let frozen = if trainable < parameters { format!(", {trainable} of them trained") } else { String::new() };
                 self.line(&format!("task {task}, arm {arm}, seed {seed}, {parameters} parameters{frozen}"));
             }
-            Event::Signal(signal) => self.line(&format!("signal: {}", signal.in_words())),
+            Event::Checking { check, done, all } => self.look(*check, *done, *all),
+            Event::Signal(signal) => {
+                self.finish();
+                self.line(&format!("signal: {}{}", signal.in_words(), self.looking.took()));
+            }
             Event::Rehearsal { episodes, tokens, .. } => {
-                self.line(&format!("memory: the longest micro-batch fits ({episodes} episodes of {tokens} tokens)"));
+                let took = self.looking.took();
+                self.line(&format!("memory: the longest micro-batch fits ({episodes} episodes of {tokens} tokens){took}"));
             }
             // A folder's model is the base as it is.
             Event::Stage { phase: Phase::Start, steps: 0, .. } => {}
             Event::Stage { stage, phase: Phase::Start, steps, .. } => self.open(*stage, *steps),
             Event::Stage { phase: Phase::End, .. } => self.finish(),
-            Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, .. } => {
+            Event::Warm { phase, step, loss, acc_t1, sampled_t1, p_fix_wrong, .. } => {
                 self.enter(*phase, *step);
+                let loss = loss.map_or_else(String::new, |loss| format!("  loss {loss:.3}"));
                 // The rare checks are worth keeping in sight.
-                match describe_check(&self.warm, *phase, *acc_t1, *p_fix_wrong) {
-                    Some(check) => self.advance(*step, &format!("{}  loss {loss:.3}  {check}", phase_title(*phase))),
+                match self.describe_check(*phase, [*acc_t1, *sampled_t1, *p_fix_wrong]) {
+                    Some(check) => self.advance(*step, &format!("{}{loss}  {check}", phase_title(*phase))),
                     None => self.set_position(*step),
                 }
             }
             Event::Step(metrics) => self.advance(metrics.step, &describe(metrics)),
             Event::Eval { stage, summary, last: true, .. } => {
                 let bold = Style::new().bold();
-                self.line(&format!("{bold}{}{bold:#}: {}", title(*stage), in_words(summary)));
+                let warmed = *stage == StageName::Base && self.supervised.steps > 0;
+                let warmed = if warmed { "; warmed up on references: KL and gains count from here" } else { "" };
+                self.line(&format!("{bold}{}{bold:#}: {}{warmed}", title(*stage), in_words(summary)));
                 verdict_lines(summary).iter().for_each(|line| self.line(&format!("  {}", clean(line))));
             }
             Event::Warning { message, .. } => {
@@ -90,18 +108,45 @@ impl Progress {
 
     fn open(&mut self, stage: StageName, steps: usize) {
         (self.steps, self.due) = (steps, steps.div_ceil(LINES_A_STAGE));
+        if !self.quiet && !self.draw(title(stage), steps) {
+            self.line(&format!("{}: {steps} steps", title(stage)));
+        }
+    }
+
+    /// Shows a bar, where there is a terminal to draw on.
+    fn draw(&mut self, title: &'static str, steps: usize) -> bool {
+        // A dumb terminal can't move its cursor.
+        let possible = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        if possible {
+            let style = ProgressStyle::with_template("{prefix:>10} {bar:28.cyan/blue} {pos:>4}/{len} {eta:>4} left  {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::new(steps as u64).with_style(style).with_prefix(title);
+            bar.enable_steady_tick(Duration::from_millis(250));
+            self.bar = Some(bar);
+        }
+        possible
+    }
+
+    /// A check before the first step begins, or has come so far.
+    fn look(&mut self, check: Checked, done: usize, all: usize) {
         if self.quiet {
             return;
         }
-        // A dumb terminal can't move its cursor.
-        if std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb") {
-            let style = ProgressStyle::with_template("{prefix:>10} {bar:28.cyan/blue} {pos:>4}/{len} {eta:>4} left  {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            let bar = ProgressBar::new(steps as u64).with_style(style).with_prefix(title(stage));
-            bar.enable_steady_tick(std::time::Duration::from_millis(250));
-            self.bar = Some(bar);
-        } else {
-            self.line(&format!("{}: {steps} steps", title(stage)));
+        if done == 0 {
+            self.looking = Looking { began: Some(Instant::now()), shown: Some(Instant::now()) };
+            match check {
+                Checked::Rehearsal => {
+                    self.line(&format!("memory: trying a micro-batch of {all} of the longest episodes on every thread (--no-rehearsal leaves it out)"));
+                }
+                Checked::Signal => {
+                    self.line(&format!("signal: playing {all} episodes, no more than two steps', to see whether there is anything to learn (--no-signal-check leaves it out)"));
+                    self.draw("signal", all);
+                }
+            }
+        } else if self.bar.is_some() {
+            self.set_position(done);
+        } else if done < all && self.looking.is_silent() {
+            self.line(&format!("  {done} of {all} episodes"));
         }
     }
 
@@ -111,8 +156,11 @@ impl Progress {
             return;
         }
         self.phase = phase;
-        let ahead = [self.warm.steps_corrupted, self.warm.steps_sampled, self.warm.steps_habit];
-        self.steps = step - 1 + ahead[phase.saturating_sub(1).min(2)..].iter().sum::<usize>();
+        let WarmConfig { steps_corrupted, steps_sampled, steps_habit, .. } = self.warm;
+        let ahead = [steps_corrupted, steps_sampled, steps_habit, self.supervised.steps];
+        // Before the first step on references stands what was found without it.
+        let before = if phase == PHASE { self.warm.steps() } else { step - 1 };
+        self.steps = before + ahead[phase.saturating_sub(1).min(3)..].iter().sum::<usize>();
         self.due = step;
         if let Some(bar) = &self.bar {
             bar.set_length(self.steps as u64);
@@ -139,6 +187,22 @@ impl Progress {
         }
     }
 
+    /// What a check of the warm start found, and how far it is to go: greedy acc@t1, the same sampled, and sampled P(fix|wrong), where they were measured.
+    fn describe_check(&self, phase: usize, found: [Option<f64>; 3]) -> Option<String> {
+        let target = |fraction: f64| format!(" of {:.0} %", fraction * 100.0);
+        let fix = |fix: f64| format!("sampled P(fix|wrong) {fix:.1}");
+        match found {
+            [Some(acc), ..] => Some(format!("acc@t1 {acc:.1}{}", target(self.warm.target_accuracy))),
+            [_, Some(acc), fixed] => {
+                let fixed = fixed.map_or_else(String::new, |fixed| format!(", {} %", fix(fixed)));
+                Some(format!("sampled acc@t1 {acc:.1}{}{fixed}", target(self.supervised.target_accuracy)))
+            }
+            [.., Some(fixed)] if phase == 2 => Some(fix(fixed) + &target(self.warm.target_fix)),
+            [.., Some(fixed)] => Some(format!("{} %", fix(fixed))),
+            [None, None, None] => None,
+        }
+    }
+
     fn line(&self, text: &str) {
         if !self.quiet {
             self.always(text);
@@ -160,18 +224,32 @@ pub(crate) fn phase_title(phase: usize) -> &'static str {
     match phase {
         1 => "learning to answer",
         2 => "learning to correct",
+        PHASE => "learning the references",
         _ => "learning to copy",
     }
 }
 
-/// What a check of the warm start found, and how far it is to go.
-fn describe_check(warm: &WarmConfig, phase: usize, acc_t1: Option<f64>, p_fix_wrong: Option<f64>) -> Option<String> {
-    let target = |fraction: f64| format!(" of {:.0} %", fraction * 100.0);
-    match (acc_t1, p_fix_wrong) {
-        (Some(acc), _) => Some(format!("acc@t1 {acc:.1}{}", target(warm.target_accuracy))),
-        (_, Some(fix)) if phase == 2 => Some(format!("sampled P(fix|wrong) {fix:.1}{}", target(warm.target_fix))),
-        (_, Some(fix)) => Some(format!("sampled P(fix|wrong) {fix:.1} %")),
-        (None, None) => None,
+/// When a check before the first step began, and when something was said of it last.
+#[derive(Default)]
+struct Looking {
+    began: Option<Instant>,
+    shown: Option<Instant>,
+}
+
+impl Looking {
+    /// Whether it is time to say something.
+    fn is_silent(&mut self) -> bool {
+        let silent = self.shown.is_none_or(|shown| shown.elapsed() > SILENCE);
+        if silent {
+            self.shown = Some(Instant::now());
+        }
+        silent
+    }
+
+    /// How long it took, where that is worth a word.
+    fn took(&self) -> String {
+        let seconds = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        if seconds < 1.0 { String::new() } else { format!(", in {seconds:.0} s") }
     }
 }
 

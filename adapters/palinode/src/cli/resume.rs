@@ -109,6 +109,8 @@ impl Settings {
             same
         });
         let same = RunConfig { machine: run.machine.clone(), checkpoints: run.checkpoints, pretrained, ..asked };
+        // What is looked at before the first step may be left out this time.
+        run.train.checks = same.train.checks;
         if same != run {
             let error = Failure::new(USAGE, "--resume takes the settings of the run, and flags differ from them");
             return Err(

@@ -6,12 +6,13 @@ use palinode::{
     config::{MachineConfig, RunConfig, TaskConfig},
     lm::LoraTarget,
     pretrained::{LoraSettings, PretrainedConfig},
+    train::config::TrainConfig,
 };
 use toml::Table;
 
 use super::{
     Failure,
-    args::{DataArgs, FolderArgs, LayoutArgs, LoraArgs, MachineArgs, SettingsArgs},
+    args::{DataArgs, FolderArgs, LayoutArgs, LoraArgs, MachineArgs, SettingsArgs, WarmArgs},
     failure::USAGE,
     hub,
 };
@@ -41,9 +42,9 @@ pub(crate) fn apply(args: &SettingsArgs, mut run: RunConfig, given: &Table) -> R
     train.arm = args.arm.map_or(train.arm, |arm| arm.0);
     train.seed = args.seed.unwrap_or(train.seed);
     train.attempts = args.attempts.map_or(train.attempts, usize::from);
-    if let Some(steps) = args.steps_warm {
-        train.set_warm_steps(steps);
-    }
+    train.checks.signal &= !args.checks.no_signal_check;
+    train.checks.rehearsal &= !args.checks.no_rehearsal;
+    apply_warm(&args.warm, run.pretrained.is_some(), train)?;
     let rl = &mut train.reinforce;
     rl.steps_one = args.steps_one.unwrap_or(rl.steps_one);
     rl.steps_two = args.steps_two.unwrap_or(rl.steps_two);
@@ -53,6 +54,32 @@ pub(crate) fn apply(args: &SettingsArgs, mut run: RunConfig, given: &Table) -> R
     rl.micro_batch = args.micro_batch.unwrap_or(rl.micro_batch);
     train.evaluation.problems = args.eval_problems.unwrap_or(train.evaluation.problems);
     Ok(run)
+}
+
+/// The warm start: of a folder's model on references, of a new one in its phases.
+fn apply_warm(args: &WarmArgs, pretrained: bool, train: &mut TrainConfig) -> Result<(), Failure> {
+    match args.steps_warm {
+        Some(steps) if pretrained => train.supervised.steps = steps,
+        Some(steps) => train.set_warm_steps(steps),
+        None => {}
+    }
+    let flags = [
+        ("--warm-target", args.warm_target.is_some()),
+        ("--warm-corrections", args.warm_corrections.is_some()),
+        ("--warm-sequences", args.warm_sequences.is_some()),
+        ("--warm-learning-rate", args.warm_learning_rate.is_some()),
+    ];
+    if let (0, Some((flag, _))) = (train.supervised.steps, flags.iter().find(|(_, given)| *given)) {
+        let help =
+            if pretrained { "give --steps-warm N" } else { "give --model DIR; a new model has the settings of [train.warm]" };
+        return Err(Failure::new(USAGE, format!("{flag} is for a warm start on references")).with_help(help));
+    }
+    let supervised = &mut train.supervised;
+    supervised.target_accuracy = args.warm_target.unwrap_or(supervised.target_accuracy);
+    supervised.corrections = args.warm_corrections.unwrap_or(supervised.corrections);
+    supervised.sequences = args.warm_sequences.unwrap_or(supervised.sequences);
+    supervised.learning_rate = args.warm_learning_rate.unwrap_or(supervised.learning_rate);
+    Ok(())
 }
 
 /// A run is to find its files from wherever it is looked at.
@@ -76,6 +103,7 @@ pub(crate) fn apply_layout(args: &LayoutArgs, run: &mut RunConfig) -> Result<(),
         ("--layout", args.layout.is_some()),
         ("--prompt-field", args.prompt_field.is_some()),
         ("--answer-field", args.answer_field.is_some()),
+        ("--solution-field", args.solution_field.is_some()),
         ("--decimal-comma", args.decimal_comma),
         ("--verifier", args.verifier.is_some()),
     ];
@@ -87,6 +115,7 @@ pub(crate) fn apply_layout(args: &LayoutArgs, run: &mut RunConfig) -> Result<(),
     task.layout = args.layout.clone().or(task.layout.take());
     task.prompt_field = args.prompt_field.clone().or(task.prompt_field.take());
     task.answer_field = args.answer_field.clone().or(task.answer_field.take());
+    task.solution_field = args.solution_field.clone().or(task.solution_field.take());
     task.decimal_comma |= args.decimal_comma;
     task.verifier = args.verifier.clone().or(task.verifier.take());
     Ok(())
@@ -132,6 +161,7 @@ fn apply_lora(args: &LoraArgs, run: &mut RunConfig) -> Result<(), Failure> {
         ("--lora-alpha", args.lora_alpha.is_some()),
         ("--lora-dropout", args.lora_dropout.is_some()),
         ("--lora-targets", !args.lora_targets.is_empty()),
+        ("--lora-layers", args.lora_layers.is_some()),
         ("--gradient-checkpointing", args.gradient_checkpointing),
     ];
     let Some(pretrained) = folder_for(&flags, run)? else { return Ok(()) };
@@ -140,13 +170,14 @@ fn apply_lora(args: &LoraArgs, run: &mut RunConfig) -> Result<(), Failure> {
         pretrained.lora.get_or_insert_with(|| LoraSettings::new(rank)).rank = rank;
     }
     let Some(lora) = &mut pretrained.lora else {
-        return match flags[1..4].iter().find(|(_, given)| *given) {
+        return match flags[1..5].iter().find(|(_, given)| *given) {
             Some((flag, _)) => Err(Failure::new(USAGE, format!("{flag} is for adapters")).with_help("give --lora-rank N")),
             None => Ok(()),
         };
     };
     lora.alpha = args.lora_alpha.or(lora.alpha);
     lora.dropout = args.lora_dropout.unwrap_or(lora.dropout);
+    lora.layers = args.lora_layers.clone().or(lora.layers.take());
     if !args.lora_targets.is_empty() {
         lora.targets = Some(args.lora_targets.iter().map(|name| target(name)).collect::<Result<_, _>>()?);
     }

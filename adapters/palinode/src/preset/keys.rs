@@ -62,6 +62,14 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: WARM,
     },
     Section {
+        name: "train.supervised",
+        comment: "A warm start for a model that can talk: supervised steps on the problems' references, or on worked solutions where the file has them. What it \
+            leaves is the base that all else is compared with.",
+        presets: &[Folder],
+        keys: SUPERVISED,
+    },
+    Section { name: "train.checks", comment: "What is looked at before the first step.", presets: ALL, keys: CHECKS },
+    Section {
         name: "train.reinforce",
         comment: "Reinforcement learning: Stage I, then Stage II.",
         presets: ALL,
@@ -91,6 +99,7 @@ const TASK: &[Key] = &[
         .of(FILES),
     key("prompt_field", "The field of the prompt, where it is not the layout's; such as `extra.question`.").such_as("\"prompt\"").of(FILES),
     key("answer_field", "The field of the reference answer, where it is not the layout's.").such_as("\"answer\"").of(FILES),
+ key("solution_field", "The field of a worked solution, which a warm start teaches, where it is not the layout's (`plain` reads `solution`).").such_as("\"solution\"").of(FILES),
     key("decimal_comma", "Whether reference answers have numbers as in 1.234,5.").such_as("true").of(FILES),
     key(
         "max_answer",
@@ -120,7 +129,7 @@ const MODEL: &[Key] = &[
 ];
 
 const PRETRAINED: &[Key] = &[
-    key("path", "The model's folder: config.json, tokenizer.json and safetensors."),
+    key("path", "The model: a folder with config.json, tokenizer.json and safetensors, or a GGUF file."),
     key("source", "Where the folder came from, on the Hugging Face Hub: fetched from there when it is missing (builds with `--features hub`).")
         .such_as("\"owner/name@commit\""),
     key("dtype", "Type that weights are held in: `f32`, `bf16`, or `auto` for bf16 on a GPU that computes with it and f32 elsewhere."),
@@ -132,6 +141,8 @@ const LORA: &[Key] = &[
     key("alpha", "Numerator of the adapters' scale, alpha / rank. Without it, twice the rank.").such_as("32.0"),
     key("dropout", "Share of an adapter's inputs dropped in training."),
     key("targets", "Projections with adapters. Without it, all.").such_as("[\"q_proj\", \"v_proj\"]"),
+    key("layers", "Blocks with adapters, such as `last 10`, or by number from 0 such as `20..30` or `0,4..8`. Without it, all.")
+        .such_as("\"last 10\""),
 ];
 
 const CHAT: &[Key] = &[
@@ -169,6 +180,25 @@ const WARM: &[Key] = &[
     key("copy_corrupted", "Phase 1: share of second attempts that copy the first."),
     key("copy_sampled", "Phase 2: share of second attempts that copy the first; the rest are right."),
     key("copy_habit", "Phase 3: the same. Far above one half, so that the base model copies when it is greedy."),
+];
+
+const SUPERVISED: &[Key] = &[
+    key("steps", "Most steps; 0 for none."),
+    key("target_accuracy", "It ends when sampled first attempts at training problems are right in this share."),
+    key("check_every", "Steps between two checks of that."),
+    key("check_problems", "Training problems of a check."),
+    key("sequences", "Examples a step."),
+    key("corrections", "Share of examples in which the model sees a wrong attempt of its own and learns to correct it."),
+    key("learning_rate", "AdamW's learning rate, once it has risen."),
+    key("rise", "Steps over which the learning rate rises."),
+];
+
+const CHECKS: &[Key] = &[
+    key(
+        "signal",
+        "Whether the base's samples are looked at for something to learn from, on as many episodes as two steps have, and no more than 512.",
+    ),
+    key("rehearsal", "Whether the largest micro-batch is tried, so that what does not fit into memory shows at once."),
 ];
 
 const REINFORCE: &[Key] = &[

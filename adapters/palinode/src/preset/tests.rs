@@ -1,5 +1,5 @@
 use palinode_hf::ChatConfig;
-use palinode_lm::LoraTarget;
+use palinode_lm::{LoraLayers, LoraTarget};
 use palinode_tasks::verifiers::VerifierConfig;
 
 use super::*;
@@ -57,6 +57,7 @@ fn everything() -> Vec<RunConfig> {
         layout: Some("plain".into()),
         prompt_field: Some("p".into()),
         answer_field: Some("a".into()),
+        solution_field: Some("s".into()),
         decimal_comma: true,
         max_answer: Some(1),
         digits: 1,
@@ -70,7 +71,13 @@ fn everything() -> Vec<RunConfig> {
         source: Some("o/n".into()),
         dtype: Default::default(),
         gradient_checkpointing: true,
-        lora: Some(LoraSettings { rank: 1, alpha: Some(1.0), dropout: 0.0, targets: Some(vec![LoraTarget::ALL[0]]) }),
+        lora: Some(LoraSettings {
+            rank: 1,
+            alpha: Some(1.0),
+            dropout: 0.0,
+            targets: Some(vec![LoraTarget::ALL[0]]),
+            layers: Some(LoraLayers::Last(1)),
+        }),
         chat: ChatConfig {
             system: Some("s".into()),
             revision: "answer".into(),

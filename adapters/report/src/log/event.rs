@@ -15,6 +15,7 @@ use crate::{
 pub(crate) enum Reported {
     Run(About),
     Stage(Reached),
+    Warm(Warmed),
     Step(Step),
     Eval(Eval),
     Warning(Warning),
@@ -58,6 +59,14 @@ impl About {
     pub(crate) fn field(&self, name: &str) -> Option<String> {
         self.fields().into_iter().find(|(field, _)| *field == name).map(|(_, value)| value)
     }
+}
+
+/// One step of the warm start.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Warmed {
+    pub(crate) phase: Num,
+    pub(crate) loss: Num,
 }
 
 /// One optimiser step of RL. Fractions lie in 0..1; `reward` and `kl` have one entry per attempt.

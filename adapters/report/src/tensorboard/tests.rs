@@ -139,7 +139,17 @@ fn eval(rl_step: usize, acc: &[f64]) -> Event {
 }
 
 fn warm(step: usize) -> Event {
-    Event::Warm { phase: 1, step, loss: 2.5, acc_t1: (step == 2).then_some(12.5), p_fix_wrong: None, seconds: step as f64 }
+    let acc_t1 = (step == 2).then_some(12.5);
+    Event::Warm {
+        phase: 1,
+        step,
+        loss: Some(2.5),
+        acc_t1,
+        sampled_t1: None,
+        p_fix_wrong: None,
+        corrections: None,
+        seconds: step as f64,
+    }
 }
 
 fn events() -> Vec<Event> {

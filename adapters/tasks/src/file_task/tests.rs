@@ -196,6 +196,7 @@ fn layouts_find_their_fields() {
     let layout = Layout {
         prompt: "extra.question".into(),
         answer: "gold.0".into(),
+        solution: None,
         verifier: "math".parse().unwrap(),
         decimal_comma: false,
     };
@@ -272,4 +273,41 @@ fn a_decimal_comma_that_can_not_be_read_is_told() {
     let task = FileTask::load(&path, None, &layout(true)).unwrap();
     let problem = task.parse("p3").unwrap();
     assert_eq!(task.show_answer(problem.reference()), "3.5");
+}
+
+#[test]
+fn a_worked_solution_is_taught_where_the_verifier_finds_it_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |i: usize, solution: &str| format!("{{\"prompt\": \"{i}+1\", \"answer\": \"{}\"{solution}}}\n", i + 1);
+    let worked: String = (0..12).map(|i| row(i, &format!(", \"solution\": \"one more than {i} is {}\"", i + 1))).collect();
+    let others = [", \"solution\": \"it is 7\"", ", \"solution\": [1]", ", \"solution\": null", ", \"solution\": \" \"", ""];
+    let others: String = (20..).zip(others).map(|(i, solution)| row(i, solution)).collect();
+    let path = written(folder.path(), "own.jsonl", worked + &others);
+    let numeric = Layout { verifier: "gsm8k".parse().unwrap(), ..Layout::default() };
+    let task = FileTask::load(&path, None, &numeric).unwrap();
+    assert_eq!((task.worked(), task.duplicates(), task.unjudged().len(), task.not_answers().len()), (12, 0, 0, 0));
+    let told: Vec<String> = task.not_solutions().iter().map(ToString::to_string).collect();
+    assert!(told.len() == 2 && told[0].starts_with("line 13: it is 7 (wrong: 7 is not 21"), "{told:?}");
+    assert_eq!(told[1], "line 14: \"solution\" is a list, not a string");
+    assert_eq!(task.not_taught(), task.not_solutions());
+    let text = |problem: &Problem| task.show_answer(problem.demonstration());
+    for problem in [Split::Train, Split::HeldOut].iter().flat_map(|split| task.problems(*split)) {
+        assert_eq!(task.verify(problem, problem.demonstration()), Verdict::Right);
+        assert!(problem.demonstration().len() < task.turns().limit().max_tokens());
+    }
+    assert_eq!(text(&task.parse("3+1").unwrap()), "one more than 3 is 4");
+    assert_eq!(text(&task.parse("20+1").unwrap()), "21", "a wrong one is not taught");
+
+    // Another field, or none; one that is the answer's own is no solution beside it.
+    for (solution, found) in [(Some("nowhere"), 0), (None, 0), (Some("answer"), 0), (Some("solution"), 12)] {
+        let layout = Layout { solution: solution.map(Into::into), ..numeric.clone() };
+        assert_eq!(FileTask::load(&path, None, &layout).unwrap().worked(), found, "{solution:?}");
+    }
+    // A reference that is not right as an answer can be taught by a solution that is.
+    let boxed: String =
+        (0..8).map(|i| format!("{{\"prompt\": \"p{i}\", \"answer\": \"{i}\", \"solution\": \"\\\\boxed{{{i}}}\"}}\n")).collect();
+    let path = written(folder.path(), "boxed.jsonl", boxed + "{\"prompt\": \"q\", \"answer\": \"9\"}\n");
+    let task = FileTask::load(&path, None, &Layout { verifier: "boxed".parse().unwrap(), ..Layout::default() }).unwrap();
+    let taught: Vec<&str> = task.not_taught().iter().map(|doubtful| doubtful.place.as_str()).collect();
+    assert_eq!((task.not_answers().len(), task.worked(), taught), (9, 8, vec!["line 9"]));
 }

@@ -22,8 +22,29 @@ impl Layout {
     }
 
     /// The fields that matter where they are there.
-    pub(crate) fn further_paths(&self) -> [&str; 2] {
-        [BESIDE_MESSAGES, TOOLS]
+    pub(crate) fn further_paths(&self) -> Vec<&str> {
+        [BESIDE_MESSAGES, TOOLS].into_iter().chain(self.solution_path()).collect()
+    }
+
+    /// The field of a worked solution, where that is none of the others.
+    fn solution_path(&self) -> Option<&str> {
+        self.solution.as_deref().filter(|path| !self.paths().contains(path))
+    }
+
+    /// The worked solution of a row, where it has one.
+    ///
+    /// # Errors
+    /// What stands there instead, as a clause.
+    pub(crate) fn solution_of(&self, row: &Row) -> Result<Option<String>, String> {
+        let Some(name) = self.solution_path() else { return Ok(None) };
+        match row.at(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
+            Some(other) => other
+                .as_text()
+                .map(|text| Some(text.into_owned()))
+                .ok_or_else(|| format!("\"{name}\" is {}, not a string", other.kind())),
+        }
     }
 
     /// Whether a row has the fields at all: the first one tells a wrong layout.

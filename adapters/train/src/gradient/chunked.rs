@@ -117,7 +117,7 @@ mod tests {
         trajectory::Trajectory,
         verifier::Verdict,
     };
-    use palinode_lm::{Activation, Decoder, DecoderConfig, LoraConfig};
+    use palinode_lm::{Activation, Decoder, DecoderConfig, LayerRope, LoraConfig, Rope, RopeScaling};
 
     use super::*;
     use crate::gradient::learner::list_gradients;
@@ -152,12 +152,41 @@ mod tests {
         };
         let qwen =
             DecoderConfig { kv_heads: 1, qkv_bias: true, qk_norm: true, output_bias: true, mlp_bias: true, ..sizes.clone() };
+        // Gemma 3's local and global layers; one of SmolLM3's that does not turn; OLMo's norms, only behind and over all heads.
+        let gemma_3 = DecoderConfig {
+            layers: 3,
+            attention_cap: None,
+            qk_norm: true,
+            local_rope: Some(Rope { base: 10.0, scaling: RopeScaling::Linear { factor: 2.0 } }),
+            layer_ropes: vec![LayerRope::Local, LayerRope::Global, LayerRope::None],
+            ..gemma.clone()
+        };
+        let olmo = DecoderConfig {
+            heads: 4,
+            kv_heads: 2,
+            qk_norm: true,
+            wide_qk_norm: true,
+            pre_norms: false,
+            post_norms: true,
+            rope_scaling: RopeScaling::Yarn { factor: 4.0, magnitude: 1.3, fast: 32.0, slow: 1.0, original_context: 4 },
+            windows: vec![Some(2)],
+            ..sizes.clone()
+        };
         let new = |config: &DecoderConfig, seed| Decoder::new(config, seed, &palinode_flex::device()).unwrap();
         let adapted = new(&sizes, 3).with_adapters(&LoraConfig::on_all(2), 1).unwrap();
         let dropping = new(&sizes, 3).with_adapters(&LoraConfig { dropout: 0.3, ..LoraConfig::on_all(2) }, 1).unwrap();
         let dropping = dropping.with_dropout(RandomKey::new(1, Stream::User)).unwrap();
         let tied = DecoderConfig { tied: true, ..sizes.clone() };
-        let models = vec![new(&sizes, 1), new(&tied, 2), new(&gemma, 4), new(&qwen, 5), adapted, dropping];
+        let models = vec![
+            new(&sizes, 1),
+            new(&tied, 2),
+            new(&gemma, 4),
+            new(&qwen, 5),
+            new(&gemma_3, 6),
+            new(&olmo, 7),
+            adapted,
+            dropping,
+        ];
         // And the same with ids that no token has.
         let padded = models.clone().into_iter().map(|model| model.with_unused([2, 10]).unwrap());
         models.iter().cloned().chain(padded).collect()
@@ -170,7 +199,7 @@ mod tests {
         let batch = batch();
         for (m, model) in models().into_iter().enumerate() {
             let reference = model.without_adapters();
-            assert_eq!(model.kernels().is_some(), m % 6 < 4);
+            assert_eq!(model.kernels().is_some(), m % 8 < 6);
             // Biases and offsets begin at zero, which would hide them.
             let model = model.map(&mut Shift).train();
             let spread = |values: &[f64]| batch.spread(values).unwrap();
@@ -236,7 +265,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(by_passes, 16);
+        assert_eq!(by_passes, 24);
     }
 
     /// Moves every number by an amount of its own.

@@ -23,7 +23,7 @@ pub enum Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WarmPlace {
-    /// The phase, from 1.
+    /// The phase, from 1; [`crate::supervised::PHASE`] is that on references.
     pub phase: usize,
     /// Steps of all phases that were taken.
     pub done: usize,

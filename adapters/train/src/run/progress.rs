@@ -19,6 +19,9 @@ pub struct Progress {
     pub stages: Vec<Completed>,
     /// RL steps taken.
     pub rl_step: usize,
+    /// Whether the base was trained on references ([`crate::supervised`]): then it is not the model that the run started from.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub warmed: bool,
 }
 
 /// A complete stage.

@@ -177,6 +177,9 @@ impl Sink for RunFolder {
         if let Event::Episode(episode) = event {
             return episodes.write(episode);
         }
+        if !event.is_kept() {
+            return Ok(());
+        }
         metrics.write(event)?;
         *line += 1;
         match event.seconds() {

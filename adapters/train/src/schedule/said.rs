@@ -6,7 +6,7 @@ use crate::{
     arm::{Stage, StageName},
     course::Course,
     error::TrainError,
-    event::{Episode, Event, StepMetrics, Summary, WarningKind},
+    event::{Checked, Episode, Event, StepMetrics, Summary, WarningKind},
     trainable::Trainable,
     verdicts::{Example, examples},
     watch::{checks::Check, guard::Guard, signal::Signal},
@@ -33,7 +33,7 @@ impl<M: Trainable> Course<'_, M> {
             attempts: self.config.attempts,
             parameters,
             trainable,
-            steps: [self.config.warm.steps(), stages.iter().map(|stage| stage.steps).sum()],
+            steps: [self.config.warm_steps(), stages.iter().map(|stage| stage.steps).sum()],
         })?;
         for Check { name, measured, bound } in checked {
             self.sink.receive(&Event::Check { name: name.to_owned(), measured, bound })?;
@@ -54,8 +54,10 @@ impl<M: Trainable> Course<'_, M> {
     }
 
     /// Says what the base's samples earn, and warns where that is nothing to learn from.
-    pub(super) fn look_for_signal(&mut self, model: &M) -> Result<(), TrainError> {
-        let signal = Signal::of(model, self.task, self.config, self.workers)?;
+    pub(super) fn look_for_signal(&mut self, model: &M, greedy: Option<&Summary>) -> Result<(), TrainError> {
+        let sink = &mut *self.sink;
+        let told = |done, all| sink.receive(&Event::Checking { check: Checked::Signal, done, all });
+        let signal = Signal::of(model, self.task, self.config, self.workers, told)?.beside(greedy);
         self.sink.receive(&Event::Signal(signal.clone()))?;
         match signal.advice() {
             Some(advice) => self.sink.receive(&Event::Warning {

@@ -41,24 +41,43 @@ fn groups(task: &dyn MultiTurnTask, episodes: &[[Verdict; 2]]) -> Vec<Group> {
 }
 
 #[test]
-fn there_is_one_example_of_each_verdict_but_right_the_first() {
+fn there_is_an_example_of_each_verdict_but_right_the_first() {
     use Verdict::{Failed, Right, Truncated, Unparseable, Wrong};
     let task = Ledger::new(4, 0.6).unwrap();
     let episodes = [[Right, Wrong], [Failed, Right], [Truncated, Verdict::partial(0.5).unwrap()], [Wrong, Unparseable]];
     let groups = groups(&task, &episodes);
-    let found = one_of_each(&task, &Judges::new(None), &groups);
+    let found = some_of_each(&task, &Judges::new(None), &groups);
     let brief: Vec<(&str, usize)> = found.iter().map(|example| (example.verdict.as_str(), example.attempt)).collect();
     assert_eq!(brief, [("partial", 2), ("wrong", 2), ("unparseable", 2), ("truncated", 1), ("failed", 1)]);
     assert_eq!(found[1].problem, task.shown().show_prompt(groups[0].problem()));
     assert_eq!(found[3].why, "cut off after 4 tokens, before the answer ended");
     // Of two halves: what the whole would give.
-    let [first, second] = [&groups[..2], &groups[2..]].map(|half| one_of_each(&task, &Judges::new(None), half));
+    let [first, second] = [&groups[..2], &groups[2..]].map(|half| some_of_each(&task, &Judges::new(None), half));
     assert_eq!(merged(first, second), found);
     let counts = VerdictTable::from(&Transitions::of(groups.iter().flat_map(Group::trajectories)));
     assert_eq!(
         counts.in_words(2),
         "attempt 1: 1 right, 1 wrong, 1 truncated, 1 failed; attempt 2: 1 right, 1 partial, 1 wrong, 1 unparseable"
     );
+}
+
+#[test]
+fn where_verdicts_are_few_there_are_three_examples_all_the_same() {
+    use Verdict::{Right, Wrong};
+    let task = Ledger::new(8, 0.1).unwrap();
+    let places = |episodes: &[[Verdict; 2]]| -> Vec<(String, usize)> {
+        let groups = groups(&task, episodes);
+        let found = some_of_each(&task, &Judges::new(None), &groups);
+        let of = |problem: &str| groups.iter().position(|group| task.shown().show_prompt(group.problem()) == problem).unwrap();
+        found.iter().map(|example| (format!("{} {}", example.verdict, of(&example.problem)), example.attempt)).collect()
+    };
+    let at = |place: &str, attempt| (place.to_owned(), attempt);
+    // Other problems first.
+    let many = [[Wrong, Wrong], [Right, Right], [Wrong, Right], [Wrong, Wrong]];
+    assert_eq!(places(&many), [at("wrong 0", 1), at("wrong 2", 1), at("wrong 3", 1)]);
+    assert_eq!(places(&many[..3]), [at("wrong 0", 1), at("wrong 2", 1), at("wrong 0", 2)]);
+    assert_eq!(places(&[[Right, Wrong], [Right, Right]]), [at("wrong 0", 2)]);
+    assert!(places(&[[Right, Right]]).is_empty());
 }
 
 #[test]

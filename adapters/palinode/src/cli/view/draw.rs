@@ -1,6 +1,6 @@
 //! Draws the view. Pure: the same view gives the same screen.
 
-use palinode::train::arm::StageName;
+use palinode::train::{arm::StageName, event::Checked};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -90,7 +90,12 @@ fn draw_gauge(frame: &mut Frame, area: Rect, view: &View) {
 /// How fast it goes, since when, and for how long still.
 fn pace_line(view: &View) -> Line<'static> {
     let mut parts = Vec::new();
-    if in_base(view) && view.warm.phase > 0 {
+    match view.checking {
+        Some((Checked::Rehearsal, ..)) => parts.push("trying the largest micro-batch".to_owned()),
+        Some((Checked::Signal, done, all)) => parts.push(format!("looking for a signal, {done} of {all} episodes")),
+        None => {}
+    }
+    if in_base(view) && view.warm.phase > 0 && view.checking.is_none() {
         parts.push(phase_title(view.warm.phase).to_owned());
     }
     if let Some(pace) = view.pace.seconds_a_step() {

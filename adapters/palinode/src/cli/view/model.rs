@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use palinode::train::{
     arm::StageName,
-    event::{Event, Phase, Summary},
+    event::{Checked, Event, Phase, Summary},
     verdicts::VerdictTable,
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct View {
     /// The latest RL step.
     pub(super) step: Option<Step>,
     pub(super) warm: Warm,
+    /// A check before the first step, and how many of all its episodes are done.
+    pub(super) checking: Option<(Checked, usize, usize)>,
     pub(super) warnings: VecDeque<Note>,
     pub(super) episodes: VecDeque<Shown>,
     /// Number of the episode in sight; without one, the newest.
@@ -135,7 +137,9 @@ impl View {
     pub(crate) fn take(&mut self, event: &Event, seconds: Option<f64>) {
         self.seconds = seconds.filter(|seconds| seconds.is_finite()).or(self.seconds);
         self.silence = 0.0;
+        self.checking = None;
         match event {
+            Event::Checking { check, done, all } => self.checking = Some((*check, *done, *all)),
             Event::Run { task, arm, seed, parameters, steps, .. } => {
                 let (task, arm) = (shown(task, 40), shown(arm, 20));
                 self.about = Some(About { task, arm, seed: *seed, parameters: *parameters, rl_steps: steps[1] });
@@ -150,14 +154,9 @@ impl View {
                     stage.over = true;
                 }
             }
-            Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, .. } => {
+            Event::Warm { step, .. } => {
                 self.count(*step, seconds);
-                (self.warm.phase, self.warm.loss) = (*phase, *loss);
-                for (track, value) in [(&mut self.warm.acc_t1, acc_t1), (&mut self.warm.p_fix_wrong, p_fix_wrong)] {
-                    if let Some(value) = value {
-                        track.push(*step, *value);
-                    }
-                }
+                self.take_warm(event);
             }
             Event::Step(metrics) => {
                 self.count(metrics.step, seconds);
@@ -192,6 +191,18 @@ impl View {
             Event::Warning { rl_step, message, .. } => self.warn(Some(*rl_step), message),
             Event::End { .. } => self.ended = true,
             _ => {}
+        }
+    }
+
+    /// A step of the warm start.
+    fn take_warm(&mut self, event: &Event) {
+        let Event::Warm { phase, step, loss, acc_t1, sampled_t1, p_fix_wrong, .. } = event else { return };
+        (self.warm.phase, self.warm.loss) = (*phase, loss.unwrap_or(self.warm.loss));
+        let acc_t1 = &acc_t1.or(*sampled_t1);
+        for (track, value) in [(&mut self.warm.acc_t1, acc_t1), (&mut self.warm.p_fix_wrong, p_fix_wrong)] {
+            if let Some(value) = value {
+                track.push(*step, *value);
+            }
         }
     }
 

@@ -25,13 +25,15 @@ fn line(event: &Event, steps: &mut usize) -> Option<String> {
             *steps = *planned;
             format!("{}: {planned} steps", title(*stage))
         }
-        Event::Warm { phase, step, loss, acc_t1, p_fix_wrong, .. } => {
-            let check = match (acc_t1, p_fix_wrong) {
-                (Some(acc), _) => format!("acc@t1 {acc:.1} %"),
-                (_, Some(fix)) => format!("sampled P(fix|wrong) {fix:.1} %"),
-                (None, None) => return None,
+        Event::Warm { phase, step, loss, acc_t1, sampled_t1, p_fix_wrong, .. } => {
+            let check = match (acc_t1, sampled_t1, p_fix_wrong) {
+                (Some(acc), ..) => format!("acc@t1 {acc:.1} %"),
+                (_, Some(acc), _) => format!("sampled acc@t1 {acc:.1} %"),
+                (.., Some(fix)) => format!("sampled P(fix|wrong) {fix:.1} %"),
+                (None, None, None) => return None,
             };
-            format!("  step {step}/{steps}  {}  loss {loss:.3}  {check}", phase_title(*phase))
+            let loss = loss.map_or_else(String::new, |loss| format!("  loss {loss:.3}"));
+            format!("  step {step}/{steps}  {}{loss}  {check}", phase_title(*phase))
         }
         Event::Step(metrics) => format!("  step {}/{steps}  {}", metrics.step, describe(metrics)),
         Event::Eval { stage, rl_step, summary, last, .. } => {

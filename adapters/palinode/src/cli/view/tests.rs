@@ -68,10 +68,34 @@ fn the_warm_start_on_80_by_24() {
         };
         let phase = if n <= 300 { 1 } else { 2 };
         let seconds = n as f64 / 10.0;
-        view.take(&Event::Warm { phase, step: n, loss: 2.0 / n as f64, acc_t1, p_fix_wrong, seconds }, Some(seconds));
+        view.take(
+            &Event::Warm {
+                phase,
+                step: n,
+                loss: Some(2.0 / n as f64),
+                acc_t1,
+                sampled_t1: None,
+                p_fix_wrong,
+                corrections: None,
+                seconds,
+            },
+            Some(seconds),
+        );
     }
     let screen = screen(&mut view, 80, 24);
     assert_eq!(screen, THE_WARM_START_ON_80_BY_24);
+}
+
+#[test]
+fn a_check_before_the_first_step_shows_how_far_it_has_come() {
+    use palinode::train::event::{Checked, Event, Phase};
+    let mut view = View::new(Mode::Watch, false);
+    run(&mut view);
+    view.take(&Event::Stage { stage: StageName::Base, phase: Phase::Start, steps: 0, rl_step: 0 }, None);
+    view.take(&Event::Checking { check: Checked::Signal, done: 16, all: 64 }, None);
+    assert!(screen(&mut view, 80, 24).contains("looking for a signal, 16 of 64 episodes"));
+    view.take(&Event::Stage { stage: StageName::StageOne, phase: Phase::Start, steps: 5, rl_step: 0 }, None);
+    assert!(!screen(&mut view, 80, 24).contains("looking for a signal"));
 }
 
 #[test]

@@ -63,9 +63,9 @@ impl Saved {
         Self { progress: (*progress).clone(), inside, score: *score, written, seconds: *seconds }
     }
 
-    /// Whether this is the base, whose model is the one that the run started from where that was somebody else's.
+    /// Whether this is the base, whose model is the one that the run started from where that was somebody else's, and was not warmed up.
     pub(super) fn is_origin(&self) -> bool {
-        self.progress.stages.len() == 1 && self.inside.is_none()
+        self.progress.stages.len() == 1 && self.inside.is_none() && !self.progress.warmed
     }
 
     /// Later states have larger ones.

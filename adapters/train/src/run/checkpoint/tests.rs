@@ -108,7 +108,7 @@ fn summary(acc_t2: f64) -> Summary {
 fn progress(stages: usize, rl_step: usize) -> Progress {
     use crate::arm::StageName;
     let stage = Completed { stage: StageName::Base, summary: summary(1.0), summary_between: summary(1.0), seconds: 1.0 };
-    Progress { stages: vec![stage; stages], rl_step }
+    Progress { stages: vec![stage; stages], rl_step, warmed: false }
 }
 
 /// A run's folder with its files.
