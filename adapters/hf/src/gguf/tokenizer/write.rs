@@ -60,7 +60,9 @@ impl Vocabulary {
         };
         let [before, after] = around(tokenizer).map_err(refused)?;
         let special = Special::of(path, &Class::of(path, &bounded(&at, LONGEST)?)?)?;
-        let named = named(&special, tokenizer, [before, after], ends);
+        // llama.cpp knows by itself those that look like ends.
+        let known = |id: u32| types[id as usize] == TokenType::Control && looks_like_end(&tokens[id as usize]);
+        let named = named(&special, tokenizer, [before, after], ends, &known);
         let template = template::find(path)?.map(|(_, source)| source);
         let own = Self { path: path.to_owned(), kind, tokens, types, named, ends: Vec::new(), before, after, template };
         own.compare(tokenizer, way).map_err(refused)?;
@@ -215,18 +217,19 @@ fn around(tokenizer: &FolderTokenizer) -> Result<[Option<u32>; 2], String> {
     }
 }
 
-/// Ids by name: those of the folder's files, and those that end an answer.
+/// Ids by name: those of the folder's files, and those that end an answer and are not `known` to.
 fn named(
     special: &Special,
     tokenizer: &FolderTokenizer,
     [before, after]: [Option<u32>; 2],
     ends: &[u32],
+    known: &dyn Fn(u32) -> bool,
 ) -> Vec<(&'static str, u32)> {
     let inside = |id: &u32| (*id as usize) < tokenizer.len();
     let own = |name: &str| special.names().find(|(own, _)| *own == name).and_then(|(_, text)| tokenizer.id(text)).filter(inside);
-    let end = after.or_else(|| own(ENDS[0])).or_else(|| ends.first().copied());
-    let ends = end.into_iter().chain(ends.iter().copied().filter(|id| Some(*id) != end));
-    let ends: Vec<(&str, u32)> = ENDS.into_iter().zip(ends).collect();
+    let end = after.or_else(|| own(ENDS[0])).or_else(|| ends.first().copied().filter(inside));
+    let others = ends.iter().copied().filter(|id| Some(*id) != end && inside(id) && !known(*id));
+    let ends: Vec<(&str, u32)> = ENDS.into_iter().zip(end.into_iter().chain(others)).collect();
     let id = |name: &str| match name {
         "bos_token" => before.or_else(|| own(name)),
         name if ENDS.contains(&name) => ends.iter().find(|(end, _)| *end == name).map(|(_, id)| *id),
