@@ -97,7 +97,7 @@ pub struct Tape {
 
 /// What the way back needs of a block.
 enum Kept {
-    Tape(BlockTape),
+    Tape(Box<BlockTape>),
     /// Its input, of which everything else is computed again.
     Input(Buffer),
 }
@@ -157,7 +157,7 @@ impl<'a> Passes<'a> {
         for i in below..=self.last() {
             let input = self.recompute.then(|| Buffer::of(&x));
             let (out, tape) = self.block(i).forward(x, rows.places(), self.only(i, &chosen));
-            blocks.push(input.map_or(Kept::Tape(tape), Kept::Input));
+            blocks.push(input.map_or_else(|| Kept::Tape(Box::new(tape)), Kept::Input));
             x = out;
         }
         (x, Tape { rows, chosen, below, blocks })
@@ -178,7 +178,7 @@ impl<'a> Passes<'a> {
             }
             let (block, chosen) = (self.block(i), self.only(i, &chosen));
             let tape = match kept {
-                Kept::Tape(tape) => tape,
+                Kept::Tape(tape) => *tape,
                 Kept::Input(x) => block.forward(x, rows.places(), chosen).1,
             };
             let needed = i > frozen || embedded;

@@ -269,7 +269,7 @@ fn ranks<T>(group: &[LowRank<T>]) -> usize {
 }
 
 /// Adapters of a group, and the first of their columns between A and B.
-fn placed<'g, T>(group: &'g [LowRank<T>]) -> impl Iterator<Item = (usize, &'g LowRank<T>)> {
+fn placed<T>(group: &[LowRank<T>]) -> impl Iterator<Item = (usize, &LowRank<T>)> {
     group.iter().scan(0, |next, low| {
         let first = *next;
         *next += low.adapter.rank;

@@ -38,6 +38,13 @@ impl<'a> Stored<'a> {
         }
     }
 
+    /// All of them in f32, exactly.
+    pub fn to_f32(self) -> Vec<f32> {
+        let mut wide = vec![0.0; self.len()];
+        self.read(0..self.len(), &mut wide);
+        wide
+    }
+
     /// Whether these are the same numbers, at the same place in memory.
     pub fn is_same(&self, other: &Stored<'_>) -> bool {
         match (self, other) {

@@ -190,8 +190,8 @@ impl Held {
         let register = move |all: &mut GradientsParams, gradient| {
             all.register(id, Tensor::<D>::from_data(TensorData::new(gradient, shape), (&device, DType::F32)));
         };
-        let numbers = Numbers::of(parameter.clone())?;
-        let wide = (!is_matrix && numbers.stored().floats().is_none()).then(|| parameter.into_data().iter::<f32>().collect());
+        let numbers = Numbers::of(parameter)?;
+        let wide = (!is_matrix && numbers.stored().floats().is_none()).then(|| numbers.stored().to_f32());
         Some(Self { numbers, wide, trained, register: Box::new(register) })
     }
 

@@ -95,7 +95,11 @@ impl Plan {
         let threads = workers.threads();
 
         let written_out = why_tensors(config, setup, opened).is_none();
-        let work = Work { bytes, answer, episode, episodes, micro_batches, threads, recompute, adapters: lora.is_some() };
+        // Blocks below the first with an adapter keep nothing for the way back.
+        let adapted = lora.as_ref().and_then(|lora| lora.layers.numbers(sizes.layers).ok());
+        let crossed = sizes.layers - adapted.and_then(|numbers| numbers.first().copied()).unwrap_or(0);
+        let work =
+            Work { bytes, answer, episode, episodes, micro_batches, threads, recompute, adapters: lora.is_some(), crossed };
         let (held, in_turn) = work.memory(config, setup, workers, &counted, [parameters, trained], written_out);
 
         let (n, k) = (episodes as f64, attempts as f64);
@@ -104,6 +108,9 @@ impl Plan {
         let read = counted.forward(sizes, n * episode as f64, written, episode);
         let backward = if lora.is_some() { 1.2 } else { 2.0 };
         let again = if recompute { 1.0 } else { 0.0 };
+        let share = crossed as f64 / sizes.layers as f64;
+        // Below those blocks the passes that are written out serve policy and reference at once.
+        let forward = if written_out { 1.0 + share } else { 2.0 };
         let train = &config.train;
         Ok(Self {
             parameters,
@@ -118,7 +125,7 @@ impl Plan {
             held,
             in_turn,
             available: opened.backend.capabilities(&opened.device).memory,
-            operations: [played, read * (2.0 + again + backward)],
+            operations: [played, read * (forward + share * (again + backward))],
         })
     }
 
@@ -151,6 +158,8 @@ struct Work {
     threads: usize,
     recompute: bool,
     adapters: bool,
+    /// Blocks that the way back goes through.
+    crossed: usize,
 }
 
 /// What takes memory, and its bytes.
@@ -214,8 +223,8 @@ impl Work {
         let chunk = (chunk_of(sizes.vocabulary) as f64).min(scored);
         let logits = OF_LOGITS * chunk * sizes.vocabulary as f64 * 4.0;
         let block = block_bytes(sizes, micro_batch, self.episode, bytes, self.adapters && !written_out);
-        let inputs = (micro_batch * self.episode * sizes.width) as f64 * bytes * sizes.layers as f64;
-        let activations = if self.recompute { 2.0 * block + inputs } else { (sizes.layers + 1) as f64 * block };
+        let inputs = (micro_batch * self.episode * sizes.width) as f64 * bytes * self.crossed as f64;
+        let activations = if self.recompute { 2.0 * block + inputs } else { (self.crossed + 1) as f64 * block };
         activations + logits
     }
 }

@@ -277,7 +277,7 @@ fn of_decoder(shape: &Shape, seed: u64, lengths: [usize; 2]) -> Vec<Vec<f32>> {
         }
     });
     // Now and then with matrices in half precision.
-    let stored = |i: usize| if seed % 3 == 0 && matrices[i] { Stored::Bf16(&half[i]) } else { Stored::F32(&weights[i]) };
+    let stored = |i: usize| if seed.is_multiple_of(3) && matrices[i] { Stored::Bf16(&half[i]) } else { Stored::F32(&weights[i]) };
     let stored: Vec<Stored<'_>> = (0..weights.len()).map(stored).collect();
     let decoder = passes(shape, &stored, &tables).with_recomputation(seed.is_multiple_of(2));
 
