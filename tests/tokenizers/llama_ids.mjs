@@ -1,7 +1,7 @@
-// Ids that llama.cpp gives texts: node llama_ids.mjs REQUESTS
+// Ids that llama.cpp gives texts: node llama_ids.mjs REQUESTS ANSWERS
 //
-// REQUESTS is a JSON list of {"file": "...gguf", "texts": [...], "special": true}; special tokens in texts are cut out unless `special` is false. One list of ids a
-// text, per request, is written to standard output. Copy this file beside the node_modules that hold node-llama-cpp (npm install node-llama-cpp@3.21.1).
+// REQUESTS is a JSON list of {"file": "...gguf", "texts": [...], "special": true}; special tokens in texts are cut out unless `special` is false. ANSWERS becomes
+// a list of ids a text, per request. Copy this file beside the node_modules that hold node-llama-cpp (npm install node-llama-cpp@3.21.1).
 import fs from "node:fs";
 import {getLlama} from "node-llama-cpp";
 
@@ -13,5 +13,5 @@ for (const {file, texts, special} of requests) {
     answers.push(texts.map(text => Array.from(model.tokenize(text, special !== false))));
     await model.dispose();
 }
-fs.writeSync(1, JSON.stringify(answers));
+fs.writeFileSync(process.argv[3], JSON.stringify(answers));
 process.exit(0);

@@ -161,12 +161,15 @@ impl Folder {
         }
     }
 
-    /// The tokenizer as a GGUF file holds it.
-    pub(crate) fn tokenizer_metadata(&self) -> Result<Vec<(String, Value)>, HfError> {
+    /// The tokenizer as a GGUF file holds it, and what a reader of that should know.
+    pub(crate) fn tokenizer_metadata(&self) -> Result<(Vec<(String, Value)>, Vec<String>), HfError> {
         match &self.weights {
-            Weights::Gguf(model) => Ok(model.tokenizer_metadata()),
-            Weights::Shards(_) if !self.has_tokenizer() => Ok(Vec::new()),
-            Weights::Shards(_) => Ok(Vocabulary::of_folder(&self.path, &self.tokenizer()?, self.end_tokens())?.0.metadata()),
+            Weights::Gguf(model) => Ok((model.tokenizer_metadata(), Vec::new())),
+            Weights::Shards(_) if !self.has_tokenizer() => Ok((Vec::new(), Vec::new())),
+            Weights::Shards(_) => {
+                let (vocabulary, notes) = Vocabulary::of_folder(&self.path, &self.tokenizer()?, self.end_tokens())?;
+                Ok((vocabulary.metadata(), notes))
+            }
         }
     }
 

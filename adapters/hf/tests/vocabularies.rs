@@ -196,3 +196,34 @@ fn tokens_and_merges_that_no_honest_file_has() {
     assert_eq!(odd.id("[EMPTY_484]"), Some(484));
     assert_eq!(odd.encode("a  b").unwrap(), load("bytes.gguf", |_| ()).encode("a  b").unwrap());
 }
+
+#[test]
+fn a_file_that_is_damaged_anywhere_is_read_or_refused() {
+    const TIMES: usize = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.gguf");
+    let mut read = 0;
+    for name in ["bytes.gguf", "scores.gguf"] {
+        let whole = fs::read(own(name)).unwrap();
+        for time in 0..TIMES {
+            let mut damaged = whole.clone();
+            // Knuth's multiplicative hash: places all over the file, the same ones each time.
+            let at = |salt: usize| (time * 2 + salt).wrapping_mul(2_654_435_761) % whole.len();
+            for salt in 0..=time % 2 {
+                damaged[at(salt)] = [0, 1, 0x20, 0x80, 0xFF][time % 5];
+            }
+            fs::write(&path, damaged).unwrap();
+            match FolderTokenizer::load(&path, IDS) {
+                Ok(tokenizer) => {
+                    read += 1;
+                    let ids = tokenizer.encode_special("<s>Sort  27 + 82</s>\n\n漢").unwrap_or_default();
+                    assert!(ids.iter().all(|&id| (id as usize) < IDS));
+                    tokenizer.decode_all(&ids);
+                }
+                Err(error) => assert!(error.to_string().contains("damaged.gguf"), "{error}"),
+            }
+        }
+    }
+    // Both ways are tried.
+    assert!((TIMES / 4..TIMES * 2 - TIMES / 4).contains(&read), "{read}");
+}

@@ -282,11 +282,11 @@ impl Setup {
         Ok(Some(path))
     }
 
-    /// Writes a model of this run's sizes, with its adapters merged, as a GGUF file.
+    /// Writes a model of this run's sizes, with its adapters merged, as a GGUF file; gives what [`Folder::write_gguf`] does.
     ///
     /// # Errors
     /// Those of [`Folder::write_gguf`]; [`SetupError::Settings`] where the run started from no model of somebody else's.
-    pub fn write_gguf(&self, model: &Decoder, kind: Kind, to: &Path) -> Result<(), SetupError> {
+    pub fn write_gguf(&self, model: &Decoder, kind: Kind, to: &Path) -> Result<Vec<String>, SetupError> {
         match &self.origin {
             Some(origin) => Ok(origin.folder.write_gguf(model, kind, to)?),
             None => Err(SetupError::Settings("a new model has no tokenizer that a GGUF file could hold".into())),

@@ -8,6 +8,7 @@ texts, and ids under each setting of the keys that is tried on them.
 """
 
 import json
+import string
 import sys
 import tempfile
 from pathlib import Path
@@ -58,7 +59,11 @@ def of_scores():
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
     special = ["<unk>", "<s>", "</s>"]
-    trainer = trainers.BpeTrainer(vocab_size=420, limit_alphabet=90, special_tokens=special, show_progress=False)
+    # By name: of characters that are as rare as others, the trainer would keep another one each time.
+    alphabet = sorted(set("▁" + "".join(ENGLISH) + string.ascii_letters + string.digits + string.punctuation + "éäö²½\n"))
+    trainer = trainers.BpeTrainer(
+        vocab_size=len(alphabet) + 300, initial_alphabet=alphabet, limit_alphabet=len(alphabet), special_tokens=special, show_progress=False
+    )
     tokenizer.train_from_iterator(PLAIN + ENGLISH * 8 + ["a  b   c" + "=" * 8] * 4, trainer)
     state = json.loads(tokenizer.to_str())["model"]
     made = ["".join(merge) for merge in state["merges"]]
