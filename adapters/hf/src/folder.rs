@@ -140,6 +140,12 @@ impl Folder {
         &self.path
     }
 
+    /// Its name; of a GGUF file without the ending.
+    pub fn name(&self) -> Option<String> {
+        let name = if self.gguf().is_some() { self.path.file_stem() } else { self.path.file_name() };
+        name.map(|name| name.to_string_lossy().into_owned())
+    }
+
     /// The model's sizes.
     pub fn config(&self) -> &DecoderConfig {
         &self.spec.config

@@ -158,10 +158,10 @@ impl Setup {
         format!("{layers} blocks of width {width}, {heads} heads on {kv_heads}, vocabulary {vocabulary}, context {context}")
     }
 
-    /// A name for runs of these settings: the folder's, or the task's.
+    /// A name for runs of these settings: the folder's, the file's, or the task's.
     pub fn name(&self) -> String {
-        let folder = self.origin.as_ref().and_then(|origin| origin.settings.path.file_name());
-        folder.map_or_else(|| self.task.shown().name().to_owned(), |name| name.to_string_lossy().into_owned())
+        let folder = self.origin.as_ref().and_then(|origin| origin.folder.name());
+        folder.unwrap_or_else(|| self.task.shown().name().to_owned())
     }
 
     /// Refuses a folder's model without problems: one can talk to it, but not train or evaluate it.

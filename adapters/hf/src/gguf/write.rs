@@ -8,7 +8,7 @@ use palinode_lm::Decoder;
 use super::{
     GgufModel,
     architecture::Architecture,
-    header::{header, refuse_others},
+    header::{context, header, refuse_others},
     names::to_file,
     rope,
     rows::turned,
@@ -60,10 +60,18 @@ impl Folder {
             supported: Architecture::families(),
         })?;
         let config = self.config();
-        let name = self.path().file_stem().map_or_else(|| family.to_owned(), |name| name.to_string_lossy().into_owned());
+        let name = self.name().unwrap_or_else(|| family.to_owned());
         let given = self.gguf().map(|model| model.file().metadata());
         let mut metadata = header(part, architecture, config, kind, (&name, given));
-        let (keys, notes) = self.tokenizer_metadata()?;
+        let (keys, mut notes) = self.tokenizer_metadata()?;
+        let context = context(config, architecture);
+        if context < config.context {
+            notes.push(format!(
+                "llama.cpp's architecture \"{}\" has no windows: the file says that the context is {context} tokens long instead of {}, within which both \
+                 compute the same",
+                architecture.name, config.context
+            ));
+        }
         for (key, value) in keys {
             metadata.set(&key, value);
         }
