@@ -39,6 +39,9 @@ pub struct Folder {
     unused: Vec<u32>,
 }
 
+/// Keys of a GGUF file, and their values.
+type Keys = Vec<(String, Value)>;
+
 /// The embeddings, and the head that may be the same.
 const EMBEDDINGS: &str = "model.embed_tokens.weight";
 pub(crate) const HEAD: &str = "lm_head.weight";
@@ -137,6 +140,12 @@ impl Folder {
         &self.path
     }
 
+    /// Its name; of a GGUF file without the ending.
+    pub fn name(&self) -> Option<String> {
+        let name = if self.gguf().is_some() { self.path.file_stem() } else { self.path.file_name() };
+        name.map(|name| name.to_string_lossy().into_owned())
+    }
+
     /// The model's sizes.
     pub fn config(&self) -> &DecoderConfig {
         &self.spec.config
@@ -161,12 +170,15 @@ impl Folder {
         }
     }
 
-    /// The tokenizer as a GGUF file holds it.
-    pub(crate) fn tokenizer_metadata(&self) -> Result<Vec<(String, Value)>, HfError> {
+    /// The tokenizer as a GGUF file holds it, and what a reader of that should know.
+    pub(crate) fn tokenizer_metadata(&self) -> Result<(Keys, Vec<String>), HfError> {
         match &self.weights {
-            Weights::Gguf(model) => Ok(model.tokenizer_metadata()),
-            Weights::Shards(_) if !self.has_tokenizer() => Ok(Vec::new()),
-            Weights::Shards(_) => Ok(Vocabulary::of_folder(&self.path, &self.tokenizer()?, self.end_tokens())?.0.metadata()),
+            Weights::Gguf(model) => Ok((model.tokenizer_metadata(), Vec::new())),
+            Weights::Shards(_) if !self.has_tokenizer() => Ok((Vec::new(), Vec::new())),
+            Weights::Shards(_) => {
+                let (vocabulary, notes) = Vocabulary::of_folder(&self.path, &self.tokenizer()?, self.end_tokens())?;
+                Ok((vocabulary.metadata(), notes))
+            }
         }
     }
 

@@ -39,7 +39,7 @@ const MOST_GROWTH: f64 = 4096.0;
 /// Longest text that is encoded, in bytes.
 const LONGEST_TEXT: usize = 1 << 20;
 
-/// The tokenizer of a model folder.
+/// The tokenizer of a model folder, or of a GGUF file.
 #[derive(Debug, Clone)]
 pub struct FolderTokenizer {
     inner: tokenizers::Tokenizer,

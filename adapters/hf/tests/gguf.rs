@@ -78,6 +78,19 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
+fn windows_that_an_architecture_does_not_know_shorten_the_context() {
+    let device = palinode_flex::device();
+    let out = tempfile::tempdir().unwrap();
+    let to = out.path().join("mistral-0.1.gguf");
+    let folder = Folder::open(&families::folder("mistral"), &device).unwrap();
+    let notes = folder.write_gguf(&folder.load(&device).unwrap(), Kind::F32, &to).unwrap();
+    assert!(notes.iter().any(|note| note.contains("the context is 7 tokens long instead of 64")), "{notes:?}");
+    let again = Folder::open(&to, &device).unwrap();
+    assert_eq!((again.config().context, again.name().as_deref()), (7, Some("mistral-0.1")));
+    assert_eq!(File::open(&to).unwrap().metadata().text("general.name").unwrap(), Some("mistral"));
+}
+
+#[test]
 fn a_model_that_llama_cpp_computes_otherwise_is_not_written() {
     let device = palinode_flex::device();
     let out = tempfile::tempdir().unwrap();

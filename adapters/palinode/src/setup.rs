@@ -158,10 +158,10 @@ impl Setup {
         format!("{layers} blocks of width {width}, {heads} heads on {kv_heads}, vocabulary {vocabulary}, context {context}")
     }
 
-    /// A name for runs of these settings: the folder's, or the task's.
+    /// A name for runs of these settings: the folder's, the file's, or the task's.
     pub fn name(&self) -> String {
-        let folder = self.origin.as_ref().and_then(|origin| origin.settings.path.file_name());
-        folder.map_or_else(|| self.task.shown().name().to_owned(), |name| name.to_string_lossy().into_owned())
+        let folder = self.origin.as_ref().and_then(|origin| origin.folder.name());
+        folder.unwrap_or_else(|| self.task.shown().name().to_owned())
     }
 
     /// Refuses a folder's model without problems: one can talk to it, but not train or evaluate it.
@@ -282,11 +282,11 @@ impl Setup {
         Ok(Some(path))
     }
 
-    /// Writes a model of this run's sizes, with its adapters merged, as a GGUF file.
+    /// Writes a model of this run's sizes, with its adapters merged, as a GGUF file; gives what [`Folder::write_gguf`] does.
     ///
     /// # Errors
     /// Those of [`Folder::write_gguf`]; [`SetupError::Settings`] where the run started from no model of somebody else's.
-    pub fn write_gguf(&self, model: &Decoder, kind: Kind, to: &Path) -> Result<(), SetupError> {
+    pub fn write_gguf(&self, model: &Decoder, kind: Kind, to: &Path) -> Result<Vec<String>, SetupError> {
         match &self.origin {
             Some(origin) => Ok(origin.folder.write_gguf(model, kind, to)?),
             None => Err(SetupError::Settings("a new model has no tokenizer that a GGUF file could hold".into())),

@@ -8,7 +8,7 @@ use palinode_lm::Decoder;
 use super::{
     GgufModel,
     architecture::Architecture,
-    header::{header, refuse_others},
+    header::{context, header, refuse_others},
     names::to_file,
     rope,
     rows::turned,
@@ -27,21 +27,23 @@ struct Plan {
     metadata: Metadata,
     tensors: Vec<Tensor>,
     factors: Option<Vec<f32>>,
+    notes: Vec<String>,
 }
 
 impl Folder {
     /// Writes a model of this folder's sizes as a GGUF file for llama.cpp: matrices of type `kind` (F32, F16, BF16 or Q8_0), all else in F32, with the folder's
     /// tokenizer and chat template. Rows that are no whole blocks are written in F16. What stands there is replaced once the file is whole.
+    /// Gives what a reader of the file should know, as sentences: where llama.cpp reads some texts otherwise.
     ///
     /// # Errors
     /// [`HfError::Unsupported`] for a family, or settings of one, that llama.cpp has no architecture for, and for tokenizers it can't name; [`HfError::Gguf`]
     /// for numbers that the type can't hold; [`HfError::Tensors`] when the model has other parameters than the folder; [`HfError::Io`].
-    pub fn write_gguf(&self, model: &Decoder, kind: Kind, to: &Path) -> Result<(), HfError> {
+    pub fn write_gguf(&self, model: &Decoder, kind: Kind, to: &Path) -> Result<Vec<String>, HfError> {
         let io = |source| HfError::Io { path: to.to_owned(), source };
         let part = beside(to, PART);
         let written = self.gguf_plan(kind, &part).and_then(|plan| self.write_plan(model, plan, &part));
         match written {
-            Ok(()) => fs::rename(&part, to).map_err(io),
+            Ok(notes) => fs::rename(&part, to).map(|()| notes).map_err(io),
             Err(error) => {
                 // What is there of it is no file of ours to keep; that it may not be there is no other error.
                 drop(fs::remove_file(&part));
@@ -58,10 +60,19 @@ impl Folder {
             supported: Architecture::families(),
         })?;
         let config = self.config();
-        let name = self.path().file_stem().map_or_else(|| family.to_owned(), |name| name.to_string_lossy().into_owned());
+        let name = self.name().unwrap_or_else(|| family.to_owned());
         let given = self.gguf().map(|model| model.file().metadata());
         let mut metadata = header(part, architecture, config, kind, (&name, given));
-        for (key, value) in self.tokenizer_metadata()? {
+        let (keys, mut notes) = self.tokenizer_metadata()?;
+        let context = context(config, architecture);
+        if context < config.context {
+            notes.push(format!(
+                "llama.cpp's architecture \"{}\" has no windows: the file says that the context is {context} tokens long instead of {}, within which both \
+                 compute the same",
+                architecture.name, config.context
+            ));
+        }
+        for (key, value) in keys {
             metadata.set(&key, value);
         }
         let factors = rope::factors(config.rope_base, config.head_width(), &config.rope_scaling);
@@ -78,11 +89,11 @@ impl Folder {
             };
             tensors.push(Tensor::new(&name, &piece.shape, kind));
         }
-        Ok(Plan { architecture, metadata, tensors, factors })
+        Ok(Plan { architecture, metadata, tensors, factors, notes })
     }
 
-    fn write_plan(&self, model: &Decoder, plan: Plan, part: &Path) -> Result<(), HfError> {
-        let Plan { architecture, metadata, tensors, factors } = plan;
+    fn write_plan(&self, model: &Decoder, plan: Plan, part: &Path) -> Result<Vec<String>, HfError> {
+        let Plan { architecture, metadata, tensors, factors, notes } = plan;
         let mut writer = Writer::create(part, &metadata, tensors)?;
         if let Some(factors) = factors {
             writer.put(rope::FACTORS, &factors)?;
@@ -100,7 +111,8 @@ impl Folder {
             };
             Ok(writer.put(&file_name(&piece.name, architecture, self.path())?, &values)?)
         })?;
-        Ok(writer.finish()?)
+        writer.finish()?;
+        Ok(notes)
     }
 }
 

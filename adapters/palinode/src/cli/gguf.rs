@@ -1,6 +1,9 @@
 //! `palinode export --gguf`: a run's model, or that of a folder or a file, for llama.cpp.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::ValueEnum;
 use palinode::{config::RunConfig, device, gguf::Kind, hf::Folder, setup::Setup};
@@ -42,14 +45,14 @@ pub(crate) fn write(args: &ExportArgs, file: &Path) -> Result<Value, Failure> {
     output::require_ours(file, args.force, |text| text.contains(OURS))?;
     let opened = device::open(&args.device)?;
     let kind = args.kind.map_or(Kind::F16, |kind| kind.0);
-    if let Some(run) = run(&args.run)? {
+    let notes = if let Some(run) = run(&args.run)? {
         if args.adapter.is_some() {
             let error = Failure::new(USAGE, "--adapter is for a model; a run has its own");
             return Err(error.with_help("give the model that the adapter belongs to in the place of the run"));
         }
         let setup = setup_of(&run.0, &opened)?;
         let model = of_run(&run.0, run.1.as_deref(), &setup, &opened.device)?;
-        setup.write_gguf(&model.merge_adapters(), kind, file)?;
+        setup.write_gguf(&model.merge_adapters(), kind, file)?
     } else {
         let (path, _) = hub::locate(&args.run)?;
         let mut folder = Folder::open(&path, &opened.device)?;
@@ -57,8 +60,9 @@ pub(crate) fn write(args: &ExportArgs, file: &Path) -> Result<Value, Failure> {
         if let Some(adapter) = &args.adapter {
             folder = folder.with_adapter(adapter, &opened.device)?;
         }
-        folder.write_gguf(&folder.load(&opened.device)?.merge_adapters(), kind, file)?;
-    }
+        folder.write_gguf(&folder.load(&opened.device)?.merge_adapters(), kind, file)?
+    };
+    progress::print_notes(&notes);
     let bytes = fs::metadata(file).map_err(|error| Failure::new(INPUT, format!("{}: {error}", file.display())))?.len();
     let (shown, kind) = (file.display().to_string(), kind.name());
     if !args.json {
@@ -69,7 +73,7 @@ pub(crate) fn write(args: &ExportArgs, file: &Path) -> Result<Value, Failure> {
 }
 
 /// A run, and the checkpoint in it that was meant; `None` for a model, or the name of one.
-fn run(path: &Path) -> Result<Option<(std::path::PathBuf, Option<std::path::PathBuf>)>, Failure> {
+fn run(path: &Path) -> Result<Option<(PathBuf, Option<PathBuf>)>, Failure> {
     let is_model = path.join("config.json").is_file() && !path.join("config.toml").is_file();
     let is_weights = path.extension().is_some_and(|kind| kind == "safetensors");
     if is_model || !path.exists() || (path.is_file() && !is_weights) { Ok(None) } else { run_of(path).map(Some) }

@@ -102,6 +102,32 @@ fn scores_are_found_again() {
 }
 
 #[test]
+fn rows_of_spaces_are_spelled_as_llama_cpp_finds_them() {
+    let first = of_file("scores.gguf", |_| ());
+    let folder = folder(&first);
+    edit(&folder, |tokenizer| {
+        let spelled = |text: &Json| text.as_str().filter(|text| text.trim().is_empty()).map(|text| text.replace(' ', "▁"));
+        for token in tokenizer["added_tokens"].as_array_mut().unwrap() {
+            if let Some(text) = spelled(&token["content"]) {
+                token["content"] = text.into();
+            }
+        }
+        let vocabulary = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+        for text in ["  ", "   "] {
+            let id = vocabulary.remove(text).unwrap();
+            vocabulary.insert(text.replace(' ', "▁"), id);
+        }
+        let merges = tokenizer["model"]["merges"].as_array_mut().unwrap();
+        merges.retain(|merge| merge[0] != "  " && merge[1] != "  ");
+        merges.splice(0..0, [json!(["▁▁", "▁"]), json!(["▁", "▁▁"]), json!(["▁", "▁"])]);
+    });
+    let (second, notes) = written(folder.path()).unwrap();
+    assert!(notes[0].contains("rows of spaces"), "{notes:?}");
+    assert_eq!(second.tokens[..663], first.tokens);
+    assert_eq!(second.types[..663], first.types);
+}
+
+#[test]
 fn spellings_of_one_rule_are_one() {
     let llama = of_file("bytes.gguf", |metadata| drop(metadata.set("tokenizer.ggml.pre", Value::Text("llama-bpe".into()))));
     let folder = folder(&llama);

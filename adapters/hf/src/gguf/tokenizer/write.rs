@@ -12,6 +12,7 @@ use palinode_text::Tokenizer as _;
 
 use super::{
     battery::differing,
+    build::SPACE,
     keys::{AFTER, BEFORE, ENDS, MERGES, MODEL, NAMES, PRE, PREFIX, SCORES, TEMPLATE, TOKENS, TYPES},
     merging::byte_token,
     recognise::{Parts, Way},
@@ -49,12 +50,16 @@ impl Vocabulary {
         let mut notes = notes(way);
         let tokens = texts(tokenizer, &mut notes).map_err(refused)?;
         let types = types(tokenizer, &tokens, &parts, way).map_err(refused)?;
-        let tokens: Vec<String> =
+        let own: Vec<String> =
             tokens.into_iter().zip(0..).map(|(text, id)| text.unwrap_or_else(|| format!("[PAD{id}]"))).collect();
+        let tokens = spelled(&own, &types, way);
+        if tokens != own {
+            notes.push("llama.cpp cuts rows of spaces out of texts first: the sign ▁ itself, and rows longer than any token, may get other ids there".into());
+        }
         let kind = match way {
             Way::Bytes { split, .. } => Kind::Bytes { split, merges: parts.model.merges },
             Way::Characters { prefix, .. } => {
-                let scores = of_merges(&parts.model.merges, &tokens, &types).map_err(refused)?;
+                let scores = of_merges(&parts.model.merges, &own, &tokens, &types).map_err(refused)?;
                 Kind::Scores { scores, prefix }
             }
         };
@@ -164,8 +169,6 @@ fn types(tokenizer: &FolderTokenizer, tokens: &[Option<String>], parts: &Parts, 
                 return Err(format!("the token {text:?} with `lstrip`, `rstrip` or `single_word`"));
             }
             Some(token) if token.special => TokenType::Control,
-            // A row of spaces, which merges make too: llama.cpp would write it as it stands.
-            Some(_) if characters && text.contains(super::build::SPACE) => TokenType::Normal,
             Some(_) => TokenType::Own,
             None if bytes.contains(text) => TokenType::Byte,
             None if characters && parts.model.unk_token.as_ref() == Some(text) => TokenType::Unknown,
@@ -175,32 +178,45 @@ fn types(tokenizer: &FolderTokenizer, tokens: &[Option<String>], parts: &Parts, 
     tokens.iter().zip(0..).map(of).collect()
 }
 
-/// Scores that make the same merges: what is made first has the highest.
-fn of_merges(merges: &[(String, String)], tokens: &[String], types: &[TokenType]) -> Result<Vec<f32>, String> {
-    let ids: HashMap<&str, usize> = tokens.iter().map(String::as_str).zip(0..).collect();
+/// Tokens as a file spells them: those that are cut out of texts have their spaces as such, since llama.cpp finds and writes them as they stand. (A folder's
+/// tokenizer may have them as `▁▁`, and make them by merges that come before all others: Gemma's does.)
+fn spelled(own: &[String], types: &[TokenType], way: Way) -> Vec<String> {
+    let spell = |(text, of): (&String, &TokenType)| match (way, of) {
+        (Way::Characters { .. }, TokenType::Own) => text.replace(SPACE, " "),
+        _ => text.clone(),
+    };
+    own.iter().zip(types).map(spell).collect()
+}
+
+/// Scores that make the same merges: what is made first has the highest. What is cut out of texts before is never made, and left aside. `own` is how the
+/// merges spell tokens, `tokens` how the file does.
+fn of_merges(merges: &[(String, String)], own: &[String], tokens: &[String], types: &[TokenType]) -> Result<Vec<f32>, String> {
     let other = || "a vocabulary whose merges follow from no scores".to_owned();
-    let lowest = -(merges.len() as f32) - 1.0;
+    let made = |texts: &[String], pairs: &[(String, String)]| {
+        let ids: HashMap<&str, usize> = texts.iter().map(String::as_str).zip(0..).collect();
+        let id = |(left, right): &(String, String)| ids.get([left.as_str(), right].concat().as_str()).copied();
+        pairs
+            .iter()
+            .filter_map(|pair| Some((id(pair)?, pair.clone())))
+            .filter(|(id, _)| types[*id] == TokenType::Normal)
+            .collect::<Vec<_>>()
+    };
+    let given = made(own, merges);
+    let lowest = -(given.len() as f32) - 1.0;
     let mut scores = vec![lowest; tokens.len()];
     let (mut last, mut score) = (None, 0.0);
-    for (left, right) in merges {
-        let made = ids.get([left.as_str(), right].concat().as_str()).copied();
-        let id = made.ok_or_else(other)?;
-        if last != Some(id) {
-            if scores[id] != lowest {
+    for (id, _) in &given {
+        if last != Some(*id) {
+            if scores[*id] != lowest {
                 return Err(other());
             }
-            (last, score) = (Some(id), score - 1.0);
-            scores[id] = score;
+            (last, score) = (Some(*id), score - 1.0);
+            scores[*id] = score;
         }
     }
-    // What is cut out of a text before is never made.
-    let normal = |(left, right): &&(String, String)| {
-        ids.get([left.as_str(), right].concat().as_str()).is_some_and(|&id| types[id] == TokenType::Normal)
-    };
     let derived = scores::merges(tokens, &scores).map_err(|id| format!("a token as long as that with id {id}"))?;
-    let (derived, given): (HashSet<_>, HashSet<_>) =
-        (derived.iter().filter(normal).collect(), merges.iter().filter(normal).collect());
-    if derived == given { Ok(scores) } else { Err(other()) }
+    let same = HashSet::<_>::from_iter(made(tokens, &derived)) == HashSet::from_iter(given);
+    if same { Ok(scores) } else { Err(other()) }
 }
 
 /// The ids that the tokenizer puts before a text and after it.
