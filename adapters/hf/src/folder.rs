@@ -39,6 +39,9 @@ pub struct Folder {
     unused: Vec<u32>,
 }
 
+/// Keys of a GGUF file, and their values.
+type Keys = Vec<(String, Value)>;
+
 /// The embeddings, and the head that may be the same.
 const EMBEDDINGS: &str = "model.embed_tokens.weight";
 pub(crate) const HEAD: &str = "lm_head.weight";
@@ -162,7 +165,7 @@ impl Folder {
     }
 
     /// The tokenizer as a GGUF file holds it, and what a reader of that should know.
-    pub(crate) fn tokenizer_metadata(&self) -> Result<(Vec<(String, Value)>, Vec<String>), HfError> {
+    pub(crate) fn tokenizer_metadata(&self) -> Result<(Keys, Vec<String>), HfError> {
         match &self.weights {
             Weights::Gguf(model) => Ok((model.tokenizer_metadata(), Vec::new())),
             Weights::Shards(_) if !self.has_tokenizer() => Ok((Vec::new(), Vec::new())),

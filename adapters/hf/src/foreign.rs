@@ -145,6 +145,7 @@ fn of_file(path: &Path, what: &str) -> String {
             format!("is a file of PyTorch, and {what} is a folder in safetensors: {SAVE}")
         }
         Ok(Some(kind)) if kind != FileKind::Safetensors => format!("{kind}; {what} is a folder"),
+        _ if ending(&path.to_string_lossy()) == "gguf" => "is no GGUF file: it does not begin with the letters GGUF".into(),
         _ => format!("is a file; {what} is a folder: give the one that it lies in, {}", parent.display()),
     }
 }

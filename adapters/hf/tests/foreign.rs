@@ -148,6 +148,8 @@ fn a_file_where_a_folder_is_meant() {
     let folder = folder(&[("m.gguf", b"GGUF\x03\0\0\0"), ("m.bin", b"\x80\x02}q\0."), ("m.tar.gz", b"\x1f\x8b\x08\0")]);
     says(&model(&folder.path().join("m.gguf")), &["the number of tensors needs 8 bytes at byte 8", "was it cut off?"]);
     says(&adapter(&folder.path().join("m.gguf")), &["a GGUF file", "give the file itself as a model; an adapter is a folder"]);
+    let named = self::folder(&[("a.gguf", b"a text")]);
+    says(&model(&named.path().join("a.gguf")), &["is no GGUF file"]);
     says(&model(&folder.path().join("m.bin")), &["PyTorch", "safe_serialization=True"]);
     says(&model(&folder.path().join("m.tar.gz")), &["gunzip", "a model is a folder"]);
     says(&model(&folder.path().join("none")), &["none: no such folder"]);

@@ -104,7 +104,7 @@ fn a_run_on_a_file_goes_on_and_comes_back_as_a_file_and_as_a_folder() {
         let template = metadata.text("tokenizer.chat_template").unwrap().unwrap().to_owned();
         metadata.set("tokenizer.chat_template", Given::Text(format!("{template} ")));
     });
-    let refused = fail(palinode(at.path(), &["train", "--resume", "--out", "run"]), 2);
+    let refused = fail(palinode(at.path(), &["train", "--resume", "--out", "run"]), 3);
     assert!(refused.contains("model configuration, tokenizer and chat template: "), "{refused}");
 }
 

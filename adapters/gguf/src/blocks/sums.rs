@@ -27,7 +27,7 @@ fn scaled(block: &[u8]) -> [[f32; 2]; 8] {
 /// The four bits of a number: two groups share 32 bytes.
 fn nibble(bytes: &[u8], number: usize) -> u8 {
     let byte = bytes[GROUP * (number / (2 * GROUP)) + number % GROUP];
-    if number / GROUP % 2 == 0 { byte & 0x0f } else { byte >> 4 }
+    if (number / GROUP).is_multiple_of(2) { byte & 0x0f } else { byte >> 4 }
 }
 
 pub(super) fn q4_k(block: &[u8; 144], values: &mut [f32; BLOCK]) {

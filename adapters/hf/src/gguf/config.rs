@@ -10,6 +10,9 @@ use crate::{error::HfError, fields::beyond};
 /// Most layers whose kinds are listed, as many as a decoder may have.
 const MOST_LAYERS: u64 = 1 << 10;
 
+/// How configurations call the gate of all Gemmas.
+const GELU: &str = "gelu_pytorch_tanh";
+
 /// Keys that would mean something that is not computed here, where they are there and not this.
 const REFUSED: [(&str, f64); 6] = [
     ("expert_count", 0.0),
@@ -261,7 +264,7 @@ impl Keys<'_> {
     /// What is Gemma's own; `attention` is the inverse square of attention's scale.
     fn gemma(&self, attention: u64, caps: Caps) -> Result<Named, HfError> {
         let mut named: Named =
-            vec![("hidden_activation", "gelu_pytorch_tanh".into()), ("query_pre_attn_scalar", attention.into())];
+            vec![("hidden_act", GELU.into()), ("hidden_activation", GELU.into()), ("query_pre_attn_scalar", attention.into())];
         for (cap, default) in caps {
             let value = self.optional_number(cap)?.or(default).filter(|&cap| cap != 0.0);
             named.push((cap, value.map_or(Value::Null, Value::from)));

@@ -1,6 +1,9 @@
 //! `palinode export --gguf`: a run's model, or that of a folder or a file, for llama.cpp.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::ValueEnum;
 use palinode::{config::RunConfig, device, gguf::Kind, hf::Folder, setup::Setup};
@@ -70,7 +73,7 @@ pub(crate) fn write(args: &ExportArgs, file: &Path) -> Result<Value, Failure> {
 }
 
 /// A run, and the checkpoint in it that was meant; `None` for a model, or the name of one.
-fn run(path: &Path) -> Result<Option<(std::path::PathBuf, Option<std::path::PathBuf>)>, Failure> {
+fn run(path: &Path) -> Result<Option<(PathBuf, Option<PathBuf>)>, Failure> {
     let is_model = path.join("config.json").is_file() && !path.join("config.toml").is_file();
     let is_weights = path.extension().is_some_and(|kind| kind == "safetensors");
     if is_model || !path.exists() || (path.is_file() && !is_weights) { Ok(None) } else { run_of(path).map(Some) }
