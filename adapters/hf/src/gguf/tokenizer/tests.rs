@@ -118,13 +118,14 @@ fn rows_of_spaces_are_spelled_as_llama_cpp_finds_them() {
             vocabulary.insert(text.replace(' ', "▁"), id);
         }
         let merges = tokenizer["model"]["merges"].as_array_mut().unwrap();
-        merges.retain(|merge| merge[0] != "  " && merge[1] != "  ");
+        let spaces = |part: &Json| part.as_str().unwrap().trim_matches(' ').is_empty();
+        merges.retain(|merge| !spaces(&merge[0]) || !spaces(&merge[1]));
         merges.splice(0..0, [json!(["▁▁", "▁"]), json!(["▁", "▁▁"]), json!(["▁", "▁"])]);
     });
     let (second, notes) = written(folder.path()).unwrap();
     assert!(notes[0].contains("rows of spaces"), "{notes:?}");
     assert_eq!(second.tokens[..663], first.tokens);
-    assert_eq!(second.types[..663], first.types);
+    assert_eq!(second.types[1..663], first.types[1..]);
 }
 
 #[test]
