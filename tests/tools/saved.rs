@@ -1,4 +1,4 @@
-//! Writes what `tests/models/check_saved.py` reads with transformers and PEFT: for each tiny model a changed one and an adapter, each with the
+//! Writes what `adapters/hf/tests/models/check_saved.py` reads with transformers and PEFT: for each tiny model a changed one and an adapter, each with the
 //! log-probabilities that we give.
 //!
 //! `cargo run --bin saved -- DIR && python adapters/hf/tests/models/check_saved.py DIR`
@@ -27,7 +27,8 @@ fn logprobs(model: &Decoder) -> Vec<f32> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = std::env::args().nth(1).ok_or("usage: saved DIR")?;
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    // The check reads the bases where they lie.
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../adapters/hf/tests/models");
     let device = palinode_flex::device();
     for name in ["llama2", "smollm2", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "smollm3", "olmo2", "olmo3"] {
         let folder = Folder::open(&models.join(name), &device)?;

@@ -26,3 +26,14 @@ fn verdicts_are_counted() {
     }
     assert_eq!(out.lines().count(), 2, "{out}");
 }
+
+#[test]
+fn models_are_saved_for_the_check_of_others() {
+    let out = tempfile::tempdir().unwrap();
+    run(env!("CARGO_BIN_EXE_saved"), &[out.path().to_str().unwrap()]);
+    for family in ["llama2", "gemma3", "olmo3"] {
+        let ours = std::fs::read_to_string(out.path().join(family).join("ours.json")).unwrap();
+        assert!(ours.contains("\"merged\":[-"), "{ours}");
+        assert!(out.path().join(family).join("adapter/adapter_model.safetensors").is_file());
+    }
+}
