@@ -50,10 +50,11 @@ pub fn play<S: Sampler + Sync>(
     key: RandomKey,
     workers: &Workers,
 ) -> Result<Vec<Group>, TrainError> {
-    play_draws(sampler, task, &Draw::all(problems), config, key, workers)
+    let together = together(config, workers);
+    play_draws(sampler, task, &Draw::all(problems), together, config, key, workers)
 }
 
-/// As [`play`], for a part of a step's problems: the episodes are the same however a step is cut into parts.
+/// As [`play`], for a part of a step's problems, of which each worker plays so many at a time: the episodes are the same however a step is cut into parts.
 ///
 /// # Errors
 /// Those of [`play`].
@@ -61,11 +62,12 @@ pub(crate) fn play_draws<S: Sampler + Sync>(
     sampler: &S,
     task: &dyn MultiTurnTask,
     draws: &[Draw<'_>],
+    together: usize,
     config: &RolloutConfig,
     key: RandomKey,
     workers: &Workers,
 ) -> Result<Vec<Group>, TrainError> {
-    let pieces: Vec<&[Draw<'_>]> = draws.chunks(together(config, workers)).collect();
+    let pieces: Vec<&[Draw<'_>]> = draws.chunks(together.max(1)).collect();
     let judge = workers.judges().of(task);
     let groups = workers.map(&pieces, |piece| rollout_draws(sampler, &judge, piece, config, key));
     workers.judges().require_progress(task)?;

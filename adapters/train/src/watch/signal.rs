@@ -32,6 +32,8 @@ const PROBLEMS: usize = 64;
 const SAMPLES: usize = 8;
 /// Steps that are worth as many episodes: it costs no more than to take those without learning from them.
 const STEPS: usize = 2;
+/// Parts that a thread alone would play one after another, at least.
+const PARTS: usize = 8;
 /// Share of attempts from which on a verdict is worth a word.
 const MANY: f64 = 0.3;
 
@@ -87,8 +89,10 @@ impl Signal {
         let (draws, key) = (Draw::all(&problems), RandomKey::new(config.seed, Stream::Evaluation));
         let mut groups = Vec::new();
         told(0, count * samples)?;
-        for batch in draws.chunks(together(&rollouts, workers) * workers.threads()) {
-            groups.extend(play_draws(sampler, task, batch, &rollouts, key, workers)?);
+        // However few there are, whoever looks on hears of some of them before the last.
+        let together = together(&rollouts, workers).min(count.div_ceil(PARTS)).max(1);
+        for batch in draws.chunks(together * workers.threads()) {
+            groups.extend(play_draws(sampler, task, batch, together, &rollouts, key, workers)?);
             told(groups.len() * samples, count * samples)?;
         }
         Ok(Self::count(&groups))
@@ -156,7 +160,7 @@ impl Signal {
         let causes: Vec<String> = [self.cut_off(), self.unparseable(), self.colder()].into_iter().flatten().collect();
         let others = match self {
             Self { right: [0.0, 0.0], .. } => {
-                "easier problems, a warm start on the references (--steps-warm), or a stronger model"
+                "easier problems, a warm start on the references or a longer one (--steps-warm), or a stronger model"
             }
             Self { corrected: 0, .. } => {
                 "easier problems, more samples (--samples), another revision instruction (--revision-instruction), or a longer warm start (--steps-warm; of a \
