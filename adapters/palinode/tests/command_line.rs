@@ -255,5 +255,5 @@ fn a_benchmark_tells_what_it_timed_and_on_what() {
     }
     assert!(succeed(bench(&["--preset", "ledger"])).contains("tokens/s"));
     let told = stderr(bench(&["--preset", "large"]), 2);
-    assert!(told.contains("ledger, small, qwen2-0.5b"), "{told}");
+    assert!(told.contains("ledger, small, smollm2-135m, qwen2-0.5b"), "{told}");
 }
