@@ -22,8 +22,8 @@ MODELS = HERE.parent / "models"
 ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma2": "gemma2", "gemma3_text": "gemma3", "smollm3": "smollm3", "olmo2": "olmo2",
                  "olmo3": "olmo2"}
 NAMES = ["llama2", "llama3", "llama-linear", "smollm2", "qwen2", "qwen3", "gemma2", "gemma3", "gemma3-linear", "smollm3", "olmo2"]
-# transformers 5.24 takes no biases and no stretched frequencies from a file, no width of Qwen 3's heads, no scale of Gemma's attention, and knows no smollm3 and
-# no olmo2.
+# What transformers 5.24 is not asked about: it refuses Qwen 3 with heads of this width, knows no smollm3 and no olmo2, and by its table of keys reads no biases, no
+# stretched frequencies and no scale of Gemma's attention from a file.
 BEYOND_TRANSFORMERS = set(NAMES) - {"llama2", "smollm2", "qwen2"}
 BLOCK_NAMES = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
