@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 export LC_ALL=C
 
 doc=${CARGO_TARGET_DIR:-target}/doc
-for crate in palinode_core palinode_flex palinode_ndarray palinode_text palinode_math palinode_file_kind palinode_rows palinode_kernels palinode_lm palinode_hf palinode_tasks \
+for crate in palinode_core palinode_flex palinode_ndarray palinode_text palinode_math palinode_file_kind palinode_rows palinode_gguf palinode_kernels palinode_lm palinode_hf palinode_tasks \
     palinode_train palinode_report palinode; do
     [ -f "$doc/$crate/all.html" ] || continue
     # Items only: links of the page that lead to one kind of file in the crate's own folder.
