@@ -265,7 +265,7 @@ impl Setup {
     /// own is in the checkpoints already. Where something stands that palinode did not write, the next free one of `model-2/`, … is taken.
     ///
     /// # Errors
-    /// Those of [`Folder::save`] and [`save_adapters`]: adapters that change nothing are refused.
+    /// Those of [`Folder::save`] and [`save_adapters`].
     pub fn export(&self, model: &Decoder, run: &Path) -> Result<Option<PathBuf>, SetupError> {
         let Some(Origin { folder, settings, .. }) = &self.origin else { return Ok(None) };
         let name = if settings.lora.is_some() { ADAPTER } else { MODEL };

@@ -15,18 +15,15 @@ use crate::{
 };
 
 /// Writes a model's adapters to a folder, which is made. `base` is what the configuration names as the model they belong to. A folder that palinode wrote
-/// before is replaced, and is whole at any time.
+/// before is replaced, and is whole at any time. Adapters that change nothing are adapters too: where no episode earned anything, nothing was learned.
 ///
 /// # Errors
-/// [`HfError::Lm`] when the model has no adapters, or when all of them change nothing; [`HfError::Occupied`] for a folder that holds anything else;
+/// [`HfError::Lm`] when the model has no adapters; [`HfError::Occupied`] for a folder that holds anything else;
 /// [`HfError::Io`].
 pub fn save_adapters(model: &Decoder, config: &LoraConfig, base: &str, to: &Path) -> Result<(), HfError> {
     let adapters = model.adapters();
     if adapters.is_empty() {
         return Err(LmError::Adapters("the model has none to save".into()).into());
-    }
-    if adapters.iter().all(|adapter| adapter.b.iter::<f32>().all(|value| value == 0.0)) {
-        return Err(LmError::Adapters("all B are zero: they change nothing, so nothing was learned".into()).into());
     }
     let scale = config.alpha / config.rank as f64;
     if let Some(other) = adapters.iter().find(|adapter| adapter.a.shape()[1] != config.rank || adapter.scale != scale) {
