@@ -54,7 +54,7 @@ pub fn play<S: Sampler + Sync>(
     play_draws(sampler, task, &Draw::all(problems), together, config, key, workers)
 }
 
-/// As [`play`], for a part of a step's problems, of which each worker plays so many at a time: the episodes are the same however a step is cut into parts.
+/// As [`play`], for a part of a step's problems, of which each worker plays so many at a time, or fewer where others had none: the episodes are the same however a step is cut into parts.
 ///
 /// # Errors
 /// Those of [`play`].
@@ -67,7 +67,9 @@ pub(crate) fn play_draws<S: Sampler + Sync>(
     key: RandomKey,
     workers: &Workers,
 ) -> Result<Vec<Group>, TrainError> {
-    let pieces: Vec<&[Draw<'_>]> = draws.chunks(together.max(1)).collect();
+    // Fewer at a time rather than threads without work.
+    let share = draws.len().div_ceil(workers.threads());
+    let pieces: Vec<&[Draw<'_>]> = draws.chunks(together.min(share).max(1)).collect();
     let judge = workers.judges().of(task);
     let groups = workers.map(&pieces, |piece| rollout_draws(sampler, &judge, piece, config, key));
     workers.judges().require_progress(task)?;
