@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use palinode::{device, hf::Folder, train::trainable::fingerprint};
 use serde_json::Value;
 
-use crate::invoke::{fail, json, palinode, succeed};
+use crate::invoke::{events, fail, fingerprint_of, json, palinode, succeed};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");
@@ -16,17 +16,6 @@ const STEPS: [&str; 12] =
 
 fn train(at: &Path, more: &[&str]) -> Command {
     palinode(at, &[&["train", "--model", MODEL, "--data", DATA], &STEPS[..], more].concat())
-}
-
-fn events(run: &Path, kind: &str) -> Vec<Value> {
-    let lines = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|event| event["event"] == kind).collect()
-}
-
-/// The weights that the folder holds.
-fn given() -> String {
-    let device = device::open("flex").unwrap().device;
-    fingerprint(&Folder::open(Path::new(MODEL), &device).unwrap().load(&device).unwrap())
 }
 
 #[test]
@@ -46,10 +35,10 @@ fn all_weights_are_trained_into_a_folder_that_gives_the_reported_numbers() {
     assert_eq!(json(palinode(at.path(), &["eval", "run/checkpoints/stage-1/model.safetensors", "--json"])), result["stage_one"]);
 
     // The reference is what the folder holds; the trained model is another one, of the same files and types.
-    assert_eq!(events(&run, "reference")[0]["fingerprint"], given());
+    assert_eq!(events(&run, "reference")[0]["fingerprint"], fingerprint_of(MODEL));
     let device = device::open("flex").unwrap().device;
     let trained = Folder::open(&run.join("model"), &device).unwrap();
-    assert_ne!(fingerprint(&trained.load(&device).unwrap()), given());
+    assert_ne!(fingerprint(&trained.load(&device).unwrap()), fingerprint_of(MODEL));
     for file in ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"] {
         assert_eq!(fs::read(run.join("model").join(file)).unwrap(), fs::read(Path::new(MODEL).join(file)).unwrap(), "{file}");
     }
@@ -79,7 +68,7 @@ fn adapters_are_trained_beside_weights_that_stay() {
         json(train(at.path(), &["--lora-rank", "4", "--lora-targets", "q_proj,v_proj,down_proj", "--out", "run", "--json"]));
     let run = at.path().join("run");
     assert_eq!(events(&run, "run")[0]["trainable"], 2 * 4 * ((48 + 48) + (48 + 24) + (96 + 48)));
-    assert_eq!(events(&run, "reference")[0]["fingerprint"], given());
+    assert_eq!(events(&run, "reference")[0]["fingerprint"], fingerprint_of(MODEL));
     let asked = ["--data", DATA, "--max-answer", "8", "--json"];
     assert_eq!(json(palinode(at.path(), &["eval", "run", "--json"])), result["stage_two"]);
     let adapted = json(palinode(at.path(), &[&["eval", "--model", MODEL, "--adapter", "run/adapter"], &asked[..]].concat()));

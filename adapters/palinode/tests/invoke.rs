@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use assert_cmd::Command;
+use palinode::{device, hf::Folder, train::trainable::fingerprint};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,6 +31,18 @@ pub(crate) fn fail(mut command: Command, code: i32) -> String {
     let told: Vec<&str> = error.lines().filter(|line| line.starts_with("error:") || line.starts_with("help:")).collect();
     assert!(told.first().is_some_and(|line| line.starts_with("error:")), "no error line in {error}");
     told.join("\n")
+}
+
+/// The events of one kind in a run's log.
+pub(crate) fn events(run: &Path, kind: &str) -> Vec<Value> {
+    let lines = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|event| event["event"] == kind).collect()
+}
+
+/// What tells the weights that a model folder holds.
+pub(crate) fn fingerprint_of(model: &str) -> String {
+    let device = device::open("flex").unwrap().device;
+    fingerprint(&Folder::open(Path::new(model), &device).unwrap().load(&device).unwrap())
 }
 
 /// A configuration that trains in seconds: what the commands do does not depend on how well it is learned.

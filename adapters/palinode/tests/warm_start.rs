@@ -3,10 +3,9 @@
 use std::{fs, path::Path};
 
 use assert_cmd::Command;
-use palinode::{device, hf::Folder, train::trainable::fingerprint};
 use serde_json::Value;
 
-use crate::invoke::{fail, json, palinode, succeed};
+use crate::invoke::{events, fail, fingerprint_of, json, palinode, succeed};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/model");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chat/problems.jsonl");
@@ -35,17 +34,6 @@ fn train_with_answers_of(tokens: &str, at: &Path, more: &[&str]) -> Command {
     palinode(at, &[&given[..], &STEPS, &["--max-answer", tokens], more].concat())
 }
 
-fn events(run: &Path, kind: &str) -> Vec<Value> {
-    let lines = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|event| event["event"] == kind).collect()
-}
-
-/// The weights that the folder holds.
-fn given() -> String {
-    let device = device::open("flex").unwrap().device;
-    fingerprint(&Folder::open(Path::new(MODEL), &device).unwrap().load(&device).unwrap())
-}
-
 const WARM: [&str; 6] = ["--steps-warm", "60", "--warm-target", "0.2", "--warm-learning-rate", "3e-3"];
 
 #[test]
@@ -69,7 +57,7 @@ fn a_model_that_earned_nothing_is_taught_until_it_earns_something_and_is_the_bas
     assert!(result["base"]["acc_t1"].as_f64().unwrap() > 10.0, "{result}");
     assert_eq!(json(palinode(at.path(), &["eval", "run/checkpoints/base", "--json"])), result["base"]);
     // KL is measured against what the warm start left.
-    assert_ne!(events(&run, "reference")[0]["fingerprint"], given());
+    assert_ne!(events(&run, "reference")[0]["fingerprint"], fingerprint_of(MODEL));
     assert!(events(&run, "step")[0]["kl"].as_array().unwrap().iter().all(|kl| kl.as_f64().unwrap().abs() < 1e-4));
     assert_eq!(json(palinode(at.path(), &["report", "run", "--json"]))["runs"][0]["supervised_steps"], warm.len() - 1);
     let report = fs::read_to_string(run.join("report.html")).unwrap();
@@ -101,7 +89,7 @@ fn adapters_on_the_last_block_are_warmed_up_and_written_as_peft_has_them() {
     assert_eq!(adapted, result["stage_two"]);
     // The base is no copy of what the folder holds: it has adapters of its own.
     assert_eq!(json(palinode(at.path(), &["eval", "run/checkpoints/base", "--json"])), result["base"]);
-    assert_ne!(events(&run, "reference")[0]["fingerprint"], given());
+    assert_ne!(events(&run, "reference")[0]["fingerprint"], fingerprint_of(MODEL));
     assert_eq!(json(train(at.path(), &[&["--out", "run", "--resume", "--json"][..], &lora[4..]].concat())), result);
 }
 
