@@ -7,8 +7,13 @@ use crate::{
     config::TrainConfig,
     error::TrainError,
     event::{Event, Phase, Sink},
-    gradient::{optimizer::Optimizer, workers::Workers},
-    run::keep::Keep,
+    gradient::{learner::Learner, optimizer::Optimizer, workers::Workers},
+    run::{
+        keep::{Inside, Keep, State, after_step},
+        place::{Place, WarmPlace},
+        progress::Progress,
+    },
+    trainable::Trainable,
 };
 
 /// Makes the optimiser of a part of a run: [`StageName::Base`] is the warm start, whose first two phases, and that on references, begin with a fresh one each.
@@ -36,5 +41,24 @@ impl<M> Course<'_, M> {
     /// Says that a part of the run begins or ends.
     pub(crate) fn stage(&mut self, stage: StageName, phase: Phase, steps: usize, rl_step: usize) -> Result<(), TrainError> {
         self.sink.receive(&Event::Stage { stage, phase, steps, rl_step })
+    }
+}
+
+impl<M: Trainable> Course<'_, M> {
+    /// Stores what is needed to go on after a step of the warm start, where that is wished.
+    pub(crate) fn after_warm_step(
+        &mut self,
+        place: WarmPlace,
+        learner: &Learner<M>,
+        reference: Option<&M>,
+    ) -> Result<(), TrainError> {
+        let (clock, nothing) = (self.clock, Progress::default());
+        after_step(self.kept, place.done, false, || State {
+            model: learner.model(),
+            progress: &nothing,
+            inside: Some(Inside { learner, reference, place: Place::Warm(place), began: 0.0 }),
+            score: None,
+            seconds: clock(),
+        })
     }
 }

@@ -35,9 +35,8 @@ use crate::{
     gradient::learner::Learner,
     play::{play, rollout_config},
     run::{
-        keep::{Inside, State, after_step},
         place::{Place, WarmPlace},
-        progress::{Progress, Resumed},
+        progress::Resumed,
     },
     trainable::{Trainable, vocabulary},
 };
@@ -121,7 +120,7 @@ impl<M: Trainable> Steps<'_, '_, M> {
         let due = (step + 1).is_multiple_of(self.settings().check_every) || step + 1 == self.settings().steps;
         let found = if due { Some(self.check(learner.model())?) } else { None };
         self.report(Some(report.loss), Some(corrections), found)?;
-        self.after(learner)
+        self.course.after_warm_step(self.place, learner, None)
     }
 
     /// The examples of a step: answers first, then corrections.
@@ -199,18 +198,6 @@ impl<M: Trainable> Steps<'_, '_, M> {
             p_fix_wrong: found.and_then(|found| found.fixed).map(percent),
             corrections: corrections.filter(|_| self.settings().corrections > 0.0),
             seconds: (self.course.clock)(),
-        })
-    }
-
-    /// Stores what is needed to go on from here, where that is wished.
-    fn after(&mut self, learner: &Learner<M>) -> Result<(), TrainError> {
-        let (place, clock, nothing) = (self.place, self.course.clock, Progress::default());
-        after_step(self.course.kept, place.done, false, || State {
-            model: learner.model(),
-            progress: &nothing,
-            inside: Some(Inside { learner, reference: None, place: Place::Warm(place), began: 0.0 }),
-            score: None,
-            seconds: clock(),
         })
     }
 }

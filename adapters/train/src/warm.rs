@@ -28,9 +28,8 @@ use crate::{
     gradient::learner::Learner,
     play::{play, rollout_config},
     run::{
-        keep::{Inside, State, after_step},
         place::{Place, WarmPlace},
-        progress::{Progress, Resumed},
+        progress::Resumed,
     },
     supervised::{
         example::{Example, check_tokens, episode, given},
@@ -116,7 +115,7 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
             };
             self.report(loss, accuracy, None)?;
             self.place.over = accuracy.is_some_and(|accuracy| accuracy >= warm.target_accuracy);
-            self.after_step(learner, None)?;
+            self.course.after_warm_step(self.place, learner, None)?;
         }
         Ok(())
     }
@@ -148,22 +147,9 @@ impl<M: Trainable> WarmStart<'_, '_, M> {
             };
             self.report(loss, None, fixed)?;
             self.place.over = fixed.is_some_and(|fixed| fixed >= target);
-            self.after_step(learner, Some(snapshot))?;
+            self.course.after_warm_step(self.place, learner, Some(snapshot))?;
         }
         Ok(())
-    }
-
-    /// Stores what is needed to go on from here, where that is wished.
-    fn after_step(&mut self, learner: &Learner<M>, reference: Option<&M>) -> Result<(), TrainError> {
-        let (place, clock) = (self.place, self.course.clock);
-        let nothing = Progress::default();
-        after_step(self.course.kept, place.done, false, || State {
-            model: learner.model(),
-            progress: &nothing,
-            inside: Some(Inside { learner, reference, place: Place::Warm(place), began: 0.0 }),
-            score: None,
-            seconds: clock(),
-        })
     }
 
     /// The fraction of wrong first attempts that a second takes back when both are sampled.
