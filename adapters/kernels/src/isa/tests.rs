@@ -428,6 +428,19 @@ fn rows_that_share_their_beginning_are_those_rows() {
             let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst <= bound, "case {case}, parameter {i}: {worst} where {bound} is allowed");
         }
+        prompts_are_read_as_by_themselves(&decoder, &rows, id(2));
+    }
+}
+
+/// A cache that was begun with several prompts goes on as those that were begun with one each.
+fn prompts_are_read_as_by_themselves(decoder: &Passes<'_>, prompts: &[Vec<u32>], next: u32) {
+    let all: Vec<usize> = (0..prompts.len()).collect();
+    let (mut cache, read) = decoder.prefill(&prompts.iter().map(Vec::as_slice).collect::<Vec<_>>(), 1, POSITIONS);
+    let written = decoder.extend(&mut cache, &all, &vec![next; prompts.len()]);
+    let found = read.chunks_exact(decoder.width()).zip(written.chunks_exact(decoder.width()));
+    for (prompt, (read, written)) in prompts.iter().zip(found) {
+        let (mut cache, alone) = decoder.prefill(&[prompt], 1, POSITIONS);
+        assert_eq!((&alone[..], &decoder.extend(&mut cache, &[0], &[next])[..]), (read, written), "{prompt:?}");
     }
 }
 
