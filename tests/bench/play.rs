@@ -23,9 +23,9 @@ use palinode::{
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// So many problems with prompts of so many ids below 64.
+/// So many problems with prompts of so many ids below 64, no two of which begin alike, as far as there are ids.
 pub(crate) fn problems(count: usize, prompt: usize) -> Result<Vec<Problem>> {
-    let problem = |id: usize| Problem::new(id as u32, (0..prompt).map(|i| (i * 7 % 64) as u32).collect(), vec![0]);
+    let problem = |id: usize| Problem::new(id as u32, (0..prompt).map(|i| ((id + i * 7) % 64) as u32).collect(), vec![0]);
     Ok((0..count).map(problem).collect::<std::result::Result<_, _>>()?)
 }
 

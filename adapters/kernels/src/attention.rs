@@ -13,6 +13,7 @@ use crate::{
     matmul::{Into, Matrix, MatrixMut, product, product_transposed, transposed_product},
     shape::Shape,
     simd::{exp_and_sum, wide, wide_dot},
+    tokens::Row,
 };
 
 /// Queries that are looked at together: their keys end where the last of them stands.
@@ -40,66 +41,95 @@ struct Block {
     keys: Range<usize>,
 }
 
+/// What the way back needs of the way there, and the gradient of what the heads gave.
+pub(crate) struct Given<'a> {
+    pub(crate) out: &'a [f32],
+    pub(crate) logarithms: &'a [f32],
+    pub(crate) d_out: &'a [f32],
+}
+
 impl Attention<'_> {
-    /// Whole rows: `projected: [M, (heads + 2·kv)·d]`, `starts` where each row begins and the last ends.
+    /// Whole rows: `projected: [M, (heads + 2·kv)·d]`, of all tokens of the rows.
     ///
     /// Returns what the heads give, `[M, heads·d]`, and for each token and head the logarithm of Σ e^score.
-    pub(crate) fn forward(&self, projected: &[f32], starts: &[usize]) -> (Buffer, Buffer) {
-        let (heads, head, tokens) = (self.shape.heads, self.shape.head, starts.last().copied().unwrap_or(0));
+    pub(crate) fn forward(&self, projected: &[f32], rows: &[Row]) -> (Buffer, Buffer) {
+        let (heads, head, stride) = (self.shape.heads, self.shape.head, self.shape.projected());
+        let tokens = projected.len() / stride;
         let mut out = Buffer::any(tokens * heads * head);
         let mut logarithms = Buffer::any(tokens * heads);
-        let mut room = Buffer::any(largest_block(starts));
-        self.each(starts, |row, h, block| {
-            let [rows, columns] = [block.queries.len(), block.keys.len()];
-            let scores = &mut room[..rows * columns];
-            self.scores(projected, row, h, block, scores);
-            for (query, scores) in block.queries.clone().zip(scores.chunks_exact_mut(columns)) {
-                let logarithm = wide_softmax(scores, self.seen(query, block), self.shape.attention_cap);
-                logarithms[(row + query) * heads + h] = logarithm;
-            }
-            let weights = Matrix::new(scores, columns);
-            let values = self.part(projected, row + block.keys.start, columns, self.value(h));
-            let at = (row + block.queries.start) * heads * head + h * head;
-            product(weights, values, 1.0, MatrixMut::within(&mut out[at..], [rows, head], heads * head), Into::Replace);
-        });
+        let mut room = Buffer::any(largest_block(rows));
+        let mut together = Row::room(rows, stride);
+        for row in rows {
+            let projected = row.of(projected, stride, &mut together);
+            self.each(row, |h, first, block| {
+                let [rows, columns] = [block.queries.len(), block.keys.len()];
+                let scores = &mut room[..rows * columns];
+                self.scores(projected, h, block, scores);
+                for ((query, token), scores) in block.queries.clone().zip(first..).zip(scores.chunks_exact_mut(columns)) {
+                    let logarithm = wide_softmax(scores, self.seen(query, block), self.shape.attention_cap);
+                    logarithms[token * heads + h] = logarithm;
+                }
+                let weights = Matrix::new(scores, columns);
+                let values = self.part(projected, block.keys.start, columns, self.value(h));
+                let at = first * heads * head + h * head;
+                product(weights, values, 1.0, MatrixMut::within(&mut out[at..], [rows, head], heads * head), Into::Replace);
+            });
+        }
         (out, logarithms)
     }
 
     /// The gradient of `projected` from that of what the heads gave.
-    pub(crate) fn backward(&self, projected: &[f32], starts: &[usize], out: &[f32], logarithms: &[f32], d_out: &[f32]) -> Buffer {
-        let (heads, head, stride) = (self.shape.heads, self.shape.head, self.shape.projected());
+    pub(crate) fn backward(&self, projected: &[f32], rows: &[Row], given: Given<'_>) -> Buffer {
+        let stride = self.shape.projected();
         let mut d_projected = Buffer::zeros(projected.len());
-        let largest = largest_block(starts);
-        let (mut weights, mut d_scores) = (Buffer::any(largest), Buffer::any(largest));
-        self.each(starts, |row, h, block| {
-            let [rows, columns] = [block.queries.len(), block.keys.len()];
-            let (weights, d_scores) = (&mut weights[..rows * columns], &mut d_scores[..rows * columns]);
-            self.scores(projected, row, h, block, weights);
-            let at = (row + block.queries.start) * heads * head + h * head;
-            let flow = Matrix::within(&d_out[at..], [rows, head], heads * head);
-            let values = self.part(projected, row + block.keys.start, columns, self.value(h));
-            product_transposed(flow, values, 1.0, MatrixMut::new(d_scores, columns), Into::Replace);
-            let of_block = weights.chunks_exact_mut(columns).zip(d_scores.chunks_exact_mut(columns));
-            for (query, (weights, d_scores)) in block.queries.clone().zip(of_block) {
-                let token = row + query;
-                let own = token * heads * head + h * head..token * heads * head + (h + 1) * head;
-                let flow = wide_dot(&out[own.clone()], &d_out[own]);
-                let known = [logarithms[token * heads + h], flow];
-                softmax_back(weights, d_scores, self.seen(query, block), known, self.shape.attention_cap);
-            }
-            let (scale, first_key) = (self.shape.attention_scale, row + block.keys.start);
-            let d_scores = Matrix::new(d_scores, columns);
-            let mut into = |token: usize, rows: usize, column: usize, write: &mut dyn FnMut(MatrixMut<'_>)| {
-                write(MatrixMut::within(&mut d_projected[token * stride + column..], [rows, head], stride));
-            };
-            let keys = self.part(projected, first_key, columns, self.key(h));
-            into(row + block.queries.start, rows, h * head, &mut |d| product(d_scores, keys, scale, d, Into::Replace));
-            let queries = self.part(projected, row + block.queries.start, rows, h * head);
-            into(first_key, columns, self.key(h), &mut |d| transposed_product(d_scores, queries, scale, d, Into::Add));
-            let weights = Matrix::new(weights, columns);
-            into(first_key, columns, self.value(h), &mut |d| transposed_product(weights, flow, 1.0, d, Into::Add));
-        });
+        let largest = largest_block(rows);
+        let mut room = [largest, largest].map(Buffer::any);
+        let [mut together, mut d_together] = [(); 2].map(|()| Row::room(rows, stride));
+        for row in rows {
+            let projected = row.of(projected, stride, &mut together);
+            row.add_to(&mut d_projected, stride, &mut d_together, |d_projected| {
+                self.each(row, |h, first, block| self.block_back(projected, [h, first], block, &given, &mut room, d_projected));
+            });
+        }
         d_projected
+    }
+
+    /// Adds to the gradient of a row's `projected` what flows through one block of one head, the first of whose queries stands at `first` among all tokens.
+    fn block_back(
+        &self,
+        projected: &[f32],
+        [h, first]: [usize; 2],
+        block: &Block,
+        given: &Given<'_>,
+        [weights, d_scores]: &mut [Buffer; 2],
+        d_projected: &mut [f32],
+    ) {
+        let (heads, head, stride) = (self.shape.heads, self.shape.head, self.shape.projected());
+        let [rows, columns] = [block.queries.len(), block.keys.len()];
+        let (weights, d_scores) = (&mut weights[..rows * columns], &mut d_scores[..rows * columns]);
+        self.scores(projected, h, block, weights);
+        let at = first * heads * head + h * head;
+        let flow = Matrix::within(&given.d_out[at..], [rows, head], heads * head);
+        let values = self.part(projected, block.keys.start, columns, self.value(h));
+        product_transposed(flow, values, 1.0, MatrixMut::new(d_scores, columns), Into::Replace);
+        let of_block = weights.chunks_exact_mut(columns).zip(d_scores.chunks_exact_mut(columns));
+        for ((query, token), (weights, d_scores)) in block.queries.clone().zip(first..).zip(of_block) {
+            let own = token * heads * head + h * head..token * heads * head + (h + 1) * head;
+            let flow = wide_dot(&given.out[own.clone()], &given.d_out[own]);
+            let known = [given.logarithms[token * heads + h], flow];
+            softmax_back(weights, d_scores, self.seen(query, block), known, self.shape.attention_cap);
+        }
+        let (scale, first_key) = (self.shape.attention_scale, block.keys.start);
+        let d_scores = Matrix::new(d_scores, columns);
+        let mut into = |token: usize, rows: usize, column: usize, write: &mut dyn FnMut(MatrixMut<'_>)| {
+            write(MatrixMut::within(&mut d_projected[token * stride + column..], [rows, head], stride));
+        };
+        let keys = self.part(projected, first_key, columns, self.key(h));
+        into(block.queries.start, rows, h * head, &mut |d| product(d_scores, keys, scale, d, Into::Replace));
+        let queries = self.part(projected, block.queries.start, rows, h * head);
+        into(first_key, columns, self.key(h), &mut |d| transposed_product(d_scores, queries, scale, d, Into::Add));
+        let weights = Matrix::new(weights, columns);
+        into(first_key, columns, self.value(h), &mut |d| transposed_product(weights, flow, 1.0, d, Into::Add));
     }
 
     /// One new token to what a row's cache holds: `query: [heads·d]`; `keys: [kv, d, capacity]`; `values: [kv, capacity, d]`; `length` columns are
@@ -118,16 +148,20 @@ impl Attention<'_> {
         }
     }
 
-    /// Every block of queries of every head of every row.
-    fn each(&self, starts: &[usize], mut work: impl FnMut(usize, usize, &Block)) {
-        for ends in starts.windows(2) {
-            let (row, length) = (ends[0], ends[1] - ends[0]);
-            for first in (0..length).step_by(QUERIES) {
-                let queries = first..length.min(first + QUERIES);
-                let from = self.window.map_or(0, |window| (queries.start + 1).saturating_sub(window));
-                let block = Block { keys: from..queries.end, queries };
-                (0..self.shape.heads).for_each(|h| work(row, h, &block));
+    /// Every block of the queries of a row's own tokens, of every head; and where the first of them stands among all tokens.
+    ///
+    /// Blocks begin where they do in a row by itself: keys, and so sums, are cut at the same places whoever computed a part of the queries.
+    fn each(&self, row: &Row, mut work: impl FnMut(usize, usize, &Block)) {
+        let (shared, length) = (row.shared(), row.length());
+        for first in (shared / QUERIES * QUERIES..length).step_by(QUERIES) {
+            let queries = first.max(shared)..length.min(first + QUERIES);
+            if queries.is_empty() {
+                continue;
             }
+            let from = self.window.map_or(0, |window| (first + 1).saturating_sub(window));
+            let block = Block { keys: from..queries.end, queries };
+            let token = row.token(block.queries.start);
+            (0..self.shape.heads).for_each(|h| work(h, token, &block));
         }
     }
 
@@ -138,9 +172,9 @@ impl Attention<'_> {
         from - block.keys.start..query + 1 - block.keys.start
     }
 
-    fn scores(&self, projected: &[f32], row: usize, h: usize, block: &Block, scores: &mut [f32]) {
-        let queries = self.part(projected, row + block.queries.start, block.queries.len(), h * self.shape.head);
-        let keys = self.part(projected, row + block.keys.start, block.keys.len(), self.key(h));
+    fn scores(&self, projected: &[f32], h: usize, block: &Block, scores: &mut [f32]) {
+        let queries = self.part(projected, block.queries.start, block.queries.len(), h * self.shape.head);
+        let keys = self.part(projected, block.keys.start, block.keys.len(), self.key(h));
         let out = MatrixMut::new(scores, block.keys.len());
         product_transposed(queries, keys, self.shape.attention_scale, out, Into::Replace);
     }
@@ -161,9 +195,9 @@ impl Attention<'_> {
     }
 }
 
-/// Scores of the largest block of queries, of rows that begin and end at `starts`.
-fn largest_block(starts: &[usize]) -> usize {
-    let longest = starts.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
+/// Scores of the largest block of queries of some rows.
+fn largest_block(rows: &[Row]) -> usize {
+    let longest = rows.iter().map(Row::length).max().unwrap_or(0);
     longest.min(QUERIES) * longest
 }
 

@@ -1,7 +1,7 @@
 //! One block: attention and a gated feed-forward, each after a norm, before one, or both, and around a residual.
 
 use crate::{
-    attention::Attention,
+    attention::{Attention, Given},
     buffer::Buffer,
     gated,
     low_rank::{Drawn, Inner},
@@ -13,6 +13,7 @@ use crate::{
     rows::{add, cut, gather, paste, scatter},
     shape::Shape,
     stored::Stored,
+    tokens::Row,
 };
 
 /// A block's numbers and what it needs to know.
@@ -78,10 +79,10 @@ pub(crate) struct Projected {
     inner: Inner,
 }
 
-/// Where tokens stand: `starts` of rows among all tokens, each token's position within its row, and its place where dropout counts.
+/// Where tokens stand: those of each row among all, each token's position within its row, and its place where dropout counts.
 #[derive(Clone, Copy)]
 pub(crate) struct Places<'a> {
-    pub(crate) starts: &'a [usize],
+    pub(crate) rows: &'a [Row],
     pub(crate) positions: &'a [usize],
     pub(crate) drawn: Drawn<'a>,
 }
@@ -96,14 +97,24 @@ impl<'a> Places<'a> {
 impl Block<'_> {
     /// From `[M, width]` to the same, or to the chosen tokens of it, with what the way back needs.
     pub(crate) fn forward(&self, x: Buffer, places: Places<'_>, chosen: Option<&[usize]>) -> (Buffer, BlockTape) {
+        self.pass(x, places, chosen, Asked::All)
+    }
+
+    /// What the way back needs, again, from the block's input.
+    pub(crate) fn tape(&self, x: Buffer, places: Places<'_>, chosen: Option<&[usize]>) -> BlockTape {
+        self.pass(x, places, chosen, Asked::Tape).1
+    }
+
+    fn pass(&self, x: Buffer, places: Places<'_>, chosen: Option<&[usize]>, asked: Asked) -> (Buffer, BlockTape) {
         let Projected { numbers: projected, scales, heads, inner: of_query_key_value } =
             self.project(&x, places.positions, places.drawn);
-        let (attended, logarithms) = self.attention().forward(&projected, places.starts);
+        let (attended, logarithms) = self.attention().forward(&projected, places.rows);
         let drawn = places.drawn_behind(chosen);
         let finished = match chosen {
-            None => self.finish(Buffer::of(&x), &attended, drawn),
+            None => self.finish_as(Buffer::of(&x), &attended, drawn, asked),
             Some(chosen) => {
-                self.finish(gather(&x, self.shape.width, chosen), &gather(&attended, self.shape.attended(), chosen), drawn)
+                let attended = gather(&attended, self.shape.attended(), chosen);
+                self.finish_as(gather(&x, self.shape.width, chosen), &attended, drawn, asked)
             }
         };
         let Finished { out, after_attention, middle, middle_scales, gate_up, after_mlp, inner: [output, of_gate_up, down] } =
@@ -157,8 +168,8 @@ impl Block<'_> {
             d_attended = scatter(&d_attended, attended_width, chosen, tokens);
             d_middle = scatter(&d_middle, width, chosen, tokens);
         }
-        let mut d_projected =
-            self.attention().backward(&tape.projected, places.starts, &tape.attended, &tape.logarithms, &d_attended);
+        let given = Given { out: &tape.attended, logarithms: &tape.logarithms, d_out: &d_attended };
+        let mut d_projected = self.attention().backward(&tape.projected, places.rows, given);
         self.rotate(&mut d_projected, places.positions, -1.0);
         self.head_norms_back(&tape, &mut d_projected, gradients);
 
@@ -187,13 +198,21 @@ impl Block<'_> {
 
     /// What follows attention: output projection, residual, feed-forward, residual.
     pub(crate) fn finish(&self, x: Buffer, attended: &[f32], drawn: Drawn<'_>) -> Finished {
+        self.finish_as(x, attended, drawn, Asked::All)
+    }
+
+    fn finish_as(&self, x: Buffer, attended: &[f32], drawn: Drawn<'_>, asked: Asked) -> Finished {
         let after = self.norm_of(self.weights.after_attention_norm);
         let (middle, after_attention, of_output) = self.residual(x, &self.output(), attended, after, drawn);
         let (normed, middle_scales) = self.norm_of(self.weights.mlp_norm).map(|norm| norm.forward(&middle)).unzip();
         let (gate_up, of_gate_up) = self.gate_up().forward(normed.as_deref().unwrap_or(&middle), drawn);
         let inner = gated::forward(&gate_up, self.shape.inner, self.shape.activation);
         let after = self.norm_of(self.weights.after_mlp_norm);
-        let (out, after_mlp, of_down) = self.residual(Buffer::of(&middle), &self.down(), &inner, after, drawn);
+        let (out, after_mlp, of_down) = match (asked, &after) {
+            // The last product has a use for the way back only where a norm saw it.
+            (Asked::Tape, None) => (Buffer::default(), None, self.down().between(&inner, drawn)),
+            _ => self.residual(Buffer::of(&middle), &self.down(), &inner, after, drawn),
+        };
         Finished { out, after_attention, middle, middle_scales, gate_up, after_mlp, inner: [of_output, of_gate_up, of_down] }
     }
 
@@ -334,6 +353,14 @@ impl Block<'_> {
     fn norm_of<'w>(&self, weight: Option<Stored<'w>>) -> Option<Norm<'w>> {
         weight.map(|weight| Norm { weight: weight.plain(), epsilon: self.shape.norm_epsilon, offset: self.shape.norm_offset })
     }
+}
+
+/// What is asked of a pass through a block.
+#[derive(Clone, Copy)]
+enum Asked {
+    All,
+    /// Only what the way back needs: the output is left out.
+    Tape,
 }
 
 /// What a norm before attention or feed-forward gave, again; nothing where there is none.

@@ -3,11 +3,12 @@
 use crate::{
     attention::Attention,
     buffer::Buffer,
-    decoder::{PackedRows, Passes},
+    decoder::Passes,
     low_rank::Drawn,
     rows::gather,
     shape::Shape,
     simd::wide,
+    tokens::{PackedRows, Row},
 };
 
 /// Keys and values of every row, at places of their own: rows grow independently of each other.
@@ -34,18 +35,18 @@ impl Cache {
 }
 
 impl Passes<'_> {
-    /// Reads the prompts once each and opens `samples` rows for each, of at most `capacity` tokens; returns the states of their last tokens,
+    /// Reads the prompts once each, what several of them begin with once for all, and opens `samples` rows for each, of at most `capacity` tokens; returns the states of their last tokens,
     /// `[P, width]`.
     ///
     /// No prompt is empty or longer than the capacity, which is within the rotary tables.
     pub fn prefill(&self, prompts: &[&[u32]], samples: usize, capacity: usize) -> (Cache, Buffer) {
-        let rows = PackedRows::new(prompts.iter().copied());
-        let last: Vec<usize> = rows.starts()[1..].iter().map(|end| end - 1).collect();
+        let rows = PackedRows::sharing(prompts.iter().copied());
+        let last: Vec<usize> = prompts.iter().enumerate().map(|(row, prompt)| rows.place(row, prompt.len() - 1)).collect();
         // Whole vectors of columns.
         let capacity = capacity.next_multiple_of(8);
         let mut layers = Vec::with_capacity(self.weights.blocks.len());
         let states = self.states(&rows, &last, |kept| {
-            layers.push(Layer::repeated(self.shape, kept.projected(), rows.starts(), samples, capacity));
+            layers.push(Layer::repeated(self.shape, kept.projected(), rows.rows(), samples, capacity));
         });
         let lengths = prompts.iter().flat_map(|prompt| core::iter::repeat_n(prompt.len(), samples)).collect();
         (Cache { layers, lengths, capacity }, states)
@@ -86,16 +87,16 @@ impl Passes<'_> {
 
 impl Layer {
     /// What a pass over prompts projected, `samples` times each. Columns that no token fills yet hold anything: nobody looks at what they give.
-    fn repeated(shape: &Shape, projected: &[f32], starts: &[usize], samples: usize, capacity: usize) -> Self {
-        let prompts = starts.len() - 1;
+    fn repeated(shape: &Shape, projected: &[f32], rows: &[Row], samples: usize, capacity: usize) -> Self {
+        let prompts = rows.len();
         let numbers = shape.kv_heads * shape.head * capacity;
         let [mut keys, mut values] = [(); 2].map(|()| Buffer::any(prompts * samples * numbers));
         let stride = shape.projected();
         let copies = keys.chunks_exact_mut(samples * numbers).zip(values.chunks_exact_mut(samples * numbers));
-        for ((keys, values), ends) in copies.zip(starts.windows(2)) {
+        for ((keys, values), row) in copies.zip(rows) {
             let (first_keys, other_keys) = keys.split_at_mut(numbers);
             let (first_values, other_values) = values.split_at_mut(numbers);
-            let tokens = projected[ends[0] * stride..ends[1] * stride].chunks_exact(stride);
+            let tokens = row.tokens().map(|token| &projected[token * stride..(token + 1) * stride]);
             for (column, token) in tokens.enumerate() {
                 write(shape, &token[shape.attended()..], first_keys, first_values, column);
             }

@@ -1,15 +1,16 @@
 //! A decoder's pass over whole rows, forward and backward.
 
 use crate::{
-    block::{Block, BlockTape, Places},
+    block::{Block, BlockTape},
     buffer::Buffer,
-    low_rank::Drawn,
     packed::{PackedAdapters, PackedDecoder},
     parameters::Parameters,
     rotary::Rotary,
+    rows::gather,
     shape::Shape,
     simd::add_scaled,
     stored::Stored,
+    tokens::{PackedRows, Row},
 };
 
 /// A decoder whose numbers are borrowed.
@@ -24,54 +25,6 @@ pub struct Passes<'a> {
     pub(crate) recompute: bool,
 }
 
-/// Tokens of rows, one row after another.
-#[derive(Debug, Clone, Default)]
-pub struct PackedRows {
-    tokens: Vec<u32>,
-    positions: Vec<usize>,
-    /// Where each row begins, and the last ends.
-    starts: Vec<usize>,
-    /// Where each token would stand among all if rows were padded to one length: there dropout counts.
-    padded: Vec<usize>,
-}
-
-impl PackedRows {
-    /// Rows, which need not be equally long.
-    pub fn new<'t>(rows: impl IntoIterator<Item = &'t [u32]>) -> Self {
-        let mut all = Self { starts: vec![0], ..Self::default() };
-        for row in rows {
-            all.tokens.extend_from_slice(row);
-            all.positions.extend(0..row.len());
-            all.starts.push(all.tokens.len());
-        }
-        let longest = all.longest();
-        all.padded_to(longest)
-    }
-
-    /// The same rows, of which adapters drop what they would in rows that are padded to this length.
-    pub fn padded_to(mut self, length: usize) -> Self {
-        self.padded.clear();
-        for (row, ends) in self.starts.windows(2).enumerate() {
-            self.padded.extend((0..ends[1] - ends[0]).map(|position| row * length + position));
-        }
-        self
-    }
-
-    /// Tokens of the longest row.
-    pub fn longest(&self) -> usize {
-        self.starts.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0)
-    }
-
-    /// Where each row begins among all tokens, and where the last ends.
-    pub fn starts(&self) -> &[usize] {
-        &self.starts
-    }
-
-    fn places(&self) -> Places<'_> {
-        Places { starts: &self.starts, positions: &self.positions, drawn: Drawn(Some(&self.padded)) }
-    }
-}
-
 /// What the first blocks of a decoder made of rows.
 #[derive(Debug, Clone)]
 pub struct Lower {
@@ -83,6 +36,12 @@ impl Lower {
     /// How many blocks.
     pub fn blocks(&self) -> usize {
         self.blocks
+    }
+
+    /// What they made of the same rows, each by itself ([`PackedRows::apart`]).
+    pub fn apart(&self, rows: &PackedRows) -> Self {
+        let tokens: Vec<usize> = rows.rows().iter().flat_map(Row::tokens).collect();
+        Self { x: gather(&self.x, self.x.len() / rows.computed().max(1), &tokens), blocks: self.blocks }
     }
 }
 
@@ -110,7 +69,7 @@ impl<'a> Passes<'a> {
 
     /// The same passes, which keep of every block only its input on the way there, and compute the rest again on the way back.
     ///
-    /// Chen et al. 2016, arXiv 1604.06174, with one segment a block. It costs a forward pass more, and changes no bit.
+    /// Chen et al. 2016, arXiv 1604.06174, with one segment a block. It costs most of a forward pass more, and changes no bit.
     pub fn with_recomputation(self, recompute: bool) -> Self {
         Self { recompute, ..self }
     }
@@ -120,12 +79,23 @@ impl<'a> Passes<'a> {
         self.shape.width
     }
 
+    /// Blocks at the beginning whose adapters drop nothing: what they make of a token is the same in every row that begins like this.
+    pub fn steady_blocks(&self) -> usize {
+        let drops = |i: usize| self.shape.adapters(i).into_iter().flatten().any(|adapter| adapter.dropout.is_some());
+        (0..=self.last()).position(drops).unwrap_or(self.weights.blocks.len())
+    }
+
+    /// Whether adapters drop anything.
+    pub fn drops(&self) -> bool {
+        self.steady_blocks() < self.weights.blocks.len()
+    }
+
     /// What the first blocks make of rows; at least one block is left.
     ///
     /// Tokens are in the vocabulary, and rows no longer than the rotary tables.
     pub fn lower(&self, rows: &PackedRows, blocks: usize) -> Lower {
         let blocks = blocks.min(self.last());
-        let x = (0..blocks).fold(self.embed(&rows.tokens), |x, i| self.block(i).forward(x, rows.places(), None).0);
+        let x = (0..blocks).fold(self.embed(rows.tokens()), |x, i| self.block(i).forward(x, rows.places(), None).0);
         Lower { x, blocks }
     }
 
@@ -179,7 +149,7 @@ impl<'a> Passes<'a> {
             let (block, chosen) = (self.block(i), self.only(i, &chosen));
             let tape = match kept {
                 Kept::Tape(tape) => *tape,
-                Kept::Input(x) => block.forward(x, rows.places(), chosen).1,
+                Kept::Input(x) => block.tape(x, rows.places(), chosen),
             };
             let needed = i > frozen || embedded;
             match block.backward(tape, flow, rows.places(), chosen, &mut gradients.blocks[i], needed) {
@@ -192,7 +162,7 @@ impl<'a> Passes<'a> {
         }
         let width = self.shape.width;
         let scale = self.shape.embedding_scale;
-        for (&token, flow) in rows.tokens.iter().zip(flow.chunks_exact(width)) {
+        for (&token, flow) in rows.tokens().iter().zip(flow.chunks_exact(width)) {
             let at = token as usize * width;
             add_scaled(&mut gradients.embedding[at..at + width], scale, flow);
         }

@@ -28,22 +28,38 @@ pub struct Distribution {
     temperature: f32,
 }
 
+/// Tokens that are scored.
+#[derive(Debug, Clone, Copy)]
+pub struct Scored<'a> {
+    /// For each of them which of the states it follows; several may follow one.
+    pub states: &'a [usize],
+    /// Their ids.
+    pub ids: &'a [u32],
+}
+
 /// A divergence that a loss depends on.
 pub struct Diverging<'a> {
     /// Of the reference.
     pub reference: &'a Distribution,
     /// Which way.
     pub divergence: Divergence,
-    /// What [`Distribution::divergence`] gave.
+    /// What [`Distribution::divergence`] gave for each state.
     pub values: &'a [f32],
-    /// The loss's gradient with respect to it.
+    /// The loss's gradient with respect to that of each token.
     pub gradient: &'a [f32],
 }
 
+impl Scored<'_> {
+    /// For each token its state, and where it stands in one row of the vocabulary a state.
+    fn places(&self, vocabulary: usize) -> impl Iterator<Item = (usize, usize)> {
+        self.states.iter().zip(self.ids).map(move |(&state, &id)| (state, state * vocabulary + id as usize))
+    }
+}
+
 impl Distribution {
-    /// The log-probability of one token a state.
-    pub fn of(&self, targets: &[u32]) -> Vec<f32> {
-        self.logprobs.chunks_exact(self.vocabulary).zip(targets).map(|(row, &target)| row[target as usize]).collect()
+    /// The log-probability of each token, nats.
+    pub fn of(&self, tokens: Scored<'_>) -> Vec<f32> {
+        tokens.places(self.vocabulary).map(|(_, at)| self.logprobs[at]).collect()
     }
 
     /// The divergence of each state's distribution π from that of a reference, nats.
@@ -73,57 +89,71 @@ impl Passes<'_> {
     /// where it is asked for.
     ///
     /// With p = π(v), q = π_ref(v), d = log p − log q, and g and h the two gradients, that of a logit is (g·(1[v = token] − p) + h·c) / temperature,
-    /// where c = p·(d − KL) for the reverse divergence, and p − q for the forward one. Logits of −∞ are constants: nothing flows into them.
+    /// where c = p·(d − KL) for the reverse divergence, and p − q for the forward one; of a state that several tokens follow it is the sum of theirs. Logits
+    /// of −∞ are constants: nothing flows into them.
     pub fn distribution_back(
         &self,
         distribution: Distribution,
         states: &[f32],
-        targets: &[u32],
+        tokens: Scored<'_>,
         d_logprob: &[f32],
         diverging: Option<Diverging<'_>>,
         gradients: &mut Parameters<Vec<f32>>,
     ) -> Buffer {
-        let (vocabulary, width) = (self.shape.vocabulary, self.shape.width);
+        let vocabulary = self.shape.vocabulary;
         let Distribution { logprobs: mut d_logits, logarithms, normed, scales, temperature, .. } = distribution;
+        let cap = |state: usize| self.shape.logit_cap.map(|limit| (logarithms[state], limit));
+        let of_states = |of_tokens: &[f32]| {
+            let mut sums = Buffer::zeros(logarithms.len());
+            tokens.states.iter().zip(of_tokens).for_each(|(&state, x)| sums[state] += x);
+            sums
+        };
+        let places = tokens.places(vocabulary).zip(d_logprob);
+        let at_tokens: Vec<f32> = places.map(|((state, at), d)| d * slope(d_logits[at], cap(state), temperature)).collect();
+        let (flows, leaning) = (of_states(d_logprob), diverging.as_ref().map(|diverging| of_states(diverging.gradient)));
         for (i, row) in d_logits.chunks_exact_mut(vocabulary).enumerate() {
-            let target = targets[i] as usize;
-            let cap = self.shape.logit_cap.map(|limit| (logarithms[i], limit));
-            let at_target = d_logprob[i] * slope(row[target], cap, temperature);
-            let towards = match &diverging {
-                None => Towards::Nothing,
-                Some(Diverging { reference, divergence, values, gradient }) => {
+            let towards = match (&diverging, &leaning) {
+                (Some(Diverging { reference, divergence, values, .. }), Some(gradient)) => {
                     let frozen = &reference.logprobs[i * vocabulary..(i + 1) * vocabulary];
                     match divergence {
                         Divergence::Reverse => Towards::Reverse { frozen, value: values[i], gradient: gradient[i] },
                         Divergence::Forward => Towards::Forward { frozen, gradient: gradient[i] },
                     }
                 }
+                _ => Towards::Nothing,
             };
-            logit_gradients(row, d_logprob[i], towards, cap, temperature);
-            row[target] += at_target;
+            logit_gradients(row, flows[i], towards, cap(i), temperature);
         }
-        let flow = Matrix::new(&d_logits, vocabulary);
+        tokens.places(vocabulary).zip(at_tokens).for_each(|((_, at), d)| d_logits[at] += d);
+        let mut d_states = Buffer::zeros(states.len());
+        let d_normed = self.normed_gradient(&d_logits, &normed, gradients);
+        self.last_norm().backward(&d_normed, states, &scales, &mut d_states, &mut gradients.norm);
+        d_states
+    }
+
+    /// The gradient of what the last norm gave from that of logits before their cap; adds to that of the matrix between, where it is asked for.
+    fn normed_gradient(&self, d_logits: &[f32], normed: &[f32], gradients: &mut Parameters<Vec<f32>>) -> Buffer {
+        let (vocabulary, width) = (self.shape.vocabulary, self.shape.width);
+        let flow = Matrix::new(d_logits, vocabulary);
         let mut d_normed = Buffer::any(normed.len());
         let d_out = MatrixMut::new(&mut d_normed, width);
         match (self.weights.output, &mut gradients.output) {
             (Some(output), Some(gradient)) => {
                 if !gradient.is_empty() {
                     let into = MatrixMut::new(gradient, vocabulary);
-                    transposed_product(Matrix::new(&normed, width), flow, 1.0, into, Into::Add);
+                    transposed_product(Matrix::new(normed, width), flow, 1.0, into, Into::Add);
                 }
                 product_stored_transposed(flow, output, d_out, Into::Replace);
             }
             _ => {
                 if !gradients.embedding.is_empty() {
                     let into = MatrixMut::new(&mut gradients.embedding, width);
-                    transposed_product(flow, Matrix::new(&normed, width), 1.0, into, Into::Add);
+                    transposed_product(flow, Matrix::new(normed, width), 1.0, into, Into::Add);
                 }
                 product_stored(flow, self.weights.embedding, d_out, Into::Replace);
             }
         }
-        let mut d_states = Buffer::zeros(states.len());
-        self.last_norm().backward(&d_normed, states, &scales, &mut d_states, &mut gradients.norm);
-        d_states
+        d_normed
     }
 
     /// Logits of the token that follows each state; `[N, width]` to `[N, V]`.

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `decoder` | embedding and blocks, forward and backward |
 //! | `block` | one block |
+//! | `tokens` | rows one after another, what they have in common once |
 //! | `attention`, `gated`, `norm`, `rotary`, `projection`, `low_rank` | its parts |
 //! | `head` | logits, log-probabilities, exact KL, and their gradient |
 //! | `cache`, `packed` | prefill, and decoding on top of it; matrices packed for it |
@@ -43,11 +44,12 @@ mod rows;
 mod shape;
 mod simd;
 mod stored;
+mod tokens;
 
 pub use buffer::Buffer;
 pub use cache::Cache;
-pub use decoder::{BlockRecord, Lower, PackedRows, Passes, Tape};
-pub use head::{Distribution, Diverging};
+pub use decoder::{BlockRecord, Lower, Passes, Tape};
+pub use head::{Distribution, Diverging, Scored};
 pub use isa::{Isa, UnknownIsa, isa, limit};
 pub use low_rank::{Adapter, Dropout, LowRank};
 pub use numbers::Numbers;
@@ -56,3 +58,4 @@ pub use parameters::{BlockParameters, Parameters, Projection};
 pub use rotary::Rotary;
 pub use shape::{Gate, Shape};
 pub use stored::Stored;
+pub use tokens::PackedRows;

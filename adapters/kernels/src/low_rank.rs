@@ -149,32 +149,47 @@ pub(crate) fn forward(
     drawn: Drawn<'_>,
 ) -> Inner {
     let rows = x.len() / inputs;
+    let inner = between(adapters, packed, x, inputs, drawn);
+    for ((g, group), Between { z, .. }) in groups(adapters).enumerate().zip(&inner) {
+        let (total, outputs) = (ranks(group), y.len() / rows);
+        for ((first, low), i) in placed(group).zip(0..) {
+            let Adapter { rank, at, outputs: columns, scale, .. } = low.adapter;
+            let z = Matrix::within(&z[first..], [rows, rank], total);
+            let out = MatrixMut::within(&mut y[at..], [rows, columns], outputs);
+            match packed.map(|packed| &packed.groups[g].1[i]) {
+                Some(b) => product_packed(z, b, scale, out, Into::Add),
+                None => product(z, Matrix::new(low.b.plain(), columns), scale, out, Into::Add),
+            }
+        }
+    }
+    inner
+}
+
+/// x·A of some adapters of a projection, of `x: [N, inputs]`.
+pub(crate) fn between(
+    adapters: &[LowRank<Stored<'_>>],
+    packed: Option<&PackedLowRank>,
+    x: &[f32],
+    inputs: usize,
+    drawn: Drawn<'_>,
+) -> Inner {
+    let rows = x.len() / inputs;
     if rows == 0 {
         return Inner::new();
     }
-    let outputs = y.len() / rows;
     let of_group = |(g, group): (usize, &[LowRank<Stored<'_>>])| {
-        let (total, packed) = (ranks(group), packed.map(|packed| &packed.groups[g]));
+        let total = ranks(group);
         let mask = group[0].adapter.dropout.map(|dropout| Mask::new(dropout, x.len(), inputs, drawn));
         let seen = mask.as_ref().map(|mask| mask.of(x));
         let x = Matrix::new(seen.as_deref().unwrap_or(x), inputs);
         let mut z = Buffer::any(rows * total);
         let out = MatrixMut::new(&mut z, total);
-        match packed {
-            Some((a, _)) => product_packed(x, a, 1.0, out, Into::Replace),
+        match packed.map(|packed| &packed.groups[g].0) {
+            Some(a) => product_packed(x, a, 1.0, out, Into::Replace),
             None => {
                 let together = side_by_side(group, inputs);
                 let a = together.as_deref().unwrap_or(group[0].a.plain());
                 product(x, Matrix::new(a, total), 1.0, out, Into::Replace);
-            }
-        }
-        for ((first, low), i) in placed(group).zip(0..) {
-            let Adapter { rank, at, outputs: columns, scale, .. } = low.adapter;
-            let z = Matrix::within(&z[first..], [rows, rank], total);
-            let out = MatrixMut::within(&mut y[at..], [rows, columns], outputs);
-            match packed {
-                Some((_, b)) => product_packed(z, &b[i], scale, out, Into::Add),
-                None => product(z, Matrix::new(low.b.plain(), columns), scale, out, Into::Add),
             }
         }
         Between { z, seen: mask }

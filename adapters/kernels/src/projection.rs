@@ -46,6 +46,11 @@ impl Linear<'_> {
         self.adapt(y, x, drawn)
     }
 
+    /// What adapters have between A and B, alone.
+    pub(crate) fn between(&self, x: &[f32], drawn: Drawn<'_>) -> Inner {
+        low_rank::between(&self.weights.adapters, self.low_rank, x, self.inputs, drawn)
+    }
+
     /// The gradient of what adapters have between A and B from that of the output.
     pub(crate) fn inner_gradient(&self, dy: &[f32]) -> InnerGradient {
         low_rank::inner_gradient(&self.weights.adapters, dy, self.outputs())

@@ -1,26 +1,27 @@
 //! One RL step: play, verify, score, update.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use palinode_core::{
+    attempt::Attempt,
     batch::TokenBatch,
-    kl::Divergence,
+    kl::{Divergence, k1},
     objective::{Objective, loss},
     policy::Policy,
     rng::{RandomKey, Stream},
     rollout::RolloutConfig,
     sampling::Sampling,
-    scoring::Scoring,
+    scoring::score_tokens,
     task::{Problem, Split},
     trajectory::{Group, Trajectory, rewards},
     transitions::Transitions,
     turns::MultiTurnTask,
-    update::{Update, sampled_divergences},
+    update::Update,
 };
 
 use crate::{
     arm::Stage,
     config::TrainConfig,
-    episodes::{episodes_of, sampled},
+    episodes::episodes_of,
     error::TrainError,
     event::StepMetrics,
     gradient::{
@@ -45,6 +46,8 @@ pub struct Reinforce<'a, M> {
     pub(crate) rollout: RolloutConfig,
     update: Update<&'a (dyn Objective + Send + Sync)>,
     parity_bound: f32,
+    /// Ids that the model knows.
+    pub(crate) vocabulary: usize,
 }
 
 /// Episodes that are scored together, and their advantages.
@@ -53,6 +56,8 @@ pub(crate) struct MicroBatch<'a> {
     pub(crate) place: usize,
     pub(crate) episodes: &'a [&'a Trajectory],
     pub(crate) advantages: &'a [f64],
+    /// The reference's log-probabilities of their tokens, where those were found before and are all that is asked of it.
+    pub(crate) frozen: Option<&'a [f32]>,
 }
 
 /// What the scoring of one micro-batch found besides its loss.
@@ -76,14 +81,14 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         device: &Device,
     ) -> Result<Self, TrainError> {
         let rl = &config.reinforce;
-        let sampling = Sampling::temperature(rl.temperature)?;
+        let (sampling, vocabulary) = (Sampling::temperature(rl.temperature)?, vocabulary(reference)?);
         Ok(Self {
             rollout: rollout_config(task, stage.attempts, rl.samples, sampling)?,
             update: Update::new(stage.objective.as_ref(), sampling)
                 .with_kl(rl.kl)
                 .with_baseline(rl.baseline)
                 .scaled(rl.scale_advantages)
-                .in_chunks(chunk_of(vocabulary(reference)?)),
+                .in_chunks(chunk_of(vocabulary)),
             parity_bound: parity_bound(reference),
             task,
             stage,
@@ -91,6 +96,7 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
             reference,
             workers,
             device: device.clone(),
+            vocabulary,
         })
     }
 
@@ -108,8 +114,12 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         let groups = play(learner.model(), self.task, &problems, &self.rollout, key, self.workers)?;
 
         let episodes: Vec<&Trajectory> = episodes_of(&groups).collect();
-        let advantages = self.update.advantages(&rewards(&groups)?, || self.divergences(&episodes))?;
-        let micro_batches = split(&episodes, advantages.values(), rl.micro_batch);
+        let mut frozen = None;
+        let advantages = self.update.advantages(&rewards(&groups)?, || {
+            let scored = frozen.insert(self.frozen_logprobs(&episodes)?);
+            Ok::<_, TrainError>(divergences(&episodes, scored))
+        })?;
+        let micro_batches = split(&episodes, advantages.values(), frozen.as_deref(), rl.micro_batch);
         let rate = rl.rates()?.rate(step, self.stage.steps);
         let mut report = learner.step_along(&micro_batches, rate, self.workers, |model, part| {
             let noisy = model.with_dropout(RandomKey { stream: Stream::Dropout, sample: part.place as u16, ..key });
@@ -128,23 +138,35 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
         Ok((metrics, groups))
     }
 
-    /// Σ_t d_t of each attempt against the reference, from what was sampled: what a K1 penalty weighs.
-    fn divergences(&self, episodes: &[&Trajectory]) -> Result<Vec<f64>, TrainError> {
+    /// The reference's log-probabilities of every policy-written token, micro-batch by micro-batch.
+    fn frozen_logprobs(&self, episodes: &[&Trajectory]) -> Result<Vec<Vec<f32>>, TrainError> {
         let pieces: Vec<&[&Trajectory]> = episodes.chunks(self.config.reinforce.micro_batch).collect();
-        let of = |episodes: &&[&Trajectory]| divergences(self.reference, episodes, self.update.scoring(), &self.device);
-        Ok(self.workers.map(&pieces, of).into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+        let scoring = self.update.scoring();
+        let of = |episodes: &&[&Trajectory]| -> Result<Vec<f32>, TrainError> {
+            let batch = TokenBatch::new(episodes, &self.device)?;
+            let own = self.reference.own_logprobs(&batch, scoring);
+            let tensor = || score_tokens(self.reference, None::<&M>, &batch, scoring).logprob.into_data();
+            Ok(own.unwrap_or_else(|| tensor().iter::<f32>().collect()))
+        };
+        self.workers.map(&pieces, of).into_iter().collect()
     }
 
     pub(crate) fn micro_batch(&self, model: &M, part: &MicroBatch<'_>, episodes: usize) -> (Slope, Scored) {
         let batch = TokenBatch::new(part.episodes, &self.device).expect("episodes of one rollout share their number of attempts");
         let [advantages, betas] =
             self.update.token_weights(&batch, part.advantages).expect("one advantage and one weight an attempt");
-        let (slope, scores) =
-            differentiate(model, Some((self.reference, Divergence::Reverse)), &batch, self.update.scoring(), |scores, tokens| {
-                loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), episodes)
-            });
-        let kl = scores.kl.map_or_else(Vec::new, |kl| batch.sum_by_attempt(kl));
-        let gap = logprob_gap(part.episodes, scores.logprob.into_data().iter::<f32>());
+        let reference = part.frozen.is_none().then_some((self.reference, Divergence::Reverse));
+        let (slope, scores) = differentiate(model, reference, &batch, self.update.scoring(), |scores, tokens| {
+            loss(scores, advantages.clone().slice([tokens.clone()]), betas.clone().slice([tokens]), episodes)
+        });
+        let logprob = scores.logprob;
+        let estimated = part.frozen.map(|frozen| {
+            let of = (&self.device, logprob.dtype());
+            let frozen = Tensor::from_data(TensorData::new(frozen.to_vec(), [frozen.len()]), of);
+            k1(logprob.clone() - frozen)
+        });
+        let kl = estimated.or(scores.kl).map_or_else(Vec::new, |kl| batch.sum_by_attempt(kl));
+        let gap = logprob_gap(part.episodes, logprob.into_data().iter::<f32>());
         (slope, Scored { place: part.place, kl, gap })
     }
 
@@ -173,30 +195,29 @@ impl<'a, M: Trainable> Reinforce<'a, M> {
     }
 }
 
-/// As [`sampled_divergences`], by the reference's own passes where it has some.
-fn divergences<M: Trainable>(
-    reference: &M,
-    episodes: &[&Trajectory],
-    scoring: &Scoring,
-    device: &Device,
-) -> Result<Vec<f64>, palinode_core::Error> {
-    let batch = TokenBatch::new(episodes, device)?;
-    let Some(scored) = reference.own_logprobs(&batch, scoring) else {
-        return sampled_divergences(reference, episodes, scoring, device);
+/// How far each sampled attempt lies from the reference, as [`palinode_core::update::sampled_divergences`] finds it, from the reference's
+/// log-probabilities of its tokens.
+fn divergences(episodes: &[&Trajectory], frozen: &[Vec<f32>]) -> Vec<f64> {
+    let mut frozen = frozen.iter().flatten();
+    let attempts = episodes.iter().flat_map(|episode| episode.attempts());
+    let of = |attempt: &Attempt| {
+        attempt.sampling_logprobs().iter().zip(&mut frozen).map(|(sampled, frozen)| f64::from(sampled - frozen)).sum()
     };
-    let mut sums = vec![0.0; batch.episodes() * batch.attempts()];
-    for ((&slot, sampled), scored) in batch.slots().iter().zip(sampled(episodes)).zip(scored) {
-        sums[slot] += f64::from(sampled - scored);
-    }
-    Ok(sums)
+    attempts.map(of).collect()
 }
 
 /// Micro-batches of at most `size` episodes. The one with the longest episode comes first, so that memory trouble shows at once.
-fn split<'a>(episodes: &'a [&'a Trajectory], advantages: &'a [f64], size: usize) -> Vec<MicroBatch<'a>> {
+fn split<'a>(
+    episodes: &'a [&'a Trajectory],
+    advantages: &'a [f64],
+    frozen: Option<&'a [Vec<f32>]>,
+    size: usize,
+) -> Vec<MicroBatch<'a>> {
     let attempts = advantages.len() / episodes.len().max(1);
     let parts = episodes.chunks(size).zip(advantages.chunks((size * attempts).max(1))).enumerate();
+    let frozen = |place: usize| frozen.map(|frozen| frozen[place].as_slice());
     let mut parts: Vec<MicroBatch<'_>> =
-        parts.map(|(place, (episodes, advantages))| MicroBatch { place, episodes, advantages }).collect();
+        parts.map(|(place, (episodes, advantages))| MicroBatch { place, episodes, advantages, frozen: frozen(place) }).collect();
     let longest = |part: &MicroBatch<'_>| part.episodes.iter().map(|episode| episode.tokens().len()).max();
     parts.sort_by_cached_key(|part| std::cmp::Reverse(longest(part)));
     parts
@@ -209,10 +230,7 @@ const _: fn() = || {
 
 #[cfg(test)]
 mod tests {
-    use palinode_core::{
-        attempt::{Attempt, StopReason},
-        verifier::Verdict,
-    };
+    use palinode_core::{attempt::StopReason, verifier::Verdict};
 
     use super::*;
 
@@ -225,10 +243,12 @@ mod tests {
         let episodes: Vec<Trajectory> = [1, 2, 2, 5, 1].map(episode).into();
         let episodes: Vec<&Trajectory> = episodes.iter().collect();
         let advantages: Vec<f64> = (0..10).map(f64::from).collect();
-        let parts = split(&episodes, &advantages, 2);
+        let frozen = [[0.0], [1.0], [2.0]].map(Vec::from);
+        let parts = split(&episodes, &advantages, Some(&frozen), 2);
+        assert!(parts.iter().all(|part| part.frozen == Some(&[part.place as f32])));
         let found: Vec<_> = parts.iter().map(|part| (part.place, part.episodes.len(), part.advantages.to_vec())).collect();
         assert_eq!(found, [(1, 2, vec![4.0, 5.0, 6.0, 7.0]), (0, 2, vec![0.0, 1.0, 2.0, 3.0]), (2, 1, vec![8.0, 9.0])]);
         // Equally long ones stay in order.
-        assert!(split(&episodes[1..3], &advantages[..4], 1).iter().map(|part| part.place).is_sorted());
+        assert!(split(&episodes[1..3], &advantages[..4], None, 1).iter().map(|part| part.place).is_sorted());
     }
 }

@@ -11,8 +11,8 @@ use proptest::{prelude::*, strategy::ValueTree};
 
 use super::*;
 use crate::{
-    decoder::{PackedRows, Passes},
-    head::Diverging,
+    decoder::{Lower, Passes},
+    head::{Diverging, Scored},
     low_rank::{Adapter, Dropout},
     matmul::{
         Into, Matrix, MatrixMut, Packed, product, product_packed, product_stored, product_stored_transposed, product_transposed,
@@ -24,6 +24,7 @@ use crate::{
     shape::{Gate, Shape},
     simd::{add_scaled, wide_dot},
     stored::Stored,
+    tokens::PackedRows,
 };
 
 thread_local! {
@@ -289,13 +290,16 @@ fn of_decoder(shape: &Shape, seed: u64, lengths: [usize; 2]) -> Vec<Vec<f32>> {
     let tokens = lengths.map(|length| ids(seed ^ length as u64, length));
     let rows = PackedRows::new(tokens.iter().map(Vec::as_slice));
     let chosen: Vec<usize> = (0..lengths.iter().sum()).step_by(2).collect();
-    let targets = ids(seed ^ 9, chosen.len());
+    // Two tokens follow some states, none follows others.
+    let (targets, followed): (Vec<u32>, Vec<usize>) =
+        ids(seed ^ 9, chosen.len()).into_iter().zip((0..).map(|i| i - i % 2)).unzip();
+    let targets = Scored { states: &followed, ids: &targets };
     let mut given = Vec::new();
     for divergence in [None, Some(Divergence::Reverse), Some(Divergence::Forward)] {
         let (states, tape) = decoder.forward(rows.clone(), chosen.clone());
         let distribution = decoder.distribution(&states, 0.8);
         let reference = decoder.distribution(&numbers(seed ^ 5, states.len()), 0.8);
-        let [d_logprob, d_divergence] = [6, 7].map(|salt| numbers(seed ^ salt, targets.len()));
+        let [d_logprob, d_divergence] = [6, 7].map(|salt| numbers(seed ^ salt, chosen.len()));
         let values = divergence.map(|divergence| distribution.divergence(&reference, divergence));
         let diverging = divergence.zip(values.as_deref());
         let diverging = diverging.map(|(divergence, values)| Diverging {
@@ -304,9 +308,9 @@ fn of_decoder(shape: &Shape, seed: u64, lengths: [usize; 2]) -> Vec<Vec<f32>> {
             values,
             gradient: &d_divergence,
         });
-        given.push(distribution.of(&targets));
+        given.push(distribution.of(targets));
         let mut gradients = Parameters::zeros(shape);
-        let flow = decoder.distribution_back(distribution, &states, &targets, &d_logprob, diverging, &mut gradients);
+        let flow = decoder.distribution_back(distribution, &states, targets, &d_logprob, diverging, &mut gradients);
         decoder.backward(tape, &flow, &mut gradients);
         given.extend([states.to_vec(), flow.to_vec()].into_iter().chain(values).chain(gradients.into_list()));
     }
@@ -369,6 +373,74 @@ fn less_is_formed_and_nothing_is_changed() {
             }
             assert!(differ >= 2 * LAYERS, "{differ}");
         }
+    }
+}
+
+/// What rows begin with together is computed once: to the bit what each makes of it by itself, and the sum of what flows through it.
+#[test]
+fn rows_that_share_their_beginning_are_those_rows() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for case in 0..32u64 {
+        let mut shape = kind().new_tree(&mut runner).unwrap().current();
+        shape.windows = [vec![None, Some(3), None], vec![Some(7)], vec![None; 2]][case as usize % 3].clone();
+        shape.ropes = vec![Some(0), None, Some(1)];
+        // In the upper blocks adapters drop something, now and then.
+        let masks = [0b1010_1010, if case % 4 == 0 { 0b0101_0111 } else { 0b0101_0110 }];
+        shape.adapters = masks.map(|mask| adapters(&shape, mask)).to_vec();
+        let (mut weights, tables) = weights(&shape, case);
+        // Small enough that no softmax is a choice of one, where rounding would grow from block to block.
+        weights.iter_mut().flatten().for_each(|x| *x *= 0.25);
+        let stored: Vec<Stored<'_>> = weights.iter().map(|numbers| Stored::F32(numbers)).collect();
+        let decoder = passes(&shape, &stored, &tables).with_recomputation(case % 2 == 0);
+        // A prompt's rows, of which one says what another does, one says nothing, and two go on together for a while; and one of another prompt.
+        let id = |i: usize| ((case as usize + i * i) % shape.vocabulary) as u32;
+        let prompt: Vec<u32> = (0..[5, 64, 70][case as usize % 3]).map(id).collect();
+        let answers: [&[usize]; 6] = [&[1, 2, 3], &[1, 2, 4, 5], &[1, 2, 3], &[6], &[], &[7; 20]];
+        let mut rows: Vec<Vec<u32>> =
+            answers.map(|answer| [prompt.clone(), answer.iter().map(|&i| id(i)).collect()].concat()).into();
+        rows.push((0..9).map(|i| id(i + 3)).collect());
+        let places = |packed: &PackedRows| -> Vec<usize> {
+            let of_row = |(row, tokens): (usize, &Vec<u32>)| [tokens.len() / 2, tokens.len() - 1].map(|at| packed.place(row, at));
+            rows.iter().enumerate().flat_map(of_row).collect()
+        };
+        let [plain, sharing] =
+            [PackedRows::new, PackedRows::sharing].map(|pack| pack(rows.iter().map(Vec::as_slice)).padded_to(96));
+        assert!(sharing.computed() <= plain.computed() - 5 * prompt.len());
+        let steady = decoder.steady_blocks().min(1);
+        let give = |lower: Lower, rows: PackedRows| {
+            let chosen = places(&rows);
+            let (states, tape) = decoder.forward_above(lower, rows, chosen);
+            let mut gradients = Parameters::zeros(&shape);
+            decoder.backward(tape, &numbers(case, states.len()), &mut gradients);
+            (states.to_vec(), gradients.into_list())
+        };
+        let blocks = if decoder.drops() { steady } else { 0 };
+        let (states, gradients) = give(decoder.lower(&plain, blocks), plain);
+        let lower = decoder.lower(&sharing, blocks);
+        if decoder.drops() {
+            assert_eq!(give(lower.apart(&sharing), sharing.apart()), (states, gradients), "case {case}");
+            continue;
+        }
+        let (found, shared) = give(lower, sharing);
+        assert_eq!(found, states, "case {case}");
+        for (i, (found, expected)) in shared.iter().zip(&gradients).enumerate() {
+            let bound = 1e-4 * expected.iter().fold(1e-3f32, |most, x| most.max(x.abs()));
+            let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst <= bound, "case {case}, parameter {i}: {worst} where {bound} is allowed");
+        }
+        prompts_are_read_as_by_themselves(&decoder, &rows, id(2));
+    }
+}
+
+/// A cache that was begun with several prompts goes on as those that were begun with one each.
+fn prompts_are_read_as_by_themselves(decoder: &Passes<'_>, prompts: &[Vec<u32>], next: u32) {
+    let all: Vec<usize> = (0..prompts.len()).collect();
+    let (mut cache, read) = decoder.prefill(&prompts.iter().map(Vec::as_slice).collect::<Vec<_>>(), 1, POSITIONS);
+    let written = decoder.extend(&mut cache, &all, &vec![next; prompts.len()]);
+    let found = read.chunks_exact(decoder.width()).zip(written.chunks_exact(decoder.width()));
+    for (prompt, (read, written)) in prompts.iter().zip(found) {
+        let (mut cache, alone) = decoder.prefill(&[prompt], 1, POSITIONS);
+        assert_eq!((&alone[..], &decoder.extend(&mut cache, &[0], &[next])[..]), (read, written), "{prompt:?}");
     }
 }
 

@@ -301,6 +301,49 @@ mod tests {
         }
     }
 
+    /// What a group reads once in passes that are written out has the bits that it has where each episode is scored by itself, and its gradient is the sum of
+    /// theirs.
+    #[test]
+    fn a_group_scored_together_is_its_episodes_scored_alone() {
+        let episode = |answers: [&[u32]; 2]| {
+            let attempt =
+                |ids: &[u32]| Attempt::new(ids.to_vec(), vec![0.0; ids.len()], StopReason::FixedLength, Verdict::Wrong).unwrap();
+            Trajectory::new(vec![1, 2, 3, 4, 3, 6], vec![9, 1], answers.map(attempt).to_vec()).unwrap()
+        };
+        // Two that part late, one that parts at once, and one twice.
+        let group = [episode([&[3, 4], &[6]]), episode([&[3, 4], &[7]]), episode([&[5], &[8, 1]]), episode([&[5], &[8, 1]])];
+        let apart: Vec<Vec<&Trajectory>> = group.iter().map(|episode| vec![episode]).collect();
+        let weights = [[1.0, -0.5], [2.0, 0.3], [-1.0, 0.7], [0.2, 1.1]];
+        let steady = models().into_iter().filter(|model| !model.kernels(16).unwrap().decoder().drops());
+        for (m, model) in steady.enumerate() {
+            let model = model.map(&mut Shift).with_recomputation(m % 2 == 1);
+            let (reference, model) = (model.without_adapters().valid(), model.train());
+            let run = |episodes: &[&Trajectory], weights: &[[f64; 2]]| {
+                let batch = TokenBatch::new(episodes, &palinode_flex::device()).unwrap();
+                let weights = batch.spread(weights.as_flattened()).unwrap();
+                let against = Some((&reference, Divergence::Reverse));
+                let (slope, scores) = differentiate(&model, against, &batch, &Scoring::default(), |scores, tokens| {
+                    let weights = weights.clone().slice([tokens]);
+                    objective::loss(scores, weights.clone(), weights, 4)
+                });
+                let list = |tensor: Tensor<1>| tensor.into_data().iter::<f32>().collect::<Vec<_>>();
+                let scores = [list(scores.logprob), list(scores.kl.unwrap())];
+                let gradients: Vec<f32> = list_gradients(&model, slope.gradients).into_iter().flatten().flatten().collect();
+                (slope.loss, gradients, scores)
+            };
+            let (loss, gradients, [logprobs, kls]) = run(&group.each_ref(), &weights);
+            let alone: Vec<_> = apart.iter().zip(weights).map(|(episodes, weights)| run(episodes, &[weights])).collect();
+            assert_eq!(logprobs, alone.iter().flat_map(|(.., [logprobs, _])| logprobs.clone()).collect::<Vec<_>>(), "{m}");
+            assert_eq!(kls, alone.iter().flat_map(|(.., [_, kls])| kls.clone()).collect::<Vec<_>>(), "{m}");
+            assert!((loss - alone.iter().map(|(loss, ..)| loss).sum::<f64>()).abs() < 1e-6);
+            assert!(gradients.iter().any(|x| x.abs() > 1e-3), "{m}");
+            for (i, found) in gradients.iter().enumerate() {
+                let expected: f32 = alone.iter().map(|(_, gradients, _)| gradients[i]).sum();
+                assert!((found - expected).abs() < 2e-5, "{m}, number {i}: {found} and {expected}");
+            }
+        }
+    }
+
     /// Without a gradient as with one.
     #[test]
     fn scoring_by_passes_is_scoring() {

@@ -3,13 +3,15 @@
 //! The passes know the model; the loss is whatever a caller says, in tensors. They meet at the scores: each chunk's log-probabilities and divergences become
 //! leaves of a small graph of their own, and what flows into those leaves goes back through the passes.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use palinode_core::{
     batch::TokenBatch,
     kl::{Divergence, KlEstimator},
     scoring::{Scoring, TokenScores},
 };
-use palinode_kernels::{Distribution, Diverging, PackedRows};
+use palinode_kernels::{Distribution, Diverging, Lower, PackedRows, Passes, Scored};
 use palinode_lm::Decoder;
 
 use crate::gradient::learner::{Loss, Slope};
@@ -23,7 +25,7 @@ pub(crate) fn differentiate(
     loss: &Loss<'_>,
 ) -> Option<(Slope, TokenScores)> {
     let device = batch.device().clone();
-    let (rows, positions) = packed(batch);
+    let rows = packed(batch);
     let model = model.kernels(rows.longest())?;
     let reference = match reference {
         Some((reference, divergence)) => Some((reference.kernels(rows.longest())?, divergence)),
@@ -32,28 +34,30 @@ pub(crate) fn differentiate(
     let (passes, mut gradients) = (model.decoder(), model.no_gradients());
     let width = passes.width();
     // Below the first block that is trained, there is no way back, and the reference may be the same model.
-    let lower = passes.lower(&rows, gradients.frozen_blocks());
+    let lower = passes.lower(&rows, gradients.frozen_blocks().min(passes.steady_blocks()));
+    // Where adapters drop something, each row is by itself above, and no two tokens follow one state.
+    let Followed { chosen, of } = Followed::of(batch, &rows, passes.drops());
     let frozen = reference.as_ref().map(|(kernels, divergence)| {
         let reference = kernels.decoder();
-        let same = reference.begins_as(&passes, lower.blocks());
-        let lower = if same { lower.clone() } else { reference.lower(&rows, lower.blocks()) };
-        let states = reference.states_above(lower, &rows, &positions, drop);
+        let states = reference.states_above(lower_of(&reference, (&passes, &lower), &rows), &rows, &chosen, drop);
         (reference, states, *divergence)
     });
-    let (states, tape) = passes.forward_above(lower, rows, positions);
+    let (lower, rows) = if passes.drops() { (lower.apart(&rows), rows.apart()) } else { (lower, rows) };
+    let chosen = if passes.drops() { scored(batch, &rows) } else { chosen };
+    let (states, tape) = passes.forward_above(lower, rows, chosen);
 
     let targets: Vec<u32> = batch.target_ids().collect();
-    let mut d_states = Vec::with_capacity(states.len());
+    let mut d_states = vec![0.0; states.len()];
     let (mut total, mut logprobs, mut divergences) = (0.0, Vec::new(), Vec::new());
     for start in (0..targets.len()).step_by(scoring.chunk()) {
         let tokens = start..targets.len().min(start + scoring.chunk());
-        let of_chunk = tokens.start * width..tokens.end * width;
         let temperature = scoring.temperature.value() as f32;
-        let (states, targets) = (&states[of_chunk.clone()], &targets[tokens.clone()]);
-        let distribution = passes.distribution(states, temperature);
+        let (used, followed) = distinct(&of[tokens.clone()]);
+        let (states, targets) = (rows_of(&states, width, &used), Scored { states: &followed, ids: &targets[tokens.clone()] });
+        let distribution = passes.distribution(&states, temperature);
         let frozen = frozen
             .as_ref()
-            .map(|(passes, states, divergence)| (passes.distribution(&states[of_chunk.clone()], temperature), *divergence));
+            .map(|(passes, states, divergence)| (passes.distribution(&rows_of(states, width, &used), temperature), *divergence));
         let leaves = Leaves::of(&distribution, frozen.as_ref(), targets, scoring.kl, &device);
         let part = loss(&leaves.scores, tokens);
         total += part.clone().into_scalar::<f64>();
@@ -61,8 +65,10 @@ pub(crate) fn differentiate(
         let whole = frozen.as_ref().and_then(|(reference, divergence)| {
             Some(Diverging { reference, divergence: *divergence, values: leaves.whole.as_deref()?, gradient: &d_divergence })
         });
-        let flow = passes.distribution_back(distribution, states, targets, &d_logprob, whole, &mut gradients);
-        d_states.extend_from_slice(&flow);
+        let flow = passes.distribution_back(distribution, &states, targets, &d_logprob, whole, &mut gradients);
+        for (&state, flow) in used.iter().zip(flow.chunks_exact(width)) {
+            d_states[state * width..].iter_mut().zip(flow).for_each(|(d, flow)| *d += flow);
+        }
         logprobs.push(leaves.scores.logprob.inner());
         divergences.extend(leaves.scores.kl.map(Tensor::inner));
     }
@@ -73,14 +79,63 @@ pub(crate) fn differentiate(
 
 /// As [`crate::trainable::Trainable::own_logprobs`].
 pub(crate) fn logprobs(model: &Decoder, batch: &TokenBatch, scoring: &Scoring) -> Option<Vec<f32>> {
-    let (rows, positions) = packed(batch);
+    let rows = packed(batch);
     let model = model.kernels(rows.longest())?;
     let passes = model.decoder();
-    let states = passes.states(&rows, &positions, drop);
+    let rows = if passes.drops() { rows.apart() } else { rows };
+    let Followed { chosen, of } = Followed::of(batch, &rows, false);
+    let states = passes.states(&rows, &chosen, drop);
     let targets: Vec<u32> = batch.target_ids().collect();
     let (chunk, temperature) = (scoring.chunk(), scoring.temperature.value() as f32);
-    let chunks = states.chunks(chunk * passes.width()).zip(targets.chunks(chunk));
-    Some(chunks.flat_map(|(states, targets)| passes.distribution(states, temperature).of(targets)).collect())
+    let of_chunk = |(of, ids): (&[usize], &[u32])| {
+        let (used, followed) = distinct(of);
+        passes.distribution(&rows_of(&states, passes.width(), &used), temperature).of(Scored { states: &followed, ids })
+    };
+    Some(of.chunks(chunk).zip(targets.chunks(chunk)).flat_map(of_chunk).collect())
+}
+
+/// What a reference's first blocks make of rows: what those of the policy made, where they are the same.
+fn lower_of(reference: &Passes<'_>, (policy, lower): (&Passes<'_>, &Lower), rows: &PackedRows) -> Lower {
+    let same = reference.begins_as(policy, lower.blocks());
+    if same { lower.clone() } else { reference.lower(rows, lower.blocks()) }
+}
+
+/// What scored tokens follow.
+struct Followed {
+    /// The tokens whose states are asked for.
+    chosen: Vec<usize>,
+    /// For each scored token, which of those it follows.
+    of: Vec<usize>,
+}
+
+impl Followed {
+    /// Each state once, or one a scored token.
+    fn of(batch: &TokenBatch, rows: &PackedRows, one_each: bool) -> Self {
+        let chosen = scored(batch, rows);
+        if one_each {
+            return Self { of: (0..chosen.len()).collect(), chosen };
+        }
+        let (chosen, of) = distinct(&chosen);
+        Self { chosen, of }
+    }
+}
+
+/// Each number once, in the order in which they come first; and for each number which of those it is.
+fn distinct(numbers: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let (mut all, mut places) = (Vec::new(), BTreeMap::new());
+    let mut place = |&number: &usize| {
+        *places.entry(number).or_insert_with(|| {
+            all.push(number);
+            all.len() - 1
+        })
+    };
+    let of = numbers.iter().map(&mut place).collect();
+    (all, of)
+}
+
+/// Some rows of a matrix of this width.
+fn rows_of(matrix: &[f32], width: usize, rows: &[usize]) -> Vec<f32> {
+    rows.iter().flat_map(|&row| &matrix[row * width..(row + 1) * width]).copied().collect()
 }
 
 /// The scores of all chunks.
@@ -102,7 +157,7 @@ impl Leaves {
     fn of(
         distribution: &Distribution,
         frozen: Option<&(Distribution, Divergence)>,
-        targets: &[u32],
+        targets: Scored<'_>,
         estimator: KlEstimator,
         device: &Device,
     ) -> Self {
@@ -115,15 +170,14 @@ impl Leaves {
         let (mut divergence, mut values) = (None, None);
         let kl = frozen.map(|(reference, direction)| match direction.needs_vocabulary(estimator) {
             true => {
-                let found = distribution.divergence(reference, *direction);
-                values = Some(found.clone());
-                divergence.insert(leaf(found)).clone()
+                let found = values.insert(distribution.divergence(reference, *direction));
+                divergence.insert(leaf(targets.states.iter().map(|&state| found[state]).collect())).clone()
             }
             false => {
                 // Of the distribution such an estimator sees the tokens that were sampled.
                 let only = |tensor: Tensor<1>| tensor.unsqueeze_dim::<2>(1);
                 let frozen = constant(reference.of(targets)).autodiff();
-                let first = Tensor::<1, Int>::zeros([targets.len()], &logprob.device());
+                let first = Tensor::<1, Int>::zeros([targets.ids.len()], &logprob.device());
                 estimator.per_token(only(logprob.clone()), only(frozen), first)
             }
         });
@@ -141,14 +195,17 @@ impl Leaves {
     }
 }
 
-/// A batch without what stands after the last scored position of a row; and the scored positions in it.
-fn packed(batch: &TokenBatch) -> (PackedRows, Vec<usize>) {
+/// A batch without what stands after the last scored position of a row; what rows begin with together stands once.
+fn packed(batch: &TokenBatch) -> PackedRows {
     // A row of which nothing is asked still has its first token: rows are never empty.
     let mut lengths = vec![1; batch.rows().len()];
     for &(row, at) in batch.places() {
         lengths[row] = lengths[row].max(at + 1);
     }
-    let packed = PackedRows::new(batch.rows().iter().zip(&lengths).map(|(row, &length)| &row[..length])).padded_to(batch.width());
-    let positions = batch.places().iter().map(|&(row, at)| packed.starts()[row] + at).collect();
-    (packed, positions)
+    PackedRows::sharing(batch.rows().iter().zip(&lengths).map(|(row, &length)| &row[..length])).padded_to(batch.width())
+}
+
+/// Where the tokens stand that predict those that are scored.
+fn scored(batch: &TokenBatch, rows: &PackedRows) -> Vec<usize> {
+    batch.places().iter().map(|&(row, at)| rows.place(row, at)).collect()
 }
