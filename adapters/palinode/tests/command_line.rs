@@ -116,7 +116,7 @@ fn a_preset_is_a_file_that_stands_for_the_defaults() {
     succeed(palinode(at, &["init", "--preset", "sorting", "--force"]));
     assert_eq!(shown(&["--config", "palinode.toml"]), shown(&["--task", "sorting"]));
     assert!(fail(palinode(at, &["init", "none/new.toml"]), 3).contains("none/new.toml"));
-    for preset in ["ledger", "sorting", "file", "folder"] {
+    for preset in ["ledger", "sorting", "file", "folder", "smollm2"] {
         let text = succeed(palinode(at, &["init", "--preset", preset, "-"]));
         assert!(text.starts_with("# Settings of a palinode run"), "{text}");
         fs::write(at.join("given.toml"), text).unwrap();
