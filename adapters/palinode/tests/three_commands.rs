@@ -60,8 +60,14 @@ fn a_model_is_fetched_settings_are_written_and_a_run_is_trained() {
 
     json(palinode(at.path(), &["export", TINY, "--gguf", model, "--type", "q8_0", "--json"]));
     assert!(init(at.path(), &["--force"]).ends_with(&format!("next: {train}\n")), "the model is there");
-    let train: Vec<&str> = train.split(' ').skip(1).chain(SHORT).chain(["--out", "run", "--json"]).collect();
-    let result = json(palinode(at.path(), &train));
+    let train: Vec<&str> = train.split(' ').skip(1).chain(SHORT).collect();
+    let planned = json(palinode(at.path(), &[&["plan"], &train[1..], &["--json"]].concat()));
+    let result = json(palinode(at.path(), &[&train[..], &["--out", "run", "--checkpoint-every", "1", "--json"]].concat()));
+    // A checkpoint is as large as was said, but for the names in it.
+    let written = ["model", "optimizer"].map(|name| at.path().join(format!("run/checkpoints/step-000001/{name}.safetensors")));
+    let (written, planned): (u64, _) = (written.iter().map(|path| fs::metadata(path).unwrap().len()).sum(), &planned["plan"]);
+    let names = written - planned["checkpoint"].as_u64().unwrap();
+    assert!(names < 16_384, "{written} bytes, {planned}");
     assert_eq!((&result["base"]["n"], &result["stage_two"]["n"]), (&16.into(), &16.into()), "{result}");
     assert!(fs::read_to_string(at.path().join("run/report.html")).unwrap().contains("supervised steps on references"));
     // From elsewhere, too: a run knows where its files are.
