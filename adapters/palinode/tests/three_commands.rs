@@ -64,7 +64,7 @@ fn a_model_is_fetched_settings_are_written_and_a_run_is_trained() {
     let planned = json(palinode(at.path(), &[&["plan"], &train[1..], &["--json"]].concat()));
     let result = json(palinode(at.path(), &[&train[..], &["--out", "run", "--checkpoint-every", "1", "--json"]].concat()));
     // A checkpoint is as large as was said, but for the names in it.
-    let written = ["model", "optimizer"].map(|name| at.path().join(format!("run/checkpoints/step-000001/{name}.safetensors")));
+    let written = ["model", "optimizer"].map(|name| at.path().join(format!("run/checkpoints/warm-000001/{name}.safetensors")));
     let (written, planned): (u64, _) = (written.iter().map(|path| fs::metadata(path).unwrap().len()).sum(), &planned["plan"]);
     let names = written - planned["checkpoint"].as_u64().unwrap();
     assert!(names < 16_384, "{written} bytes, {planned}");
