@@ -45,6 +45,8 @@ pub(super) struct Work {
     pub(super) crossed: usize,
 }
 
+const SCORING: &str = "scoring (activations, logits)";
+
 /// What takes memory, and its bytes.
 type Shares = Vec<(&'static str, u64)>;
 
@@ -66,36 +68,27 @@ impl Work {
         }
         held.push(("optimiser", counted.trained() * (8 + if bytes == 2 { 4 } else { 0 })));
         let parallel = self.threads.min(self.micro_batches) as u64;
-        let gradients = ("gradients", counted.trained() * 4 * (parallel + 1));
         // Evaluations play every problem once.
         let evaluated = workers.decode_batch().min(config.train.evaluation.problems.div_ceil(workers.threads()));
         let rows = self.rows(config.train.reinforce.samples, workers).max(evaluated) as u64;
-        let cache =
-            rows * (self.episode * 2 * sizes.kv_heads * sizes.head_width() * sizes.layers) as u64 * self.computed(written_out);
+        let cached = (2 * sizes.kv_heads * sizes.head_width() * sizes.layers) as f64 * self.computed(written_out);
+        let cache = rows as f64 * self.episode as f64 * cached;
         let pieces = (self.episodes as u64).div_ceil(rows).max((config.train.evaluation.problems as u64).div_ceil(rows));
         let playing = pieces.min(self.threads as u64);
-        let scoring = ("scoring (activations, logits)", self.scoring(config, setup, written_out) * parallel);
+        let scoring = self.scoring(config, setup, written_out) * parallel as f64;
         // AdamW's moments as one file's bytes; weights and f32 copies are smaller, and written one after another.
-        let mut stored = counted.trained() * 8 + counted.largest_trained * 8;
-        let mut in_turn = Vec::new();
+        let mut in_turn = vec![("storing a checkpoint", counted.trained() * 8 + counted.largest_trained * 8)];
+        held.push(("gradients", counted.trained() * 4 * (parallel + 1)));
         if written_out {
-            // Each thread keeps its room for the next time.
-            let kept = |(what, bytes): (&'static str, u64)| (what, (OF_ROOM * bytes as f64) as u64);
-            held.push(kept(("KV cache, sampling", playing * (cache + 2 * rows * sizes.vocabulary as u64 * 4))));
-            held.push(kept(scoring));
-            let packed = counted.multiplied * bytes;
-            if self.lora.is_some() {
-                held.extend([("packed weights", packed), gradients]);
-            } else {
-                // They are let go before an update, and may stand beside a checkpoint.
-                in_turn.push(gradients);
-                stored += packed;
-            }
+            // Each thread keeps its room for the next time; what is let go, as packed matrices are before they change, hardly goes back to the system.
+            let kept = |bytes: f64| (OF_ROOM * bytes) as u64;
+            let logits = 2.0 * 4.0 * rows as f64 * sizes.vocabulary as f64;
+            held.push(("KV cache, sampling", kept(playing as f64 * (cache + logits))));
+            held.push((SCORING, kept(scoring)));
+            held.push(("packed weights", counted.multiplied * bytes));
         } else {
-            held.push(gradients);
-            in_turn.extend([("playing (KV cache)", (OF_CACHE * (cache * playing) as f64) as u64), scoring]);
+            in_turn.extend([("playing (KV cache)", (OF_CACHE * cache * playing as f64) as u64), (SCORING, scoring as u64)]);
         }
-        in_turn.push(("storing a checkpoint", stored));
         if setup.settings().is_some() {
             in_turn.push(("telling whether weights are the same", COPIES * counted.largest * bytes));
             if self.lora.is_none() {
@@ -113,28 +106,27 @@ impl Work {
     }
 
     /// Bytes of a number that is computed: the passes that are written out compute in f32 whatever the weights are.
-    fn computed(&self, written_out: bool) -> u64 {
-        if written_out { 4 } else { self.bytes }
+    fn computed(&self, written_out: bool) -> f64 {
+        if written_out { 4.0 } else { self.bytes as f64 }
     }
 
     /// Bytes that a micro-batch takes while it is differentiated.
-    fn scoring(&self, config: &RunConfig, setup: &Setup, written_out: bool) -> u64 {
-        let (sizes, attempts) = (&setup.sizes, config.train.attempts);
+    fn scoring(&self, config: &RunConfig, setup: &Setup, written_out: bool) -> f64 {
+        let (sizes, bytes) = (&setup.sizes, self.computed(written_out));
         let micro_batch = config.train.reinforce.micro_batch.min(self.episodes);
-        let tokens = micro_batch * self.episode;
-        let scored = micro_batch * attempts * self.answer;
-        let logits = chunk_of(sizes.vocabulary).min(scored) * sizes.vocabulary;
+        let tokens = micro_batch as f64 * self.episode as f64;
+        let scored = (micro_batch * config.train.attempts * self.answer) as f64;
+        let logits = (chunk_of(sizes.vocabulary) as f64).min(scored) * sizes.vocabulary as f64;
         if written_out {
             let block = tape_of_block(sizes, self.lora.as_ref());
             let tapes = if self.recompute { self.crossed * sizes.width + block } else { self.crossed * block };
-            // The policy's and the reference's.
-            return 4 * (tokens * (tapes + room_of_block(sizes)) + 2 * logits) as u64;
+            // The policy's logits and the reference's.
+            return bytes * (tokens * (tapes + room_of_block(sizes)) as f64 + 2.0 * logits);
         }
-        let bytes = self.bytes as f64;
         let block = tensors_of_block(sizes, micro_batch, self.episode, bytes, self.lora.is_some());
-        let inputs = (tokens * sizes.width) as f64 * bytes * self.crossed as f64;
+        let inputs = tokens * sizes.width as f64 * bytes * self.crossed as f64;
         let activations = if self.recompute { 2.0 * block + inputs } else { (self.crossed + 1) as f64 * block };
-        (activations + OF_LOGITS * logits as f64 * 4.0) as u64
+        activations + OF_LOGITS * logits * 4.0
     }
 
     /// Bytes of a checkpoint within a stage, and of what the end of one leaves.
