@@ -21,9 +21,9 @@ const OF_LOGITS: f64 = 5.3;
 const OF_ADAPTERS: f64 = 1.0;
 /// How often a KV cache in tensors exists while it is copied.
 const OF_CACHE: f64 = 2.0;
-/// Bytes of the program itself, and of each word of a tokenizer and its merges: what this program held once it had opened vocabularies of 49 152 and 262 144
-/// words and a task without one.
-const PROGRAM: u64 = 13 << 20;
+/// Bytes of the program itself while it trains, and of each word of a tokenizer with its merges: what it held once it had opened vocabularies of 49 152 and
+/// 262 144 words, over what it held for a task without one.
+const PROGRAM: u64 = 25 << 20;
 const OF_WORD: u64 = 740;
 /// What the passes written out keep of room over what they need at once: sizes differ from piece to piece.
 const OF_ROOM: f64 = 1.1;
