@@ -123,9 +123,17 @@ pub(crate) fn no_weights(start: &[u8]) -> Option<String> {
 /// The names in a folder that is to hold `what`, in order.
 fn names(path: &Path, what: &str) -> Result<Vec<String>, HfError> {
     match path.metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refused(path, "no such folder".into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refused(path, not_there(path))),
         Ok(data) if data.is_file() => Err(refused(path, of_file(path, what))),
         _ => listed(path).map_err(|source| HfError::Io { path: path.to_owned(), source }),
+    }
+}
+
+/// Why nothing is found at a path: there is nothing, or a link that leads to nothing.
+fn not_there(path: &Path) -> String {
+    match fs::read_link(path) {
+        Ok(to) => format!("is a link to {}, where nothing is", to.display()),
+        Err(_) => "no such folder or file".into(),
     }
 }
 

@@ -154,6 +154,12 @@ fn a_file_where_a_folder_is_meant() {
     says(&model(&folder.path().join("m.tar.gz")), &["gunzip", "a model is a folder"]);
     says(&model(&folder.path().join("none")), &["none: no such folder"]);
     says(&adapter(&folder.path().join("none")), &["none: no such folder"]);
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("gone/model.gguf", &link).unwrap();
+        says(&model(&link), &["link: is a link to gone/model.gguf, where nothing is"]);
+    }
 }
 
 #[test]

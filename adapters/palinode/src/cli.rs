@@ -135,11 +135,12 @@ Examples:
   palinode export runs/mine --gguf mine.gguf --type q8_0                      the run's newest model, its adapters merged
   palinode export Qwen2.5-0.5B-Instruct --adapter runs/mine/adapter --gguf mine.gguf")]
     Export(ExportArgs),
-    /// Write a file of settings to begin with: every key, its default, and what it means.
+    /// Write a file of settings to begin with: every key, its value, and what it means.
     #[command(after_help = "\
 Examples:
   palinode init                                  palinode.toml for the ledger task
   palinode init --preset folder mine.toml        for a model folder and problems of your own
+  palinode init --preset smollm2                 smollm2.toml: a recipe for SmolLM2-135M-Instruct, with its problems
   palinode init --preset file - | less")]
     Init(InitArgs),
     /// Look at settings.

@@ -3,9 +3,11 @@
 //! What is said about a key stands in `keys.rs` once; tests hold it against the settings themselves.
 
 mod keys;
+mod smollm2;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use palinode_tasks::TaskError;
 use toml::{Table, Value};
 
 use self::keys::{Key, SECTIONS, Section};
@@ -13,6 +15,10 @@ use crate::{
     config::{ConfigError, RunConfig, TaskConfig},
     pretrained::{LoraSettings, PretrainedConfig},
 };
+
+/// Problems that a preset names, and where they are held out.
+const PROBLEMS: &str = "problems.jsonl";
+const HELD_OUT: &str = "held-out.jsonl";
 
 /// Longest line of a comment, in characters.
 const WIDTH: usize = 110;
@@ -28,11 +34,25 @@ pub enum Preset {
     File,
     /// Problems of a file, for the model of a folder in Hugging Face layout, with low-rank adapters.
     Folder,
+    /// A recipe for SmolLM2-135M-Instruct, which comes with its problems.
+    Smollm2,
+}
+
+/// A file of problems that a preset comes with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProblemFile {
+    /// Its name, as in the settings.
+    pub name: &'static str,
+    /// How many problems it holds.
+    pub problems: usize,
+    /// What is in it: JSONL, in the layout `plain`.
+    pub text: String,
 }
 
 impl Preset {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ledger, Self::Sorting, Self::File, Self::Folder];
+    pub const ALL: [Self; 5] = [Self::Ledger, Self::Sorting, Self::File, Self::Folder, Self::Smollm2];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -41,7 +61,13 @@ impl Preset {
             Self::Sorting => "sorting",
             Self::File => "file",
             Self::Folder => "folder",
+            Self::Smollm2 => "smollm2",
         }
+    }
+
+    /// The file that its settings go to where no other is named.
+    pub fn file_name(self) -> &'static str {
+        if self == Self::Smollm2 { "smollm2.toml" } else { "palinode.toml" }
     }
 
     /// What it is, in a few words.
@@ -51,7 +77,23 @@ impl Preset {
             Self::Sorting => "the sorting task, and a small new model",
             Self::File => "your own problems, and a small new model that reads characters",
             Self::Folder => "your own problems, and a model folder in Hugging Face layout with low-rank adapters",
+            Self::Smollm2 => {
+                "SmolLM2-135M-Instruct with low-rank adapters learns to correct how it sorts letters; its problems come along"
+            }
         }
+    }
+
+    /// How to get the model that it names, where that is known: a command for a shell, which leaves it in the current folder.
+    pub fn fetch(self) -> Option<&'static str> {
+        (self == Self::Smollm2).then_some(smollm2::FETCH)
+    }
+
+    /// The files of problems that it comes with, the same each time.
+    ///
+    /// # Errors
+    /// Those of [`palinode_tasks::SortingTexts`].
+    pub fn problems(self) -> Result<Vec<ProblemFile>, TaskError> {
+        if self == Self::Smollm2 { smollm2::problems() } else { Ok(Vec::new()) }
     }
 
     /// Its settings; of files, the names stand for yours.
@@ -61,8 +103,9 @@ impl Preset {
             Self::Ledger => {}
             Self::Sorting => config.task.name = "sorting".into(),
             Self::File | Self::Folder => {
-                config.task = TaskConfig { name: "file".into(), data: Some("problems.jsonl".into()), ..TaskConfig::default() };
+                config.task = TaskConfig { name: "file".into(), data: Some(PROBLEMS.into()), ..TaskConfig::default() };
             }
+            Self::Smollm2 => config = smollm2::config(),
         }
         if self == Self::Folder {
             let lora = Some(LoraSettings::new(16));
@@ -77,13 +120,26 @@ impl Preset {
     /// # Errors
     /// As [`RunConfig::to_toml`].
     pub fn to_toml(self) -> Result<String, ConfigError> {
+        self.to_toml_in(Path::new(""))
+    }
+
+    /// As [`Preset::to_toml`], with the problems in this folder.
+    ///
+    /// # Errors
+    /// As [`RunConfig::to_toml`].
+    pub fn to_toml_in(self, folder: &Path) -> Result<String, ConfigError> {
         let path = || "config.toml".into();
-        let settings = self.config().to_toml()?.parse::<Table>();
+        let mut config = self.config();
+        for file in [&mut config.task.data, &mut config.task.held_out].into_iter().flatten() {
+            *file = folder.join(&file);
+        }
+        let settings = config.to_toml()?.parse::<Table>();
         let settings = settings.map_err(|error| ConfigError::Format { path: path(), reason: error.message().to_owned() })?;
         let mut text = comment(&format!(
-            "Settings of a palinode run: {}. Numbers and choices are the defaults: leave out what you do not change. What is commented out has no value. \
+            "Settings of a palinode run: {}. Numbers and choices are the {}: leave out what you do not change. What is commented out has no value. \
              `palinode train --config FILE --dry-run` tells what would run.",
-            self.about()
+            self.about(),
+            if self == Self::Smollm2 { "recipe's, and else the defaults" } else { "defaults" },
         ));
         for section in SECTIONS.iter().filter(|section| section.presets.contains(&self)) {
             text += &format!("\n{}[{}]\n", comment(section.comment), section.name);

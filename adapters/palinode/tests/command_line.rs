@@ -116,7 +116,7 @@ fn a_preset_is_a_file_that_stands_for_the_defaults() {
     succeed(palinode(at, &["init", "--preset", "sorting", "--force"]));
     assert_eq!(shown(&["--config", "palinode.toml"]), shown(&["--task", "sorting"]));
     assert!(fail(palinode(at, &["init", "none/new.toml"]), 3).contains("none/new.toml"));
-    for preset in ["ledger", "sorting", "file", "folder"] {
+    for preset in ["ledger", "sorting", "file", "folder", "smollm2"] {
         let text = succeed(palinode(at, &["init", "--preset", preset, "-"]));
         assert!(text.starts_with("# Settings of a palinode run"), "{text}");
         fs::write(at.join("given.toml"), text).unwrap();
@@ -233,11 +233,14 @@ fn a_run_is_exported_as_event_file_and_tables() {
     let metrics = at.join("run/metrics.jsonl");
     let log = fs::read_to_string(&metrics).unwrap();
     fs::write(&metrics, log.replacen('\n', "\nnonsense\n", 1)).unwrap();
+    let board = fs::read(at.join("board/events.out.tfevents.palinode")).unwrap();
     for sink in [["--csv", "-"], ["--tensorboard", "board"], ["--csv", "steps.csv"]] {
         assert!(fail(export(&sink), 3).contains("metrics.jsonl, line 2"));
     }
     // What was there is there still.
     assert_eq!(fs::read_to_string(at.join("steps.csv")).unwrap(), steps);
+    assert_eq!(fs::read(at.join("board/events.out.tfevents.palinode")).unwrap(), board);
+    assert_eq!(fs::read_dir(at.join("board")).unwrap().count(), 1);
 }
 
 #[test]

@@ -128,14 +128,23 @@ fn half_precision_and_dropout_train_too() {
 #[test]
 fn a_plan_and_a_dry_run_leave_nothing() {
     let at = tempfile::tempdir().unwrap();
-    let plan = json(palinode(
-        at.path(),
-        &[&["plan", "--model", MODEL, "--data", DATA, "--lora-rank", "4", "--json"], &STEPS[..]].concat(),
-    ));
-    assert_eq!((&plan["plan"]["parameters"], &plan["plan"]["steps"]), (&(58800 + 6144).into(), &5.into()));
-    assert!(
-        plan["peak"].as_u64().unwrap() > 1 << 20 && plan["seconds_a_step"].as_f64().unwrap() > 0.0 && plan["exceeds"] == false
-    );
+    let plan = |more: &[&str]| {
+        let arguments = ["plan", "--model", MODEL, "--data", DATA, "--lora-rank", "4"];
+        palinode(at.path(), &[&arguments[..], &STEPS, more].concat())
+    };
+    let found = json(plan(&["--json"]));
+    assert_eq!((&found["plan"]["parameters"], &found["plan"]["steps"]), (&(58800 + 6144).into(), &5.into()));
+    let (seconds, known) = (&found["seconds"], |value: &Value| value.as_f64().unwrap());
+    assert!(found["peak"].as_u64().unwrap() > 1 << 20 && found["exceeds"] == false);
+    assert!(known(&seconds["step"]) > 0.0 && known(&seconds["step"]) < known(&seconds["longest_step"]), "{seconds}");
+    assert!(seconds["warm_step"].is_null() && known(&seconds["all"]) > 5.0 * known(&seconds["step"]), "{seconds}");
+    // Three digits at most, and the end; weights and two moments of what is trained.
+    assert!((2.0..=4.0).contains(&known(&seconds["tokens"][1])), "{seconds}");
+    assert_eq!(found["plan"]["checkpoint"], 12 * 6144);
+    let warmed = json(plan(&["--steps-warm", "7", "--warm-corrections", "0.5", "--json"]));
+    assert!(known(&warmed["seconds"]["warm_step"]) > 0.0, "{warmed}");
+    let shown = succeed(plan(&["--steps-warm", "7"]));
+    assert!(shown.contains("a step of the warm start") && shown.contains("a checkpoint within a stage"), "{shown}");
     let shown = succeed(train(at.path(), &["--lora-rank", "4", "--dry-run"]));
     assert!(shown.contains("Stage II: 3 steps") && shown.contains("the model as it is"), "{shown}");
     assert_eq!(fs::read_dir(at.path()).unwrap().count(), 0);
@@ -160,7 +169,7 @@ fn a_plan_and_a_dry_run_leave_nothing() {
     // What would not fit is said.
     let large = ["--micro-batch", "512", "--problems", "4096", "--samples", "64", "--decode-batch", "200000"];
     let shown = succeed(palinode(at.path(), &[&["plan", "--model", MODEL, "--data", DATA], &large[..]].concat()));
-    assert!(shown.contains("This does not fit"), "{shown}");
+    assert!(shown.contains("This does not fit") && !shown.contains("time  "), "{shown}");
 }
 
 #[test]

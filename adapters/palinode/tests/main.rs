@@ -13,5 +13,6 @@ mod model_folder;
 mod padded_vocabulary;
 mod report;
 mod same_bits;
+mod three_commands;
 mod warm_start;
 mod watch;

@@ -25,6 +25,8 @@ use crate::{
 
 /// The name of the file. TensorBoard looks for `tfevents` in it.
 pub const FILE: &str = "events.out.tfevents.palinode";
+/// Its name while what was logged so far is written into it: TensorBoard does not see it.
+const DRAFT: &str = "palinode.draft";
 
 /// An event file that is being written.
 ///
@@ -44,26 +46,40 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Writes everything that the run in the folder `run` has logged into a new event file in `folder`.
+    /// Writes everything that the run in the folder `run` has logged into a new event file in `folder`. It takes the place of an older one when it is whole.
     ///
     /// # Errors
-    /// [`EventFileError`].
+    /// [`EventFileError`]; an older file is as it was.
     pub fn of_run(run: &Path, folder: &Path) -> Result<Self, EventFileError> {
         let mut log = RunLog::open(run)?;
-        let path = folder.join(FILE);
-        let opened = fs::create_dir_all(folder).and_then(|()| File::create(&path));
-        let file = opened.map_err(|source| EventFileError::Write { path: path.clone(), source })?;
+        let (path, draft) = (folder.join(FILE), folder.join(DRAFT));
+        let failure = |path: &Path| {
+            let path = path.to_owned();
+            move |source| EventFileError::Write { path, source }
+        };
+        let opened = fs::create_dir_all(folder).and_then(|()| File::create(&draft));
+        let file = BufWriter::new(opened.map_err(failure(&draft))?);
         let began = fs::metadata(run.join("config.toml")).and_then(|data| data.modified()).ok();
         let began = began.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0.0, |since| since.as_secs_f64());
-        let mut file = Self { path, file: BufWriter::new(file), began, before: 0.0, seconds: 0.0, scalars: 0 };
-        let first = [double(1, began), bytes(3, b"brain.Event:2")].concat();
-        file.write(|file| write_record(file, &first))?;
+        let mut file = Self { path: draft, file, began, before: 0.0, seconds: 0.0, scalars: 0 };
+        let written = file.add_all(&mut log).and_then(|()| fs::rename(&file.path, &path).map_err(failure(&path)));
+        if let Err(error) = written {
+            // What failed is what is told.
+            let _ = fs::remove_file(&file.path);
+            return Err(error);
+        }
+        Ok(Self { path, ..file })
+    }
+
+    /// Appends what a log holds.
+    fn add_all(&mut self, log: &mut RunLog) -> Result<(), EventFileError> {
+        let first = [double(1, self.began), bytes(3, b"brain.Event:2")].concat();
+        self.write(|file| write_record(file, &first))?;
         while let Some(logged) = log.next()? {
             let fields = logged.fields().map_err(|reason| log.malformed(reason))?;
-            file.add(&logged, &fields)?;
+            self.add(&logged, &fields)?;
         }
-        file.write(BufWriter::flush)?;
-        Ok(file)
+        self.write(BufWriter::flush)
     }
 
     /// Its path.

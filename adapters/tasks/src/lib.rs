@@ -5,8 +5,9 @@
 //! Verifiable problems for palinode, and their verifiers.
 //!
 //! A [`TextTask`] is a source of problems, their verifier, and what a person sees of both. Built in are the [`Ledger`], in which a
-//! first answer is a guess that exposes itself at its end, and [`Sorting`]; [`FileTask`] reads problems of one's own, in a [`Layout`], from JSONL, CSV, TSV
-//! or Parquet ([`palinode_rows`]), and judges them by one of the [`verifiers`]. What answers mean is the matter of [`palinode_math`].
+//! first answer is a guess that exposes itself at its end, and [`Sorting`]; [`SortingTexts`] writes problems in words, for models that read text.
+//! [`FileTask`] reads problems of one's own, in a [`Layout`], from JSONL, CSV, TSV or Parquet ([`palinode_rows`]), and judges them by one of the
+//! [`verifiers`]. What answers mean is the matter of [`palinode_math`].
 
 mod digits;
 mod entries;
@@ -18,6 +19,7 @@ mod ledger;
 mod messages;
 mod shuffle;
 mod sorting;
+mod sorting_texts;
 pub mod verifiers;
 
 pub use digits::DigitTask;
@@ -27,6 +29,7 @@ pub use inspection::{Inspection, Lengths, TooLong};
 pub use layout::Layout;
 pub use ledger::Ledger;
 pub use sorting::Sorting;
+pub use sorting_texts::{Items, SortingText, SortingTexts};
 
 use palinode_text::TextTask;
 

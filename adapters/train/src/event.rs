@@ -1,7 +1,7 @@
 //! What a run says, for sinks to render.
 
 use palinode_core::{trajectory::Trajectory, turns::MultiTurnTask};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     arm::StageName,
@@ -239,30 +239,51 @@ pub struct StepMetrics {
     /// From 1, over all stages.
     pub rl_step: usize,
     /// Value of the loss.
+    #[serde(deserialize_with = "measured")]
     pub loss: f64,
     /// Mean task reward of each attempt.
+    #[serde(deserialize_with = "all_measured")]
     pub reward: Vec<f64>,
     /// Mean KL to the reference of each attempt, nats summed over its tokens.
+    #[serde(deserialize_with = "all_measured")]
     pub kl: Vec<f64>,
     /// Mean tokens of each attempt.
+    #[serde(deserialize_with = "all_measured")]
     pub length: Vec<f64>,
     /// Norm of the gradient before clipping.
+    #[serde(deserialize_with = "measured")]
     pub grad_norm: f64,
     /// Episodes whose last answer differs from the first.
+    #[serde(deserialize_with = "measured")]
     pub changed: f64,
     /// Groups whose episodes all earned the same, at each attempt.
+    #[serde(deserialize_with = "all_measured")]
     pub zero_spread: Vec<f64>,
     /// Wrong at first, right at last.
+    #[serde(deserialize_with = "measured")]
     pub i_to_c: f64,
     /// Right at first, wrong at last.
+    #[serde(deserialize_with = "measured")]
     pub c_to_i: f64,
     /// Attempts by verdict, one entry an attempt.
     pub verdicts: VerdictTable,
     /// Largest difference between sampling and training log-probabilities, nats.
+    #[serde(deserialize_with = "measured")]
     pub logprob_gap: f32,
     /// Since the start of the run.
     #[serde(skip_serializing, default)]
     pub seconds: f64,
+}
+
+/// A number of a log: JSON has none that is not finite, and says null.
+fn measured<'de, D: Deserializer<'de>, N: Deserialize<'de> + From<f32>>(deserializer: D) -> Result<N, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(|| f32::NAN.into()))
+}
+
+/// The same of a list.
+fn all_measured<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let numbers = Vec::<Option<f64>>::deserialize(deserializer)?;
+    Ok(numbers.into_iter().map(|number| number.unwrap_or(f64::NAN)).collect())
 }
 
 impl StepMetrics {

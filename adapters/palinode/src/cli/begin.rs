@@ -36,6 +36,11 @@ use super::{
 /// A new run. `None` when it was only to be looked at.
 pub(crate) fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     let mut run = settings(&args.settings)?;
+    let files = [&mut run.task.data, &mut run.task.held_out].into_iter().flatten();
+    // A run is to find its files from wherever it is looked at, those of its settings' file too.
+    for file in files.chain(run.pretrained.as_mut().map(|pretrained| &mut pretrained.path)) {
+        *file = absolute(file);
+    }
     if args.base.is_some() {
         run.train.set_warm_steps(0);
     }

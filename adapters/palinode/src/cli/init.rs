@@ -22,10 +22,10 @@ pub(crate) struct InitArgs {
     /// What to begin with
     #[arg(long, value_enum, default_value = "ledger")]
     pub(crate) preset: PresetName,
-    /// Where to write it, or - for standard output
-    #[arg(value_name = "FILE", default_value = "palinode.toml")]
-    pub(crate) file: PathBuf,
-    /// Overwrite the file
+    /// Where to write the settings, or - for standard output; problems that come along are written beside them [default: palinode.toml, or smollm2.toml]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Overwrite files that are there
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -40,25 +40,69 @@ pub(crate) struct ConfigShowArgs {
 }
 
 pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
-    let text = args.preset.0.to_toml()?;
-    if args.file == Path::new("-") {
-        return output::emit(text.as_bytes());
+    let preset = args.preset.0;
+    let problems = preset.problems()?;
+    let path = args.file.clone().unwrap_or_else(|| preset.file_name().into());
+    if path == Path::new("-") {
+        output::emit(preset.to_toml()?.as_bytes())?;
+        if !problems.is_empty() {
+            anstream::eprintln!("its problems are written where the settings are: palinode init --preset {} FILE", preset.name());
+        }
+        return Ok(());
     }
-    let file = args.file.display();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut files = vec![(path.clone(), preset.to_toml_in(folder)?)];
+    files.extend(problems.iter().map(|file| (folder.join(file.name), file.text.clone())));
+    // One that is there is to be found before any is written.
+    if let Some((taken, _)) = files.iter().find(|(path, _)| !args.force && path.symlink_metadata().is_ok()) {
+        return Err(taken_already(taken));
+    }
+    files.iter().try_for_each(|(path, text)| write(path, text, args.force))?;
+    anstream::eprintln!("{}: {}", path.display(), preset.about());
+    for (file, (path, _)) in problems.iter().zip(&files[1..]) {
+        anstream::eprintln!("{}: {} problems", path.display(), file.problems);
+    }
+    tell_what_is_next(preset, &path);
+    Ok(())
+}
+
+fn taken_already(path: &Path) -> Failure {
+    Failure::new(USAGE, format!("{}: is there already", path.display())).with_help("--force overwrites it")
+}
+
+fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     options.write(true);
-    if args.force {
+    if force {
         options.create(true).truncate(true);
     } else {
         options.create_new(true);
     }
-    options.open(&args.file).and_then(|mut out| out.write_all(text.as_bytes())).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::new(USAGE, format!("{file}: is there already")).with_help("--force overwrites it"),
-        _ => Failure::new(INPUT, format!("{file}: {error}")),
-    })?;
-    anstream::eprintln!("{file}: {}", args.preset.0.about());
-    anstream::eprintln!("next: palinode train --config {file} --dry-run");
-    Ok(())
+    options.open(path).and_then(|mut out| out.write_all(text.as_bytes())).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => taken_already(path),
+        _ => Failure::new(INPUT, format!("{}: {error}", path.display())),
+    })
+}
+
+/// The commands that go on from here, each as it is typed.
+fn tell_what_is_next(preset: Preset, settings: &Path) {
+    let settings = typed(settings);
+    let model = preset.config().pretrained.map(|pretrained| pretrained.path);
+    if let (Some(fetch), Some(model)) = (preset.fetch(), model.filter(|model| !model.exists())) {
+        anstream::eprintln!("next: {fetch}    # for {}", model.display());
+        anstream::eprintln!("then: palinode train --config {settings}");
+    } else if preset.fetch().is_some() {
+        anstream::eprintln!("next: palinode train --config {settings}");
+    } else {
+        anstream::eprintln!("next: palinode train --config {settings} --dry-run");
+    }
+}
+
+/// A path as a shell takes it for one word.
+fn typed(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "._-/\\:".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 pub(crate) fn show(args: &ConfigShowArgs) -> Result<(), Failure> {
@@ -77,7 +121,7 @@ pub(crate) struct PresetName(pub(crate) Preset);
 
 impl ValueEnum for PresetName {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self(Preset::Ledger), Self(Preset::Sorting), Self(Preset::File), Self(Preset::Folder)]
+        const { &[Self(Preset::Ledger), Self(Preset::Sorting), Self(Preset::File), Self(Preset::Folder), Self(Preset::Smollm2)] }
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {

@@ -5,7 +5,7 @@ use palinode::{
     config::RunConfig,
     device,
     lm::WhyTensors,
-    plan::{Plan, slower, why_tensors},
+    plan::{Plan, Times, slower, why_tensors},
     setup::Setup,
     train::{
         arm::StageName,
@@ -24,10 +24,11 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let workers = run.machine.workers()?;
     let plan = Plan::of(&run, &setup, &opened, &workers)?;
     let notes = notes(&run, &setup, &opened)?;
-    let seconds = plan.seconds_a_step(&setup.sizes, &workers, &opened.device, setup.dtype());
+    // What does not fit is not tried.
+    let times = if plan.exceeds() { None } else { Some(plan.times(&run, &setup, &opened, &workers)?) };
     if args.json {
         return progress::print_json(&json!({
-            "plan": plan, "peak": plan.peak(), "exceeds": plan.exceeds(), "seconds_a_step": seconds, "notes": notes,
+            "plan": plan, "peak": plan.peak(), "exceeds": plan.exceeds(), "seconds": times, "notes": notes,
         }));
     }
     progress::print_notes(&notes);
@@ -35,13 +36,30 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     if run.train.warm_steps() > 0 {
         anstream::println!("before    {}", base_in_words(&run.train));
     }
-    anstream::println!(
-        "time      about {} a step if answers are as long as they may, {} for all {}; evaluations come on top",
-        duration(seconds),
-        duration(seconds * plan.steps as f64),
-        plan.steps
-    );
+    if let Some(times) = times {
+        print_times(&times, &plan, &run.train);
+    }
     Ok(())
+}
+
+/// How long steps take.
+fn print_times(times: &Times, plan: &Plan, train: &TrainConfig) {
+    let [_, answer] = times.tokens;
+    anstream::println!(
+        "time      about {} a step if answers are as long as the references ({answer:.0} tokens), {} if they are as long as they may be",
+        duration(times.step),
+        duration(times.longest_step)
+    );
+    if let Some(seconds) = times.warm_step {
+        anstream::println!("          {} a step of the warm start", duration(seconds));
+    }
+    anstream::println!("          {} an evaluation at a stage's end", duration(times.evaluation));
+    let warm = match train.supervised.steps {
+        0 => String::new(),
+        steps => format!("{steps} steps of the warm start, "),
+    };
+    let phases = if train.warm.steps() > 0 { "; the phases of a new model's warm start come on top" } else { "" };
+    anstream::println!("          {} for {warm}{} RL steps and all evaluations{phases}", duration(times.all), plan.steps);
 }
 
 /// What a person should know before a run of these settings.
@@ -121,6 +139,11 @@ fn print(plan: &Plan, sizes: &str, serving: &str) {
     let color = if plan.exceeds() { AnsiColor::Red.on_default().bold() } else { Style::new().bold() };
     let of = plan.available.map_or_else(String::new, |bytes| format!(", of {} that the device has", size(bytes)));
     anstream::println!("  {color}{:>10}{color:#}  at the worst moment{of}", size(plan.peak()));
+    anstream::println!(
+        "disk      {} a checkpoint within a stage, {} for all that are there at once",
+        size(plan.checkpoint),
+        size(plan.checkpoints)
+    );
     if plan.exceeds() {
         anstream::println!(
             "  {color}This does not fit.{color:#} Smaller are: --lora-rank, --micro-batch 1, --gradient-checkpointing, --decode-batch, --max-answer, --threads 1"

@@ -1,6 +1,6 @@
 //! What is said about each key.
 
-use super::Preset::{self, File, Folder, Ledger, Sorting};
+use super::Preset::{self, File, Folder, Ledger, Smollm2, Sorting};
 
 /// A table of the file.
 pub(super) struct Section {
@@ -25,7 +25,9 @@ const NEW: &[Preset] = &[Ledger, Sorting, File];
 /// A built-in task.
 const TASKS: &[Preset] = &[Ledger, Sorting];
 /// Problems of a file.
-const FILES: &[Preset] = &[File, Folder];
+const FILES: &[Preset] = &[File, Folder, Smollm2];
+/// A model of somebody else's.
+const FOLDERS: &[Preset] = &[Folder, Smollm2];
 
 const fn key(name: &'static str, comment: &'static str) -> Key {
     Key { name, comment, example: "", presets: ALL }
@@ -46,14 +48,14 @@ impl Key {
 pub(super) const SECTIONS: &[Section] = &[
     Section { name: "task", comment: "Where problems come from.", presets: ALL, keys: TASK },
     Section { name: "model", comment: "Sizes of the new model.", presets: NEW, keys: MODEL },
-    Section { name: "pretrained", comment: "The model that the run starts from.", presets: &[Folder], keys: PRETRAINED },
+    Section { name: "pretrained", comment: "The model that the run starts from.", presets: FOLDERS, keys: PRETRAINED },
     Section {
         name: "pretrained.lora",
         comment: "Low-rank adapters, trained instead of the weights. Leave this section out, and all weights are trained.",
-        presets: &[Folder],
+        presets: FOLDERS,
         keys: LORA,
     },
-    Section { name: "pretrained.chat", comment: "What is said besides the problem.", presets: &[Folder], keys: CHAT },
+    Section { name: "pretrained.chat", comment: "What is said besides the problem.", presets: FOLDERS, keys: CHAT },
     Section { name: "train", comment: "The training.", presets: ALL, keys: TRAIN },
     Section {
         name: "train.warm",
@@ -65,7 +67,7 @@ pub(super) const SECTIONS: &[Section] = &[
         name: "train.supervised",
         comment: "A warm start for a model that can talk: supervised steps on the problems' references, or on worked solutions where the file has them. What it \
             leaves is the base that all else is compared with.",
-        presets: &[Folder],
+        presets: FOLDERS,
         keys: SUPERVISED,
     },
     Section { name: "train.checks", comment: "What is looked at before the first step.", presets: ALL, keys: CHECKS },

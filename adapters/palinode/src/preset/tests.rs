@@ -121,8 +121,41 @@ fn every_setting_is_spoken_of_and_nothing_else() {
     // A kind of run that has a key shows it, and no other kind does.
     for preset in Preset::ALL {
         let text = preset.to_toml().unwrap();
-        assert_eq!(text.contains("[pretrained]"), preset == Preset::Folder);
+        assert_eq!(text.contains("[pretrained]"), matches!(preset, Preset::Folder | Preset::Smollm2));
         assert_eq!(text.contains("\nzero_probability = "), preset == Preset::Ledger);
         assert_eq!(text.contains("# held_out = "), matches!(preset, Preset::File | Preset::Folder));
     }
+}
+
+#[test]
+fn problems_that_come_along_are_those_that_the_settings_name() {
+    for preset in Preset::ALL {
+        let TaskConfig { data, held_out, .. } = preset.config().task;
+        let files = preset.problems().unwrap();
+        if files.is_empty() {
+            assert!(held_out.is_none() && preset.fetch().is_none(), "{}", preset.name());
+            continue;
+        }
+        let names: Vec<PathBuf> = files.iter().map(|file| file.name.into()).collect();
+        assert_eq!(names, [data.unwrap(), held_out.unwrap()]);
+        for file in &files {
+            assert_eq!(file.text.lines().count(), file.problems);
+            let row: serde_json::Value = serde_json::from_str(file.text.lines().next().unwrap()).unwrap();
+            assert!(row["prompt"].as_str().is_some() && row["answer"].as_str().is_some(), "{row}");
+        }
+        assert_eq!(preset.problems().unwrap(), files);
+        // They may lie in another folder than the one that a command is given in.
+        let elsewhere = parse(&preset.to_toml_in("a folder".as_ref()).unwrap());
+        assert_eq!(elsewhere.task.data.unwrap(), PathBuf::from("a folder").join(files[0].name));
+        assert_eq!(elsewhere.pretrained, preset.config().pretrained);
+    }
+}
+
+#[test]
+fn a_preset_with_a_model_of_its_own_evaluates_on_all_that_is_held_out() {
+    let [train, held_out] = <[ProblemFile; 2]>::try_from(Preset::Smollm2.problems().unwrap()).unwrap();
+    let config = Preset::Smollm2.config();
+    assert_eq!(config.train.evaluation.problems, held_out.problems);
+    assert!(train.problems >= config.train.reinforce.problems);
+    config.train.check().unwrap();
 }

@@ -104,6 +104,20 @@ fn a_run_without_times_and_one_with_old_times_are_followed_too() {
 }
 
 #[test]
+fn a_step_whose_figures_are_no_numbers_is_shown() {
+    let (_kept, path) = folder();
+    let Event::Step(mut metrics) = step(1, 0.5) else { panic!() };
+    (metrics.loss, metrics.kl[0], metrics.logprob_gap) = (f64::NAN, f64::INFINITY, f32::NAN);
+    let line = line(&Event::Step(metrics.clone()));
+    assert_eq!(line.matches("null").count(), 3, "{line}");
+    append(&path, METRICS, &line);
+    let [News::Event(event, None)] = &all(&mut Follow::open(&path).unwrap())[..] else { panic!("{line}") };
+    let Event::Step(read) = &**event else { panic!("{line}") };
+    assert!(read.loss.is_nan() && read.kl[0].is_nan() && read.logprob_gap.is_nan());
+    assert_eq!((&read.kl[1..], read.grad_norm), (&metrics.kl[1..], metrics.grad_norm));
+}
+
+#[test]
 fn a_run_that_was_taken_back_comes_again() {
     let (_kept, path) = folder();
     let [first, second] = [line(&step(1, 0.5)), line(&step(2, 0.6))];
