@@ -68,7 +68,7 @@ impl Plan {
     /// [`SetupError::Lm`] for sizes that no model has; [`SetupError::Train`].
     pub fn of(config: &RunConfig, setup: &Setup, opened: &Opened, workers: &Workers) -> Result<Self, SetupError> {
         let written_out = why_tensors(config, setup, opened).is_none();
-        let work = Work::of(config, setup, workers)?;
+        let work = Work::of(config, setup, workers, written_out)?;
         let counted = Counted::of(setup, work.lora.as_ref(), &opened.device)?;
         let (held, in_turn) = work.memory(config, setup, workers, &counted, written_out);
         let [checkpoint, end] = work.checkpoints(&counted);
@@ -109,21 +109,24 @@ impl Plan {
     /// # Errors
     /// As [`Plan::of`]; [`SetupError::Device`] where the device fails.
     pub fn times(&self, config: &RunConfig, setup: &Setup, opened: &Opened, workers: &Workers) -> Result<Times, SetupError> {
-        let work = Work::of(config, setup, workers)?;
+        let written_out = why_tensors(config, setup, opened).is_none();
+        let work = Work::of(config, setup, workers, written_out)?;
         let pace = Pace::measure(config, setup, opened, workers, &work)?;
         Times::of(config, setup, workers, &work, &pace, self.trained)
     }
 }
 
 impl Work {
-    fn of(config: &RunConfig, setup: &Setup, workers: &Workers) -> Result<Self, SetupError> {
+    fn of(config: &RunConfig, setup: &Setup, workers: &Workers, written_out: bool) -> Result<Self, SetupError> {
         let (sizes, rl) = (&setup.sizes, &config.train.reinforce);
         let lora = setup.settings().and_then(|settings| settings.lora.as_ref()).map(|lora| lora.config());
         let task = setup.task.as_ref();
         let episodes = rl.problems * rl.samples;
         // Blocks below the first with an adapter keep nothing for the way back.
         let adapted = lora.as_ref().and_then(|lora| lora.layers.numbers(sizes.layers).ok());
+        let drops = lora.as_ref().is_some_and(|lora| lora.dropout > 0.0);
         Ok(Self {
+            shared: written_out && !drops,
             bytes: if setup.dtype() == burn::tensor::FloatDType::F32 { 4 } else { 2 },
             prompt: task.turns().max_prompt(),
             answer: task.turns().limit().max_tokens(),

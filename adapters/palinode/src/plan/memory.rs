@@ -43,6 +43,8 @@ pub(super) struct Work {
     pub(super) lora: Option<LoraConfig>,
     /// Blocks that the way back goes through.
     pub(super) crossed: usize,
+    /// Whether a prompt is computed once for the episodes of its group in a micro-batch: the passes that are written out do, where adapters drop nothing.
+    pub(super) shared: bool,
 }
 
 const SCORING: &str = "scoring (activations, logits)";
@@ -105,6 +107,12 @@ impl Work {
         together.min(problems.div_ceil(workers.threads())).max(1) * samples
     }
 
+    /// Tokens that are computed of so many episodes of one micro-batch, in groups of so many samples.
+    pub(super) fn tokens(&self, episodes: f64, samples: usize, [prompt, episode]: [f64; 2]) -> f64 {
+        let prompts = if self.shared { (episodes / samples as f64).ceil() } else { episodes };
+        prompts * prompt + episodes * (episode - prompt)
+    }
+
     /// Bytes of a number that is computed: the passes that are written out compute in f32 whatever the weights are.
     fn computed(&self, written_out: bool) -> f64 {
         if written_out { 4.0 } else { self.bytes as f64 }
@@ -114,7 +122,11 @@ impl Work {
     fn scoring(&self, config: &RunConfig, setup: &Setup, written_out: bool) -> f64 {
         let (sizes, bytes) = (&setup.sizes, self.computed(written_out));
         let micro_batch = config.train.reinforce.micro_batch.min(self.episodes);
-        let tokens = micro_batch as f64 * self.episode as f64;
+        let tokens = self.tokens(
+            micro_batch as f64,
+            config.train.reinforce.samples,
+            [self.prompt, self.episode].map(|tokens| tokens as f64),
+        );
         let scored = (micro_batch * config.train.attempts * self.answer) as f64;
         let logits = (chunk_of(sizes.vocabulary) as f64).min(scored) * sizes.vocabulary as f64;
         if written_out {

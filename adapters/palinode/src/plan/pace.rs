@@ -67,7 +67,7 @@ pub(super) struct Pace {
 /// Seconds of a micro-batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scored {
-    /// For each of its tokens.
+    /// For each token that it computes.
     pub(super) token: f64,
     /// Besides for each token that the policy wrote.
     pub(super) scored: f64,
@@ -186,8 +186,10 @@ impl Thin<'_> {
         let frozen = sizes.layers - work.crossed;
         let lower = if frozen > 0 { ((of([MORE, 1])? - one) / MORE as f64).max(0.0) } else { 0.0 };
         let blocks = work.crossed as f64 * upper + frozen as f64 * lower;
+        let lengths =
+            [count(&|episode| episode.prompt().len()), count(&|episode| episode.tokens().len())].map(|all| all / episodes as f64);
         Ok(Scored {
-            token: blocks / count(&|episode| episode.tokens().len()),
+            token: blocks / work.tokens(episodes as f64, self.config.train.reinforce.samples, lengths),
             scored: (one - upper).max(0.0)
                 / count(&|episode| episode.attempts().iter().map(|attempt| attempt.tokens().len()).sum()),
         })

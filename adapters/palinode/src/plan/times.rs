@@ -105,7 +105,7 @@ impl Run<'_> {
         let rl = &self.config.train.reinforce;
         let attempts = self.config.train.attempts;
         self.play(rl.problems, rl.samples, attempts, lengths)
-            + self.differentiate(self.pace.learn, self.work.episodes, attempts as f64, lengths)
+            + self.differentiate(self.pace.learn, (self.work.episodes, rl.samples), attempts as f64, lengths)
             + self.optimise()
     }
 
@@ -114,9 +114,9 @@ impl Run<'_> {
         let warm = &self.config.train.supervised;
         let corrected = (warm.corrections * warm.sequences as f64).round() as usize;
         let looks = if warm.corrections > 0.0 { self.config.train.attempts } else { 1 };
-        let answers = self.differentiate(teach, warm.sequences - corrected, 1.0, lengths);
+        let answers = self.differentiate(teach, (warm.sequences - corrected, 1), 1.0, lengths);
         // A correction learns from its last attempt, and scores both.
-        let corrections = self.differentiate(teach, corrected, 2.0, lengths);
+        let corrections = self.differentiate(teach, (corrected, 1), 2.0, lengths);
         self.play(corrected, 1, 1, lengths)
             + answers
             + corrections
@@ -139,8 +139,8 @@ impl Run<'_> {
         pieces.max(1.0) * of_piece
     }
 
-    /// Scoring so many episodes, and summing the gradients of their micro-batches.
-    fn differentiate(&self, pace: Scored, episodes: usize, attempts: f64, lengths: Lengths) -> f64 {
+    /// Scoring so many episodes, so many of which have a prompt in common, and summing the gradients of their micro-batches.
+    fn differentiate(&self, pace: Scored, (episodes, samples): (usize, usize), attempts: f64, lengths: Lengths) -> f64 {
         if episodes == 0 {
             return 0.0;
         }
@@ -149,7 +149,8 @@ impl Run<'_> {
         let micro_batch = self.config.train.reinforce.micro_batch.min(episodes);
         let micro_batches = episodes.div_ceil(micro_batch);
         let threads = self.workers.threads().min(micro_batches) as f64;
-        episodes as f64 * (tokens * pace.token + written * pace.scored) / threads
+        let computed = self.work.tokens(micro_batch as f64, samples, [lengths.prompt, tokens]) / micro_batch as f64;
+        episodes as f64 * (computed * pace.token + written * pace.scored) / threads
             + micro_batches as f64 * self.trained * OF_NUMBER
     }
 

@@ -18,7 +18,7 @@ use crate::{
 const ITEMS: Items = Items::Letters;
 const COUNT: u32 = 8;
 /// Most tokens of an answer: one an item, its end, and room to be wrong.
-const MAX_ANSWER: usize = 20;
+const MAX_ANSWER: usize = 14;
 /// Problems to train on, and held out.
 const SPLIT: [usize; 2] = [5000, 512];
 /// Seed of the problems.
@@ -54,13 +54,16 @@ pub(super) fn config() -> RunConfig {
     config.fill(&Table::new());
     let warm = &mut config.train.supervised;
     warm.steps = 60;
-    warm.target_accuracy = 0.4;
-    warm.corrections = 0.5;
+    warm.target_accuracy = 0.3;
+    warm.corrections = 0.3;
+    warm.check_every = 5;
+    // Adapters alone want more than all weights do: with 3e-4, 60 steps left sampled attempts right in 2 of 100 problems.
     warm.learning_rate = 2e-3;
     let rl = &mut config.train.reinforce;
-    (rl.steps_one, rl.steps_two) = (60, 60);
-    (rl.problems, rl.samples, rl.micro_batch) = (16, 4, 8);
-    rl.learning_rate = 3e-4;
+    (rl.steps_one, rl.steps_two) = (25, 30);
+    (rl.problems, rl.samples, rl.micro_batch) = (16, 4, 16);
+    // With 5e-4 Stage I went well, and Stage II lost attempt 1 within twelve steps.
+    rl.learning_rate = 2e-4;
     let evaluation = &mut config.train.evaluation;
     (evaluation.problems, evaluation.problems_between, evaluation.every) = (SPLIT[1], 128, 20);
     config
