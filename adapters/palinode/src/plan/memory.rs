@@ -27,6 +27,8 @@ const PROGRAM: u64 = 25 << 20;
 const OF_WORD: u64 = 740;
 /// What the passes written out keep of room over what they need at once: sizes differ from piece to piece.
 const OF_ROOM: f64 = 1.1;
+/// What the system is not given back of what is let go, as a share of what changes with each step.
+const OF_FREED: f64 = 0.1;
 /// Copies of a parameter while it is looked at whether it is what it was.
 const COPIES: u64 = 2;
 
@@ -78,23 +80,36 @@ impl Work {
         let pieces = (self.episodes as u64).div_ceil(rows).max((config.train.evaluation.problems as u64).div_ceil(rows));
         let playing = pieces.min(self.threads as u64);
         let scoring = self.scoring(config, setup, written_out) * parallel as f64;
+        let (trained, all_weights) = (counted.trained(), self.lora.is_none());
+        let gradients = trained * 4 * (parallel + 1);
         // AdamW's moments as one file's bytes; weights and f32 copies are smaller, and written one after another.
-        let mut in_turn = vec![("storing a checkpoint", counted.trained() * 8 + counted.largest_trained * 8)];
-        held.push(("gradients", counted.trained() * 4 * (parallel + 1)));
+        let mut in_turn = vec![("storing a checkpoint", trained * 8 + counted.largest_trained * 8)];
         if written_out {
-            // Each thread keeps its room for the next time; what is let go, as packed matrices are before they change, hardly goes back to the system.
+            in_turn.push(("gradients", gradients));
+            // Each thread keeps its room for the next time.
             let kept = |bytes: f64| (OF_ROOM * bytes) as u64;
             let logits = 2.0 * 4.0 * rows as f64 * sizes.vocabulary as f64;
             held.push(("KV cache, sampling", kept(playing as f64 * (cache + logits))));
             held.push((SCORING, kept(scoring)));
             held.push(("packed weights", counted.multiplied * bytes));
+            if bytes == 2 {
+                // Files are read into f32; of that only the largest parameters go back to the system.
+                held.push(("read in f32, and not given back", (counted.all - counted.largest) * 4));
+            }
         } else {
+            held.push(("gradients", gradients));
             in_turn.extend([("playing (KV cache)", (OF_CACHE * cache * playing as f64) as u64), (SCORING, scoring as u64)]);
+        }
+        if all_weights {
+            // All of it is another one after each step.
+            let changing = trained * (bytes + 8) + gradients + counted.multiplied * bytes;
+            held.push(("let go, but not given back", (OF_FREED * changing as f64) as u64));
         }
         if setup.settings().is_some() {
             in_turn.push(("telling whether weights are the same", COPIES * counted.largest * bytes));
-            if self.lora.is_none() {
-                in_turn.push(("rounding at a stage's end", counted.all * 10));
+            if all_weights {
+                // By then there is no optimiser any more.
+                in_turn.push(("rounding at a stage's end", (counted.all * 10).saturating_sub(trained * 8)));
             }
         }
         (held, in_turn)
