@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use palinode_lm::LmError;
+use palinode_lm::{LmError, listed};
 
 /// Why a model folder can't be used, with the file, the place, and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -85,14 +85,4 @@ pub enum HfError {
     /// The sizes make no model.
     #[error(transparent)]
     Lm(#[from] LmError),
-}
-
-/// As much as a person would read.
-fn listed(differences: &[String]) -> String {
-    const MOST: usize = 100;
-    let shown = differences[..differences.len().min(MOST)].join("; ");
-    match differences.len().saturating_sub(MOST) {
-        0 => shown,
-        more => format!("{shown}; and {more} more"),
-    }
 }

@@ -35,12 +35,22 @@ pub enum LmError {
     /// Adapters do not fit the model.
     #[error("adapters: {0}")]
     Adapters(String),
-    /// The tensors of a weights file are not those of the model; every difference is listed.
-    #[error("{}: the tensors do not fit the model: {}", path.display(), differences.join("; "))]
+    /// The tensors of a weights file are not those of the model; the text tells the first differences.
+    #[error("{}: the tensors do not fit the model: {}", path.display(), listed(differences))]
     Tensors {
         /// The file.
         path: PathBuf,
         /// One sentence a tensor.
         differences: Vec<String>,
     },
+}
+
+/// Differences between what a file holds and what it should, in one line: as many as a person would read, and how many more there are.
+pub fn listed(differences: &[String]) -> String {
+    const MOST: usize = 8;
+    let shown = differences[..differences.len().min(MOST)].join("; ");
+    match differences.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
 }

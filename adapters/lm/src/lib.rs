@@ -33,7 +33,7 @@ pub use adapters::{Adapter, LoraConfig};
 pub use cache::KvCache;
 pub use config::{Activation, DecoderConfig, LayerRope, Rope, RopeScaling};
 pub use decoder::Decoder;
-pub use error::LmError;
+pub use error::{LmError, listed};
 pub use kernels::{Kernels, WhyTensors};
 pub use lora_layers::LoraLayers;
 pub use low_rank::LoraTarget;

@@ -93,6 +93,29 @@ fn adapters_on_the_last_block_are_warmed_up_and_written_as_peft_has_them() {
     assert_eq!(json(train(at.path(), &[&["--out", "run", "--resume", "--json"][..], &lora[4..]].concat())), result);
 }
 
+/// Arms are compared from one warmed base: it is the reference of each, whether adapters were warmed up or all weights.
+#[test]
+fn other_arms_begin_on_a_warmed_base() {
+    let at = tempfile::tempdir().unwrap();
+    problems(at.path(), |_, answer| Some(format!("= {answer}")));
+    for lora in [&["--lora-rank", "4", "--lora-layers", "last 1"][..], &[]] {
+        let run = |more: &[&str]| train(at.path(), &[lora, &["--no-signal-check", "--learning-rate", "1e-3", "--json"], more].concat());
+        let first = json(run(&["--steps-warm", "6", "--warm-learning-rate", "1e-2", "--out", "first", "--force"]));
+        let naive = json(run(&["--base", "first", "--arm", "naive", "--out", "naive", "--force"]));
+        assert_eq!(naive["base"], first["base"]);
+        let [first, naive] = ["first", "naive"].map(|name| at.path().join(name));
+        assert!(events(&naive, "warm").is_empty());
+        assert_eq!(events(&naive, "reference")[0]["fingerprint"], events(&first, "reference")[0]["fingerprint"]);
+        // Its base is one to begin on too, and it goes on where it was stopped.
+        let again = json(run(&["--base", "naive", "--arm", "naive", "--out", "again", "--force"]));
+        fs::remove_dir_all(naive.join("checkpoints/stage-1")).unwrap();
+        let resumed = json(train(at.path(), &["--out", "naive", "--resume", "--json"]));
+        assert_eq!([&again["stage_two"], &resumed["stage_two"]], [&resumed["stage_two"]; 2]);
+    }
+    let error = fail(train(at.path(), &["--lora-rank", "4", "--base", "first", "--out", "other"]), 3);
+    assert!(error.contains("more") && error.len() < 2000, "{error}");
+}
+
 #[test]
 fn what_can_not_be_taught_is_named_before_anything_runs() {
     let at = tempfile::tempdir().unwrap();

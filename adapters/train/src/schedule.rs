@@ -132,15 +132,17 @@ impl<M: Trainable> Course<'_, M> {
         }
         let largest = stages.iter().max_by_key(|stage| stage.attempts);
         match largest.filter(|_| self.config.checks.rehearsal) {
-            Some(largest) => self.rehearse(model, largest, fresh),
+            Some(largest) => {
+                let warmed = progress.warmed || self.config.supervised.steps > 0;
+                self.rehearse(model, largest, warmed, fresh)
+            }
             None => Ok(()),
         }
     }
 
-    /// Tries the largest piece of work of a run.
-    fn rehearse(&mut self, model: &M, largest: &Stage, fresh: bool) -> Result<(), TrainError> {
-        let warms_up = self.config.supervised.steps > 0;
-        let (reference, device) = (if warms_up { model.clone() } else { model.reference() }, device_of(model)?);
+    /// Tries the largest piece of work of a run, against a reference with adapters of its own where the base is, or will be, a warmed model.
+    fn rehearse(&mut self, model: &M, largest: &Stage, warmed: bool, fresh: bool) -> Result<(), TrainError> {
+        let (reference, device) = (if warmed { model.clone() } else { model.reference() }, device_of(model)?);
         let steps = Reinforce::new(self.task, largest, self.config, &reference, self.workers, &device)?;
         let all = self.config.reinforce.micro_batch.min(self.config.reinforce.problems * self.config.reinforce.samples);
         self.sink.receive(&Event::Checking { check: Checked::Rehearsal, done: 0, all })?;

@@ -167,8 +167,8 @@ pub(crate) struct TrainArgs {
     /// Folder of the run [default: a new one below runs/]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Start from another run's base model instead of a warm start
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "model"])]
+    /// Start from another run's base model instead of a warm start; with --model, that of a run on the same model and the same kind of adapters
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub(crate) base: Option<PathBuf>,
     /// Go on with the run in --out from its newest checkpoint, as if it had never stopped
     #[arg(long, requires = "out", conflicts_with = "force")]

@@ -55,11 +55,11 @@ pub(crate) fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
         None => free_folder(&format!("runs/{}-{}-seed{}", setup.name(), run.train.arm, run.train.seed)),
     };
     require_room(args, &run, &path)?;
-    let (model, origin) = match &args.base {
-        None => setup.model()?,
-        Some(other) => (base_of(other, &mut setup, &opened.device)?, None),
+    let (start, origin) = match &args.base {
+        None => setup.model().map(|(model, origin)| (Start::fresh(model), origin))?,
+        Some(other) => base_of(other, &mut setup, &opened.device)?,
     };
-    let base = args.base.as_ref().map(|other| Base { run: absolute(other), fingerprint: fingerprint(&model) });
+    let base = args.base.as_ref().map(|other| Base { run: absolute(other), fingerprint: fingerprint(&start.model) });
     apply_keeping(args, &mut run);
     let lock = RunLock::take(&path)?;
     let folder = RunFolder::create(lock, &run.to_toml()?, &setup.card(origin))?;
@@ -69,18 +69,19 @@ pub(crate) fn begin(args: &TrainArgs) -> Result<Option<Prepared>, Failure> {
     Inputs::of(&own, &given, base)?.computed_on(None, 0, &processor::name()).write(&path)?;
     let notes = plan::notes(&run, &setup, &opened)?;
     let serving = plan::serving(why_tensors(&run, &setup, &opened));
-    Ok(Some(Prepared { run, setup, start: Start::fresh(model), folder, notes, serving, events: Vec::new() }))
+    Ok(Some(Prepared { run, setup, start, folder, notes, serving, events: Vec::new() }))
 }
 
-/// Another run's base model, for a run of these settings.
-pub(crate) fn base_of(other: &Path, setup: &mut Setup, device: &Device) -> Result<Decoder, Failure> {
-    let (card, model) = Checkpoints::<Decoder>::of(other).base(device)?;
+/// A run of these settings that begins on another run's base; and the fingerprint of the weights that both came from, where those were somebody else's.
+pub(crate) fn base_of(other: &Path, setup: &mut Setup, device: &Device) -> Result<(Start<Decoder>, Option<String>), Failure> {
+    let card = Checkpoints::<Decoder>::of(other).card()?;
     if card.vocabulary.as_ref() != setup.vocabulary() {
         return Err(Failure::new(USAGE, format!("{}: its base model was made for another vocabulary", other.display())));
     }
+    let start = setup.checkpoints(other)?.beginning_on_base(device)?;
     check_fit(setup.task.as_ref(), setup.attempts, card.model.context)?;
     setup.sizes = card.model;
-    Ok(model)
+    Ok((start, card.origin))
 }
 
 /// Refuses a folder in which a run would replace what is not to be replaced: what palinode did not make, a run without `--force`, or what this run reads.

@@ -256,16 +256,16 @@ fn beginning(
     notes: &mut Vec<String>,
 ) -> Result<GoingOn, Failure> {
     notes.push("this run was stopped before its first checkpoint: it begins again".into());
-    let model = match inputs.now.base().cloned() {
-        None => setup.model()?.0,
+    let start = match inputs.now.base().cloned() {
+        None => Start::fresh(setup.model()?.0),
         Some(base) => {
-            let model = base_of(&base.run, setup, device)?;
-            if fingerprint(&model) != base.fingerprint {
+            let (start, _) = base_of(&base.run, setup, device)?;
+            if fingerprint(&start.model) != base.fingerprint {
                 inputs.changed.push(format!("base model: {} holds another one than the run started from", base.run.display()));
                 inputs.require_the_same(args, path)?;
             }
-            model
+            start
         }
     };
-    Ok(GoingOn { start: Start::fresh(model), written: Written::default(), progress: Progress::default() })
+    Ok(GoingOn { start, written: Written::default(), progress: Progress::default() })
 }

@@ -203,6 +203,17 @@ impl<M: Stored> Checkpoints<M> {
         self.load(&self.store.folder.join("base"), device)
     }
 
+    /// A run's beginning on this one's base: the same model, and whether it was warmed up on references.
+    ///
+    /// # Errors
+    /// As [`Checkpoints::newest`].
+    pub fn beginning_on_base(&self, device: &Device) -> Result<Start<M>, TrainError> {
+        let base = Entry::open(self.store.folder.join("base"))?;
+        let mut start = Start::fresh(self.model_of(&base, device)?);
+        start.progress.warmed = base.saved.progress.warmed;
+        Ok(start)
+    }
+
     /// The model in a checkpoint's folder, or in a weights file.
     ///
     /// # Errors
