@@ -52,6 +52,15 @@ impl LoraConfig {
         numbers.sum::<usize>() * self.layers.numbers(sizes.layers).map_or(0, |layers| layers.len())
     }
 
+    /// The blocks that get adapters, of a model of these sizes.
+    ///
+    /// # Errors
+    /// [`LmError::Config`] for a rank, alpha, dropout, targets or layers that such a model can't have.
+    pub fn blocks(&self, sizes: &DecoderConfig) -> Result<Vec<usize>, LmError> {
+        self.check()?;
+        self.layers.numbers(sizes.layers)
+    }
+
     fn check(&self) -> Result<(), LmError> {
         let refuse = |name, expected: &str, got: String| Err(LmError::Config { name, expected: expected.to_owned(), got });
         if self.rank == 0 || self.rank > HIGHEST_RANK {
@@ -120,8 +129,7 @@ impl Decoder {
     /// # Errors
     /// [`LmError::Config`] for a rank, an alpha, targets or layers that make no adapter, or when the model has adapters already.
     pub fn with_adapters(self, config: &LoraConfig, seed: u64) -> Result<Self, LmError> {
-        config.check()?;
-        let layers = config.layers.numbers(self.config().layers)?;
+        let layers = config.blocks(self.config())?;
         let mut drawn = 0;
         self.adapt(config.dropout, |layer, target, [inputs, outputs], device| {
             if !config.targets.contains(&target) || !layers.contains(&layer) {

@@ -141,6 +141,10 @@ impl Preset {
             self.about(),
             if self == Self::Smollm2 { "recipe's, and else the defaults" } else { "defaults" },
         ));
+        if let Some(fetch) = self.fetch() {
+            text += "#\n# Paths are from the folder in which palinode is started. To get the model, there:\n";
+            text += &format!("#   {fetch}\n");
+        }
         for section in SECTIONS.iter().filter(|section| section.presets.contains(&self)) {
             text += &format!("\n{}[{}]\n", comment(section.comment), section.name);
             for key in section.keys.iter().filter(|key| key.presets.contains(&self)) {

@@ -138,6 +138,9 @@ impl Setup {
         let chat = Chat::of(&folder, settings.chat.clone())?;
         let folder = folder.with_tokens_of(chat.tokenizer());
         let (attempts, sizes) = (config.train.attempts, folder.config().clone());
+        if let Some(lora) = &settings.lora {
+            lora.config().blocks(&sizes)?;
+        }
         let task = match &config.task.data {
             Some(path) => in_chat(path, config, Arc::new(chat))?,
             None => FileTask::without_problems(Arc::new(chat)),

@@ -99,6 +99,11 @@ fn a_run_on_a_file_goes_on_and_comes_back_as_a_file_and_as_a_folder() {
     assert!(gap(&logprobs(at.path(), "again.gguf"), &logprobs(at.path(), "trained.gguf")) < 1e-5);
     assert!(gap(&logprobs(at.path(), "trained.gguf"), &logprobs(at.path(), "m.gguf")) > 1e-3, "something was learned");
 
+    for from in ["run", "m.gguf"] {
+        let error = fail(palinode(at.path(), &["export", from, "--gguf", "m.gguf", "--force"]), 2);
+        assert!(error.starts_with("error: m.gguf: is the model that this one comes from\nhelp: "), "{error}");
+    }
+
     // Another file in its place is another model, or the same with another template.
     rewrite(&at.path().join("m.gguf"), |metadata| {
         let template = metadata.text("tokenizer.chat_template").unwrap().unwrap().to_owned();

@@ -80,13 +80,22 @@ fn a_model_is_fetched_settings_are_written_and_a_run_is_trained() {
 fn what_is_there_is_left_alone_and_the_problems_lie_beside_the_settings() {
     let at = tempfile::tempdir().unwrap();
     fs::write(at.path().join("held-out.jsonl"), "mine").unwrap();
-    let error = fail(palinode(at.path(), &["init", "--preset", "smollm2"]), 2);
-    assert!(error.starts_with("error: held-out.jsonl: is there already\nhelp: --force overwrites it"), "{error}");
+    let refused = |more: &[&str]| fail(palinode(at.path(), &[&["init", "--preset", "smollm2"], more].concat()), 2);
+    for force in [&[][..], &["--force"]] {
+        let error = refused(force);
+        assert!(error.starts_with("error: held-out.jsonl: is nothing that this command wrote\nhelp: move it away"), "{error}");
+    }
+    let error = refused(&["--force", "problems.jsonl"]);
+    assert!(error.starts_with("error: problems.jsonl: is where the problems go\nhelp: give the settings another"), "{error}");
     assert_eq!(fs::read_dir(at.path()).unwrap().count(), 1, "nothing is written where not all can be");
     assert_eq!(fs::read_to_string(at.path().join("held-out.jsonl")).unwrap(), "mine");
 
     fs::create_dir(at.path().join("a folder")).unwrap();
+    let error = refused(&["a folder"]);
+    assert!(error.starts_with("error: a folder: is a folder\nhelp: give a file in it"), "{error}");
     let told = init(at.path(), &["a folder/mine.toml"]);
+    assert!(refused(&["a folder/mine.toml"]).starts_with("error: a folder/mine.toml: is there already\nhelp: --force"));
+    assert_eq!(init(at.path(), &["--force", "a folder/mine.toml"]), told, "its own problems may stay");
     assert!(told.ends_with("palinode train --config 'a folder/mine.toml'\n"), "{told}");
     let task = &settings(at.path(), "a folder/mine.toml")["task"];
     for (key, problems) in [("data", 5000), ("held_out", 512)] {

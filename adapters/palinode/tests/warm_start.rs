@@ -99,7 +99,8 @@ fn other_arms_begin_on_a_warmed_base() {
     let at = tempfile::tempdir().unwrap();
     problems(at.path(), |_, answer| Some(format!("= {answer}")));
     for lora in [&["--lora-rank", "4", "--lora-layers", "last 1"][..], &[]] {
-        let run = |more: &[&str]| train(at.path(), &[lora, &["--no-signal-check", "--learning-rate", "1e-3", "--json"], more].concat());
+        let run =
+            |more: &[&str]| train(at.path(), &[lora, &["--no-signal-check", "--learning-rate", "1e-3", "--json"], more].concat());
         let first = json(run(&["--steps-warm", "6", "--warm-learning-rate", "1e-2", "--out", "first", "--force"]));
         let naive = json(run(&["--base", "first", "--arm", "naive", "--out", "naive", "--force"]));
         assert_eq!(naive["base"], first["base"]);
@@ -138,6 +139,8 @@ fn what_can_not_be_taught_is_named_before_anything_runs() {
     for (arguments, part) in [
         (&["--warm-target", "0.5"][..], "--warm-target is for a warm start on references"),
         (&["--steps-warm", "5", "--warm-target", "1.5"], "supervised.target_accuracy must be within [0, 1]"),
+        (&["--lora-rank", "4", "--lora-layers", "1..9", "--dry-run"], "the adapters' layers must be within 0..2"),
+        (&["--lora-rank", "4", "--lora-dropout", "1", "--dry-run"], "the adapters' dropout must be within [0, 1)"),
         (&["--steps-warm", "5", "--warm-sequences", "0"], "supervised.sequences must be within"),
         (&["--lora-rank", "4", "--lora-layers", "1..9"], "the adapters' layers must be within 0..2"),
         (&["--lora-layers", "last 1"], "give --lora-rank"),

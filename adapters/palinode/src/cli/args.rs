@@ -44,7 +44,7 @@ pub(crate) struct SettingsArgs {
     /// Episodes a problem [default: 8]
     #[arg(long, value_name = "N")]
     pub(crate) samples: Option<usize>,
-    /// Episodes scored together: fewer need less memory, and round sums a little differently [default: 64; with --model 4]
+    /// Episodes scored together: fewer need less memory, and round sums a little differently (with dropout, other masks are drawn) [default: 64; with --model 4]
     #[arg(long, value_name = "N")]
     pub(crate) micro_batch: Option<usize>,
     /// Held-out problems at the end of each stage [default: 2000, or all there are]

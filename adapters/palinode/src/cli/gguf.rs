@@ -51,10 +51,12 @@ pub(crate) fn write(args: &ExportArgs, file: &Path) -> Result<Value, Failure> {
             return Err(error.with_help("give the model that the adapter belongs to in the place of the run"));
         }
         let setup = setup_of(&run.0, &opened)?;
+        require_other(file, setup.settings().map(|settings| settings.path.as_path()))?;
         let model = of_run(&run.0, run.1.as_deref(), &setup, &opened.device)?;
         setup.write_gguf(&model.merge_adapters(), kind, file)?
     } else {
         let (path, _) = hub::locate(&args.run)?;
+        require_other(file, Some(&path))?;
         let mut folder = Folder::open(&path, &opened.device)?;
         progress::print_notes(&folder.notes());
         if let Some(adapter) = &args.adapter {
@@ -70,6 +72,17 @@ pub(crate) fn write(args: &ExportArgs, file: &Path) -> Result<Value, Failure> {
         anstream::eprintln!("next: llama-cli --model {shown}");
     }
     Ok(json!({ "file": shown, "type": kind, "bytes": bytes }))
+}
+
+/// Refuses to write over the model that it comes from, with `--force` or without: a run can't go on without it.
+fn require_other(file: &Path, origin: Option<&Path>) -> Result<(), Failure> {
+    let same =
+        origin.and_then(|origin| origin.canonicalize().ok()).is_some_and(|origin| file.canonicalize().ok() == Some(origin));
+    if !same {
+        return Ok(());
+    }
+    let message = format!("{}: is the model that this one comes from", file.display());
+    Err(Failure::new(USAGE, message).with_help("give the new file another name"))
 }
 
 /// A run, and the checkpoint in it that was meant; `None` for a model, or the name of one.

@@ -1,13 +1,15 @@
 //! `palinode init` and `palinode config show`: settings as a file.
 
 use std::{
-    fs::OpenOptions,
-    io::{ErrorKind, Write},
+    fs,
     path::{Path, PathBuf},
 };
 
 use clap::{Args, ValueEnum};
-use palinode::{preset::Preset, setup::built_in};
+use palinode::{
+    preset::{Preset, ProblemFile},
+    setup::built_in,
+};
 
 use super::{
     Failure,
@@ -25,7 +27,7 @@ pub(crate) struct InitArgs {
     /// Where to write the settings, or - for standard output; problems that come along are written beside them [default: palinode.toml, or smollm2.toml]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// Overwrite files that are there
+    /// Overwrite settings that are there; problems are never overwritten
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -51,36 +53,51 @@ pub(crate) fn init(args: &InitArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut files = vec![(path.clone(), preset.to_toml_in(folder)?)];
-    files.extend(problems.iter().map(|file| (folder.join(file.name), file.text.clone())));
-    // One that is there is to be found before any is written.
-    if let Some((taken, _)) = files.iter().find(|(path, _)| !args.force && path.symlink_metadata().is_ok()) {
-        return Err(taken_already(taken));
-    }
-    files.iter().try_for_each(|(path, text)| write(path, text, args.force))?;
+    let problems: Vec<_> = problems.iter().map(|file| (folder.join(file.name), file)).collect();
+    require_room(&path, &problems, args.force)?;
+    // Settings that are there have all that they name.
+    problems.iter().try_for_each(|(path, file)| write(path, &file.text))?;
+    write(&path, &preset.to_toml_in(folder)?)?;
     anstream::eprintln!("{}: {}", path.display(), preset.about());
-    for (file, (path, _)) in problems.iter().zip(&files[1..]) {
+    for (path, file) in &problems {
         anstream::eprintln!("{}: {} problems", path.display(), file.problems);
     }
     tell_what_is_next(preset, &path);
     Ok(())
 }
 
-fn taken_already(path: &Path) -> Failure {
-    Failure::new(USAGE, format!("{}: is there already", path.display())).with_help("--force overwrites it")
+/// Refuses, before anything is written, what would take the place of something else.
+fn require_room(settings: &Path, problems: &[(PathBuf, &ProblemFile)], force: bool) -> Result<(), Failure> {
+    let refuse =
+        |path: &Path, why: &str, help: &str| Err(Failure::new(USAGE, format!("{}: {why}", path.display())).with_help(help));
+    if settings.is_dir() {
+        return refuse(settings, "is a folder", "give a file in it");
+    }
+    if let Some((path, _)) = problems.iter().find(|(path, _)| path == settings) {
+        return refuse(path, "is where the problems go", "give the settings another name");
+    }
+    // Problems of one's own may have the same name: they are never written over.
+    let foreign = |(path, file): &&(PathBuf, &ProblemFile)| {
+        path.symlink_metadata().is_ok() && fs::read(path).ok().as_deref() != Some(file.text.as_bytes())
+    };
+    if let Some((path, _)) = problems.iter().find(foreign) {
+        return refuse(path, "is nothing that this command wrote", "move it away, or give the settings a file in another folder");
+    }
+    if !force && settings.symlink_metadata().is_ok() {
+        return refuse(settings, "is there already", "--force overwrites it");
+    }
+    Ok(())
 }
 
-fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    if force {
-        options.create(true).truncate(true);
-    } else {
-        options.create_new(true);
-    }
-    options.open(path).and_then(|mut out| out.write_all(text.as_bytes())).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => taken_already(path),
-        _ => Failure::new(INPUT, format!("{}: {error}", path.display())),
+/// Writes a file whole, or not at all.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".palinode.draft");
+    let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, path));
+    written.map_err(|error| {
+        // What is left of it is of no use to anybody.
+        let _ = fs::remove_file(&draft);
+        Failure::new(INPUT, format!("{}: {error}", path.display()))
     })
 }
 

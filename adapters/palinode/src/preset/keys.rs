@@ -208,7 +208,10 @@ const REINFORCE: &[Key] = &[
     key("steps_two", "Steps of Stage II; arms without Stage I run both numbers here."),
     key("problems", "Problems a step."),
     key("samples", "Episodes a problem, at least 2."),
-    key("micro_batch", "Episodes scored together: fewer need less memory, and the loss does not depend on it."),
+    key(
+        "micro_batch",
+        "Episodes scored together: fewer need less memory, and the loss does not depend on it (but for dropout, whose masks are drawn for each).",
+    ),
     key("learning_rate", "AdamW's learning rate, once it has risen."),
     key(
         "schedule",
