@@ -47,7 +47,7 @@ pub enum LmError {
 
 /// Differences between what a file holds and what it should, in one line: as many as a person would read, and how many more there are.
 pub fn listed(differences: &[String]) -> String {
-    const MOST: usize = 8;
+    const MOST: usize = 100;
     let shown = differences[..differences.len().min(MOST)].join("; ");
     match differences.len().saturating_sub(MOST) {
         0 => shown,
